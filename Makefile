@@ -1,0 +1,188 @@
+# Limpid.  `make help` lists the targets.
+#
+# Everything is built below $(B).  Sources are found by wildcard: a new src/DIR/FILE.c, tests/DIR/FILE_test.c or
+# tests/fuzz/FILE_fuzz.c needs no line here.
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+B       := build
+VERSION := $(shell cat VERSION)
+ARCH    := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+CCACHE  := $(shell command -v ccache)
+CC      := $(CCACHE) gcc
+CLANG   := clang-14
+BPFTOOL := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PREFIX  := /usr/local
+
+PKGS    := libbpf libelf zlib libnghttp2 libprotobuf-c libssl libcrypto libwebsockets sqlite3 libcjson libseccomp \
+           libcap libbrotlidec libzstd
+WARN    := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes -Wwrite-strings -Werror
+CPPFLAGS := -D_GNU_SOURCE -DLIMPID_VERSION='"$(VERSION)"' -Isrc -Ibpf -I$(B)/gen
+CFLAGS  := -std=gnu11 -g -O2 $(WARN) -fstack-protector-strong -fPIE
+HARDEN  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+LDFLAGS := -pie -Wl,-z,relro,-z,now
+# Expanded only by the recipes that link, so that `make help` works before the packages are there.
+LIBS     = $(shell pkg-config --libs $(PKGS)) -lZydis -lpthread
+SAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
+
+.PHONY: all
+all: $(B)/limpid
+
+# --- generated -------------------------------------------------------------------------------------------------
+PB_C   := $(B)/gen/limpid.pb-c.c
+SKEL   := $(if $(wildcard bpf/*.bpf.c),$(B)/gen/limpid.skel.h)
+ASSETS := $(B)/gen/assets.c
+
+$(PB_C) $(PB_C:.c=.h) &: api/limpid.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=api --c_out=$(B)/gen limpid.proto
+
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -g -O2 -Wall -Wextra -Werror -Ibpf -c $< -o $@
+	llvm-strip-14 -g $@
+$(B)/bpf/limpid.bpf.o: $(BPF_OBJ)
+	$(BPFTOOL) gen object $@ $^
+$(B)/gen/limpid.skel.h: $(B)/bpf/limpid.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name limpid_bpf > $@
+
+WEB_SRC := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
+$(B)/web/node_modules.stamp: web/package.json web/package-lock.json
+	@mkdir -p $(@D)
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+$(ASSETS): $(B)/web/node_modules.stamp $(WEB_SRC)
+	@mkdir -p $(@D)
+	cd web && node build.mjs --out $(abspath $(B)/web) --table $(abspath $@)
+
+# --- the program -------------------------------------------------------------------------------------------------
+LIB_SRC := $(filter-out src/cmd/%,$(wildcard src/*/*.c))
+CMD_SRC := $(wildcard src/cmd/*.c)
+GEN_SRC := $(PB_C) $(ASSETS)
+obj      = $(patsubst src/%.c,$(1)/obj/%.o,$(filter src/%,$(2))) $(patsubst $(B)/gen/%.c,$(1)/obj/gen/%.o,$(filter $(B)/gen/%,$(2)))
+LIB_OBJ := $(call obj,$(B),$(LIB_SRC) $(GEN_SRC))
+CMD_OBJ := $(call obj,$(B),$(CMD_SRC))
+
+# Generated headers must be there before anything is compiled; after that the .d files know who needs what.
+GEN_HDR := $(PB_C:.c=.h) $(SKEL)
+$(B)/obj/%.o: src/%.c | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(HARDEN) $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/obj/gen/%.o: $(B)/gen/%.c | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(HARDEN) $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/liblimpid.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/limpid: $(CMD_OBJ) $(B)/liblimpid.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# --- quick tests: units and fixtures under the sanitizers ----------------------------------------------------------
+S        := $(B)/san
+# The page's assets are not needed by the units; leaving them out keeps npm out of the quick loop.
+SAN_OBJ  := $(call obj,$(S),$(LIB_SRC) $(PB_C))
+TEST_SRC := $(wildcard tests/*/*_test.c)
+TESTS    := $(TEST_SRC:tests/%.c=$(S)/tests/%)
+TEST_LIB := $(patsubst tests/lib/%.c,$(S)/tests/lib/%.o,$(wildcard tests/lib/*.c))
+$(S)/obj/%.o: src/%.c | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -c $< -o $@
+$(S)/obj/gen/%.o: $(B)/gen/%.c | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -c $< -o $@
+$(S)/liblimpid.a: $(SAN_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(S)/tests/lib/%.o: tests/lib/%.c | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) $(SAN) -MMD -MP -c $< -o $@
+$(S)/tests/%_test: tests/%_test.c $(TEST_LIB) $(S)/liblimpid.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) $(SAN) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(TEST_LIB) $(S)/liblimpid.a $(LIBS) -lcmocka
+
+.PHONY: check units lint
+check: units lint
+	@tests/run --summary check
+units: $(TESTS)
+	@tests/run units $(TESTS)
+
+# --- lint ----------------------------------------------------------------------------------------------------------
+TIDY := $(patsubst %.c,$(B)/tidy/%.ok,$(LIB_SRC) $(CMD_SRC))
+$(B)/tidy/%.ok: %.c .clang-tidy | $(GEN_HDR)
+	@mkdir -p $(@D)
+	clang-tidy-14 --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) -std=gnu11 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+lint: $(TIDY)
+	@tests/run lint tools/check-layers tools/check-banned tools/check-shell tools/check-spdx
+
+# --- fuzzing -------------------------------------------------------------------------------------------------------
+F        := $(B)/fuzz
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(F)/%)
+FUZZ_SECONDS ?= 5
+FUZZ_OBJ := $(call obj,$(F),$(LIB_SRC) $(PB_C))
+FUZZ_CC  := $(CCACHE) $(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+$(F)/obj/%.o: src/%.c | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -MMD -MP -c $< -o $@
+$(F)/obj/gen/%.o: $(B)/gen/%.c | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -MMD -MP -c $< -o $@
+$(F)/liblimpid.a: $(FUZZ_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(F)/%_fuzz: tests/fuzz/%_fuzz.c $(F)/liblimpid.a
+	$(FUZZ_CC) -fsanitize=fuzzer -o $@ $< $(F)/liblimpid.a $(LIBS)
+.PHONY: fuzz
+fuzz: $(FUZZERS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz $(FUZZERS)
+
+# --- everything ----------------------------------------------------------------------------------------------------
+.PHONY: run test e2e bench install uninstall clean fmt help bootstrap
+run:
+	@tools/bootstrap build
+	@$(MAKE) --no-print-directory -s -j2 all
+	@$(B)/limpid $(ARGS)
+test:
+	@tools/bootstrap test
+	@rm -rf $(B)/results
+	@$(MAKE) --no-print-directory -k -s -j2 all units lint fuzz || true
+	@$(MAKE) --no-print-directory -s e2e || true
+	@tests/run --summary all
+e2e: $(B)/limpid
+	@tests/run e2e $(sort $(wildcard tests/e2e/*.sh))
+bench: $(B)/limpid
+	@bench/run
+bootstrap:
+	@tools/bootstrap test
+
+install: $(B)/limpid
+	install -D -m 755 $(B)/limpid $(DESTDIR)$(PREFIX)/bin/limpid
+	install -D -m 644 packaging/limpid.8 $(DESTDIR)$(PREFIX)/share/man/man8/limpid.8
+	install -d $(DESTDIR)/usr/lib/systemd/system
+	sed 's#@PREFIX@#$(PREFIX)#' packaging/limpid.service > $(DESTDIR)/usr/lib/systemd/system/limpid.service
+	install -D -m 644 packaging/limpid.sysusers $(DESTDIR)/usr/lib/sysusers.d/limpid.conf
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/limpid $(DESTDIR)$(PREFIX)/share/man/man8/limpid.8
+	rm -f $(DESTDIR)/usr/lib/systemd/system/limpid.service $(DESTDIR)/usr/lib/sysusers.d/limpid.conf
+clean:
+	rm -rf $(B)
+fmt:
+	clang-format-14 -i $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(FUZZ_SRC) $(filter-out bpf/vmlinux.h,$(wildcard bpf/*.[ch] src/*/*.h tests/lib/*.[ch]))
+help:
+	@printf '%s\n' \
+	'sudo make run        install what is missing, build, start Limpid (ARGS="..." are passed on)' \
+	'sudo make test       install what is missing, build, run all tests' \
+	'make                 build build/limpid' \
+	'make check           units and fixtures under sanitizers, lint; no root' \
+	'sudo make e2e        the real thing: containers, kernel, browser' \
+	'make fuzz            every parser for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
+	'sudo make bench      overhead and speed, as ratios; writes build/bench' \
+	'sudo make install    PREFIX=$(PREFIX)'
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

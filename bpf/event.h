@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 OR BSD-2-Clause */
+/* event.h - records on the ring buffers, and the settings that tap writes for the kernel side.
+ *
+ * The only header that the kernel side and user space share.  It compiles with gcc for the host
+ * and with clang for BPF: fixed widths, explicit padding, no bool, no pointers.
+ *
+ * There are two rings.  `events` goes to decode: EV_OPEN, EV_DATA, EV_CLOSE.  `tasks` goes to
+ * tap: EV_EXEC, EV_EXIT, EV_MAP.  Records of one connection are in the order in which they
+ * happened; the socket is named by its cookie, which the kernel never gives twice.
+ */
+#ifndef LIMPID_EVENT_H
+#define LIMPID_EVENT_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define EV_CHUNK_MAX 16384 /* bytes of payload per EV_DATA; a power of two */
+#define EV_COMM_LEN 16	   /* TASK_COMM_LEN, NUL-terminated */
+#define EV_NAME_LEN 64	   /* last part of a path, cut and NUL-terminated */
+
+enum ev_kind {
+	EV_OPEN = 1,
+	EV_DATA = 2,
+	EV_CLOSE = 3,
+	EV_EXEC = 4,
+	EV_KEYS = 5, /* reserved: TLS secrets of one connection */
+	EV_EXIT = 6,
+	EV_MAP = 7,
+};
+enum ev_flag {
+	EV_DATAGRAM = 1,
+	EV_LATE = 2,	 /* EV_OPEN: the connection existed before capture began */
+	EV_NO_BUFFER = 4, /* EV_DATA: ncap is 0 because no user buffer holds the bytes (sendfile) */
+	EV_FAULT = 8,	 /* EV_DATA: the buffer could not be read in whole */
+};
+enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
+enum ev_verdict { EV_COPY_ALL = 0, EV_COPY_HEAD = 1, EV_COPY_NONE = 2 }; /* towards the kernel */
+enum ev_side { EV_SIDE_UNKNOWN = 0, EV_CLIENT = 1, EV_SERVER = 2 };
+enum ev_sure { EV_SURE_NONE = 0, EV_SURE_NESTED = 1, EV_SURE_STICKY = 2 };
+enum ev_end {
+	EV_END_READ = 1,  /* the peer's last byte was read (read returned 0) */
+	EV_END_WRITE = 2, /* this end sent its FIN: shutdown or close */
+	EV_END_ALL = 4,	  /* the socket is gone; no record with this cookie follows */
+	EV_END_RESET = 8, /* the connection was reset, or ended with an error */
+};
+
+struct ev_hdr {
+	__u64 ts_ns;	   /* CLOCK_MONOTONIC */
+	__u32 size;	   /* bytes in this record, header included */
+	__u16 kind, flags; /* enum ev_kind, enum ev_flag */
+	__u64 cookie;	   /* names the socket for ever: never a descriptor, those get reused */
+	__u32 tgid, tid;   /* who moved the bytes; 0 when no process did (softirq) */
+};
+
+/* Before the first EV_DATA of a connection, and again when the side becomes known or another
+ * process (a prefork worker that was handed the socket) begins to use it. */
+struct ev_open {
+	struct ev_hdr h;
+	__u64 cgroup_id;
+	__u8 local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d, network order */
+	__u16 lport, rport;	    /* host order */
+	__u8 side, pad[3];	    /* enum ev_side */
+	__u32 netns;		    /* inode number of the network namespace */
+	__u32 pad2;
+	char comm[EV_COMM_LEN];
+};
+
+struct ev_data {
+	struct ev_hdr h;
+	__u64 off;	       /* position of data[0] in this direction's byte stream */
+	__u32 len, ncap;       /* bytes moved; bytes in data[], <= EV_CHUNK_MAX, <= len */
+	__u8 dir;	       /* enum ev_dir */
+	__u8 tls;	       /* 0, or 1 + row in tls/table.c: then data[] is plaintext and off
+				* counts a stream of its own */
+	__u8 sure, pad;	       /* enum ev_sure: how the socket of plaintext was found */
+	__u16 tls_lib, pad2;   /* number tap gave the probed file: names the library's version */
+	__u8 data[];
+};
+
+/* The totals make a loss at the very end of a stream visible. */
+struct ev_close {
+	struct ev_hdr h;
+	__u64 total[2];	    /* bytes moved so far on the socket, by enum ev_dir */
+	__u64 tls_total[2]; /* the same of plaintext seen by a TLS probe */
+	__u32 how;	    /* enum ev_end, or-ed */
+	__u32 pad;
+};
+
+/* EV_EXEC, EV_EXIT: name is the comm.  EV_MAP: a file was mapped executable; name is the last
+ * part of its path, addr where it was mapped. */
+struct ev_task {
+	struct ev_hdr h; /* cookie is 0 */
+	__u64 cgroup_id;
+	__u64 addr;	 /* EV_MAP */
+	__u64 ino;	 /* EV_MAP: inode number as the file system below an overlay has it */
+	__u32 pidns;	 /* inode number of the pid namespace */
+	__u32 ppid;
+	char name[EV_NAME_LEN];
+};
+
+/* Why bytes or records are missing: index into the per-CPU counters `losses`. */
+enum ev_loss {
+	EV_LOSS_RING = 0,     /* records refused by a full ring */
+	EV_LOSS_RING_BYTES,   /* payload bytes in them */
+	EV_LOSS_FAULT_BYTES,  /* user memory that could not be read */
+	EV_LOSS_NO_BUFFER,    /* bytes moved without a user buffer (sendfile, splice) */
+	EV_LOSS_INFLIGHT,     /* calls whose entry was not remembered */
+	EV_LOSS_TLS_UNMAPPED, /* plaintext bytes whose socket is unknown */
+	EV_LOSS_TASK_RING,    /* records of the `tasks` ring */
+	EV_LOSS_MAX,
+};
+
+/* What to capture: one element of the array map `policy`, replaced as a whole by tap. */
+enum ev_default { EV_DEFAULT_NONE = 0, EV_DEFAULT_CONTAINERS = 1, EV_DEFAULT_ALL = 2 };
+#define EV_OWN_PORTS 4
+struct ev_policy {
+	__u32 dflt;	  /* enum ev_default: for cgroups and processes without a rule */
+	__u32 host_pidns; /* pid namespace of the host: everything else is a container */
+	__u32 paused;	  /* nothing is copied; the byte counts go on */
+	__u32 pad;
+	__u16 own_ports[EV_OWN_PORTS]; /* loopback connections with such a port at one end are
+					* Limpid's own (a browser that shows the page); 0: none */
+};
+/* Values of the maps `cgroup_rules` (key: cgroup id, __u64) and `tgid_rules` (key: tgid, __u32).
+ * A tgid rule wins over a cgroup rule, that over the default. */
+enum ev_rule { EV_RULE_EXCLUDE = 0, EV_RULE_INCLUDE = 1 };
+
+_Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 104, "layout");
+_Static_assert(sizeof(struct ev_data) == 56 && sizeof(struct ev_close) == 72, "layout");
+_Static_assert(sizeof(struct ev_task) == 128, "layout");
+
+#endif

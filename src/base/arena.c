@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks double in size up to 256 KiB; an allocation larger than that gets a block of its own, which
+ * arena_grow can extend in place with realloc: that is how a body of unknown length grows. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ALIGN 16
+#define FIRST_BLOCK 1024
+#define LARGE_BLOCK (256 * 1024)
+
+struct block {
+	struct block *next;
+	size_t used, cap;
+	_Alignas(ALIGN) uint8_t data[];
+};
+
+struct arena {
+	struct block *blocks; /* the newest first */
+	size_t used, max;
+	size_t next_cap;
+	bool failed;
+};
+
+struct arena *arena_new(size_t max_bytes)
+{
+	struct arena *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->max = max_bytes;
+	a->next_cap = FIRST_BLOCK;
+	return a;
+}
+
+static size_t round_up(size_t n)
+{
+	return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
+static struct block *add_block(struct arena *a, size_t n)
+{
+	size_t cap = n > a->next_cap ? n : a->next_cap;
+	struct block *b = malloc(sizeof(*b) + cap);
+
+	if (!b)
+		return NULL;
+	b->next = a->blocks;
+	b->used = 0;
+	b->cap = cap;
+	a->blocks = b;
+	if (a->next_cap < LARGE_BLOCK)
+		a->next_cap *= 2;
+	return b;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	struct block *b = a->blocks;
+	void *p;
+
+	if (n > a->max || a->used > a->max - n) {
+		a->failed = true;
+		return NULL;
+	}
+	n = round_up(n ? n : 1);
+	if (!b || b->cap - b->used < n)
+		b = add_block(a, n);
+	if (!b) {
+		a->failed = true;
+		return NULL;
+	}
+	p = b->data + b->used;
+	b->used += n;
+	a->used += n;
+	memset(p, 0, n);
+	return p;
+}
+
+/* Extends p where it lies.  NULL: it has to move. */
+static void *grow_in_place(struct arena *a, uint8_t *p, size_t old, size_t n)
+{
+	struct block *b = a->blocks;
+	size_t at;
+
+	if (!b || p < b->data || p >= b->data + b->used)
+		return NULL;
+	at = (size_t)(p - b->data);
+	if (at + round_up(old) != b->used)
+		return NULL;
+	if (b->cap - at < n) {
+		struct block *bigger;
+		size_t cap = n + n / 2;
+
+		if (at != 0)
+			return NULL;
+		bigger = realloc(b, sizeof(*b) + cap);
+		if (!bigger)
+			return NULL;
+		bigger->cap = cap;
+		a->blocks = b = bigger;
+	}
+	memset(b->data + at + old, 0, n - old);
+	b->used = at + n;
+	return b->data + at;
+}
+
+void *arena_grow(struct arena *a, void *p, size_t old, size_t n)
+{
+	void *q;
+
+	if (!p || old == 0)
+		return arena_alloc(a, n);
+	if (n <= old)
+		return p;
+	if (n > a->max || n - old > a->max - (a->used > a->max ? a->max : a->used)) {
+		a->failed = true;
+		return NULL;
+	}
+	q = grow_in_place(a, p, old, round_up(n));
+	if (q) {
+		a->used += round_up(n) - round_up(old);
+		return q;
+	}
+	q = arena_alloc(a, n);
+	if (q)
+		memcpy(q, p, old);
+	return q;
+}
+
+char *arena_str(struct arena *a, struct slice s)
+{
+	char *p = s.n == SIZE_MAX ? NULL : arena_alloc(a, s.n + 1);
+
+	if (p && s.n > 0)
+		memcpy(p, s.p, s.n);
+	return p;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || !(p = arena_alloc(a, (size_t)n + 1)))
+		return NULL;
+	va_start(ap, fmt);
+	(void)vsnprintf(p, (size_t)n + 1, fmt, ap); /* measured above */
+	va_end(ap);
+	return p;
+}
+
+struct slice arena_copy(struct arena *a, struct slice s)
+{
+	uint8_t *p = s.n ? arena_alloc(a, s.n) : NULL;
+
+	if (!p)
+		return (struct slice){ 0 };
+	memcpy(p, s.p, s.n);
+	return (struct slice){ p, s.n };
+}
+
+bool arena_short(const struct arena *a)
+{
+	return a->failed;
+}
+
+size_t arena_used(const struct arena *a)
+{
+	return a->used;
+}
+
+void arena_free(struct arena *a)
+{
+	if (!a)
+		return;
+	while (a->blocks) {
+		struct block *b = a->blocks;
+
+		a->blocks = b->next;
+		free(b);
+	}
+	free(a);
+}

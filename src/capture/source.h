@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source.h - where events come from: the kernel, a recording.  All to the right of it runs in
+ * tests without root. */
+#ifndef LIMPID_CAPTURE_SOURCE_H
+#define LIMPID_CAPTURE_SOURCE_H
+
+#include "event.h"
+
+struct source;
+typedef void (*event_fn)(void *ctx, const struct ev_hdr *ev); /* ev is borrowed */
+
+struct source_ops {
+	const char *name;
+	/* Delivers what is there, at most a bounded batch.  Events delivered; 0: none at timeout;
+	 * -ENODATA at the end of a recording; -EBADMSG: not a recording, or cut off; or negative errno. */
+	int (*poll)(struct source *s, int timeout_ms, event_fn fn, void *ctx);
+	int (*fd)(const struct source *s); /* readable when poll would deliver; -1: always */
+	void (*close)(struct source *s);
+};
+struct source {
+	const struct source_ops *ops;
+};
+
+/* Over the ring buffer map map_fd; works after all privileges are gone. */
+int source_live_open(struct source **ret, int map_fd);
+/* A recording made by `limpid record`: docs/recording.md. */
+int source_file_open(struct source **ret, int fd);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container.h - which container a cgroup, a process or an address belongs to.
+ *
+ * Docker is asked over its unix socket: one list at the start, then its event stream.  A
+ * container that is gone keeps its entry until the limit is reached, oldest first.
+ */
+#ifndef LIMPID_CONTAINER_CONTAINER_H
+#define LIMPID_CONTAINER_CONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONTAINER_ADDRS 8
+
+struct container {
+	uint64_t cgroup_id; /* 0: not known yet */
+	char id[65];	    /* 64 hex digits */
+	char name[128], image[256], project[64], service[64]; /* project, service: Docker Compose's */
+	char state[16];			 /* Docker's word: "running", "exited" */
+	uint8_t addrs[CONTAINER_ADDRS][16]; /* IPv4 mapped, network order */
+	size_t naddrs;
+	char networks[256]; /* comma-separated */
+	uint32_t pid;	    /* of its first process, host's namespace; 0: not running */
+	uint64_t started_ns, gone_ns; /* CLOCK_MONOTONIC; gone_ns 0: still there */
+};
+
+enum containers_state { CONTAINERS_OFF, CONTAINERS_CONNECTING, CONTAINERS_OK };
+
+struct containers;
+/* c is borrowed; gone: it stopped.  Called from containers_poll only. */
+typedef void (*container_fn)(void *ctx, const struct container *c, bool gone);
+
+/* docker_socket: NULL: DOCKER_HOST's unix socket, or /var/run/docker.sock.  Absence of Docker is not
+ * an error: it is tried again every two seconds.  NULL: out of memory. */
+struct containers *containers_new(const char *docker_socket, container_fn changed, void *ctx);
+int containers_fd(const struct containers *c); /* an epoll descriptor: readable: call containers_poll */
+/* Never blocks.  0, or the last error as negative errno (also in containers_problem). */
+int containers_poll(struct containers *c);
+enum containers_state containers_state(const struct containers *c);
+const char *containers_problem(const struct containers *c); /* one clear sentence, or NULL */
+const char *containers_version(const struct containers *c); /* Docker's, or NULL */
+const struct container *containers_find(const struct containers *c, uint64_t cgroup_id); /* or NULL */
+const struct container *containers_find_id(const struct containers *c, const char *id);
+const struct container *containers_next(const struct containers *c, const struct container *prev);
+/* Reads /proc/PID/cgroup: the container id anywhere in a path.  0; -ENOENT: not in a container. */
+int container_of_pid(uint32_t pid, char ret_id[65], uint64_t *ret_cgroup_id);
+/* The container id in a cgroup path, any runtime.  0, -ENOENT. */
+int container_id_in_path(const char *path, char ret_id[65]);
+void containers_free(struct containers *c);
+
+#endif

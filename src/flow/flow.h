@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow.h - one exchange, or one long-lived conversation: what every protocol is turned into.
+ *
+ * Everything to the right of the parsers (sinks, store, export, page) knows only this record.
+ */
+#ifndef LIMPID_FLOW_FLOW_H
+#define LIMPID_FLOW_FLOW_H
+
+#include "base/bytes.h"
+
+enum flow_state {
+	FLOW_OPEN, /* will be written again, with the same id */
+	FLOW_DONE,
+	FLOW_UNANSWERED, /* the answer never came, or was not seen */
+	FLOW_RESET,	 /* the connection broke in the middle of the exchange */
+};
+
+enum flow_flag {
+	FLOW_TRUNCATED = 1,	/* a body or a list was cut at a configured limit */
+	FLOW_AFTER_GAP = 2,	/* bytes before or inside this exchange were lost */
+	FLOW_MIDSTREAM = 4,	/* the connection was already open when capture began */
+	FLOW_PEER_INFERRED = 8, /* a peer's name or the sides were concluded, not observed */
+	FLOW_NO_REQUEST = 16,	/* an answer whose request was not seen */
+	FLOW_BAD_FRAMING = 32,	/* contradictory lengths; decided as the protocol's RFC says */
+	FLOW_DECODE_ERROR = 64, /* a content-encoding could not be undone: body is as sent */
+};
+
+/* One end of a connection.  Strings are NULL when unknown. */
+struct flow_peer {
+	uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d, network order; all zero: unknown */
+	uint16_t port;	  /* host order */
+	uint32_t pid;	  /* in the host's pid namespace; 0: unknown */
+	const char *comm;
+	const char *container, *container_id, *image, *project; /* project: Docker Compose's */
+};
+
+struct flow_tls {
+	const char *library, *version; /* "openssl", "3.0.15" */
+	const char *road;	       /* "probes" or "keys" */
+	const char *sni, *alpn;
+};
+
+enum flow_seen { FLOW_SEEN_CLIENT = 1, FLOW_SEEN_SERVER = 2 }; /* or-ed */
+
+/* Shared by the flows of one connection; may be filled in further between two writes. */
+struct flow_conn {
+	uint64_t id; /* unique within one run of an agent */
+	struct flow_peer client, server;
+	const struct flow_tls *tls; /* NULL: plaintext */
+	unsigned seen_by;	    /* enum flow_seen */
+	const char *l4;		    /* "tcp", "udp", "unix" */
+};
+
+struct flow_attr {
+	const char *key, *value;
+};
+
+/* data is decoded (transfer coding and content coding undone).  len counts the bytes of the body as
+ * sent, after removal of the transfer coding only; captured, how many of those were kept. */
+struct flow_body {
+	struct slice data;
+	uint64_t len, captured;
+	const char *type;     /* media type as sent, or NULL */
+	const char *encoding; /* content coding as sent, or NULL */
+};
+
+struct flow_half {
+	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC of first and last byte; 0: not seen */
+	const char *op, *target;   /* request: "GET" "/users/7"; "Query" "SELECT 1" */
+	const char *status;	   /* response: "200", "OK", "42P01"; NULL in a request */
+	const char *reason;	   /* response: "Not Found", or NULL */
+	const struct flow_attr *headers, *attrs; /* in wire order; protocol details */
+	size_t nheaders, nattrs;
+	struct flow_body body;
+};
+
+struct flow_msg { /* one message of a stream */
+	uint64_t seq, ts_ns; /* seq counts from 1, both directions together */
+	bool from_server;
+	unsigned flags;
+	const char *op; /* "text", "binary", "close", SSE event name */
+	struct flow_body body;
+};
+
+struct flow {
+	uint8_t id[16];	  /* UUID version 7 (RFC 9562, 5.7); the same in all writes of this flow */
+	int64_t epoch_ns; /* add to a CLOCK_MONOTONIC value of this flow for Unix time */
+	const struct flow_conn *conn;
+	const char *proto; /* struct proto.name, the only protocol id there is */
+	enum flow_state state;
+	unsigned flags; /* enum flow_flag */
+	bool failed;	/* by the protocol's own rules */
+	struct flow_half req, resp;
+	bool has_req, has_resp;
+	const struct flow_msg *msgs; /* only those new since the last write */
+	size_t nmsgs;
+};
+
+/* f is borrowed until the call returns. */
+typedef void (*flow_fn)(void *ctx, const struct flow *f);
+
+/* Unix time of the flow's first byte, ns. */
+int64_t flow_time_ns(const struct flow *f);
+/* From the first byte of the request to the last of the answer; 0 when either is missing. */
+uint64_t flow_duration_ns(const struct flow *f);
+/* From the last byte of the request to the first of the answer; 0 when either is missing. */
+uint64_t flow_ttfb_ns(const struct flow *f);
+/* Value of the first header of that name (ASCII case ignored), or NULL. */
+const char *flow_header(const struct flow_half *h, const char *name);
+const char *flow_state_name(enum flow_state s);		/* "open", "done", "unanswered", "reset" */
+const char *flow_flag_name(unsigned flag);		/* of one bit: "truncated", ... or NULL */
+void flow_id_format(const uint8_t id[16], char ret[37]); /* 8-4-4-4-12 */
+int flow_id_parse(const char *s, uint8_t ret_id[16]);	/* 0, -EINVAL */
+void flow_addr_format(const uint8_t addr[16], char ret[46]); /* "10.0.0.1" or "2001:db8::1"; "" if zero */
+
+#endif

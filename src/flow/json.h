@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json.h - a flow as one line of JSON: the public schema of tail, read, export and the API. */
+#ifndef LIMPID_FLOW_JSON_H
+#define LIMPID_FLOW_JSON_H
+
+#include "flow/flow.h"
+
+struct flow_json_options {
+	size_t body_max;   /* bytes of decoded body per half or message written out; SIZE_MAX: all */
+	bool no_time_or_id; /* leaves out id, ts, durations: for comparing with a fixture */
+};
+
+/* Appends f, without a newline.  opts may be NULL: everything.  docs/flow.md names every field.
+ * Allocation failure shows in out->failed. */
+void flow_json(struct buf *out, const struct flow *f, const struct flow_json_options *opts);
+
+#endif

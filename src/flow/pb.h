@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pb.h - a flow as the protobuf message limpid.v1.Flow (api/limpid.proto). */
+#ifndef LIMPID_FLOW_PB_H
+#define LIMPID_FLOW_PB_H
+
+#include "base/arena.h"
+#include "flow/flow.h"
+
+/* Appends the encoded message.  0, -ENOMEM. */
+int flow_pb_pack(struct buf *out, const struct flow *f);
+/* Decodes in into *ret; all pointers lie in a, or in `in` for body bytes.
+ * 0; -EBADMSG: not such a message, or a field out of range; -ENOMEM: the arena's limit. */
+int flow_pb_unpack(struct slice in, struct arena *a, struct flow *ret);
+
+#endif

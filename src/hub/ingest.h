@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ingest.h - the hub's gRPC side: agents in, decoded messages out.  One epoll loop, no thread of its own. */
+#ifndef LIMPID_HUB_INGEST_H
+#define LIMPID_HUB_INGEST_H
+
+#include "flow/flow.h"
+#include "limpid.pb-c.h"
+
+struct ingest;
+struct ingest_agent { /* as it said hello; strings live as long as the connection */
+	const char *id, *hostname, *version, *kernel;
+	uint64_t last_seen_ns; /* CLOCK_MONOTONIC */
+};
+struct ingest_hooks {
+	/* An agent said hello; returns the highest batch of it that is stored. */
+	uint64_t (*hello)(void *ctx, const struct ingest_agent *a);
+	void (*gone)(void *ctx, const struct ingest_agent *a);
+	void (*containers)(void *ctx, const struct ingest_agent *a, const Limpid__V1__Containers *m);
+	void (*health)(void *ctx, const struct ingest_agent *a, const Limpid__V1__Health *m);
+	/* One call a flow (f is borrowed), then batch_end.  The batch is acknowledged by ingest_ack. */
+	void (*flow)(void *ctx, const struct ingest_agent *a, const struct flow *f);
+	void (*batch_end)(void *ctx, const struct ingest_agent *a, uint64_t seq);
+	void *ctx;
+};
+struct ingest_stats {
+	uint64_t agents, batches, flows, bad_messages, refused;
+};
+
+/* addr: "127.0.0.1:50052" or "[::1]:50052".  agent_token: NULL: none needed.  0, or negative errno after err
+ * got one sentence with what to do (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL). */
+int ingest_open(struct ingest **ret, const char *addr, const char *agent_token,
+		const struct ingest_hooks *h, char *err, size_t errlen);
+int ingest_fd(const struct ingest *g); /* an epoll descriptor: readable: call ingest_poll */
+/* Handles what is there; never blocks. */
+int ingest_poll(struct ingest *g, uint64_t now_ns);
+/* Keepalive; every 100 ms. */
+void ingest_tick(struct ingest *g, uint64_t now_ns);
+/* Batches up to seq of this agent are durable. */
+void ingest_ack(struct ingest *g, const char *agent_id, uint64_t seq);
+/* To all agents, and to each that comes from now on. */
+int ingest_settings(struct ingest *g, const Limpid__V1__Settings *s);
+const struct ingest_stats *ingest_stats(const struct ingest *g);
+void ingest_close(struct ingest *g);
+
+#endif

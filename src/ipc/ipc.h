@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipc.h - the fixed messages between tap and decode: one SOCK_SEQPACKET pair.
+ *
+ * Each side treats the other as hostile: the size, the kind for this direction, every enum and the
+ * NUL of every string are checked by ipc_recv before the message is handed out.
+ */
+#ifndef LIMPID_IPC_IPC_H
+#define LIMPID_IPC_IPC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event.h"
+
+enum ipc_kind {
+	/* tap to decode */
+	IPC_CONTAINER = 1, /* struct ipc_container */
+	IPC_CGROUP,	   /* struct ipc_cgroup: this cgroup is that container's */
+	IPC_TLS_LIB,	   /* struct ipc_tls_lib: a probed library, for the flow's tls facts */
+	IPC_HUB,	   /* struct ipc_hub: answer to IPC_CONNECT; carries the connected socket when err is 0 */
+	IPC_HEALTH,	   /* struct ipc_health: a named fact for the health report */
+	IPC_STOP,	   /* no body: flush and exit */
+	IPC_CAPTURE,	   /* struct ipc_capture: what is in force now */
+	/* decode to tap */
+	IPC_VERDICT = 64, /* struct ipc_verdict */
+	IPC_CONNECT,	  /* no body: connect to the hub again */
+	IPC_SETTINGS,	  /* struct ipc_settings: one rule list entry from the hub */
+	IPC_STATS,	  /* struct ipc_stats */
+};
+
+#define IPC_BODY_MAX 1000
+struct ipc_msg {
+	uint16_t kind, size; /* size: bytes of body used */
+	uint32_t seq;
+	union {
+		uint8_t body[IPC_BODY_MAX];
+		struct ipc_container {
+			uint64_t cgroup_id;
+			char id[65], name[128], image[256], project[64], service[64], state[16];
+			uint8_t addrs[8][16];
+			uint8_t naddrs, gone, captured, pad;
+			char networks[128];
+		} container;
+		struct ipc_cgroup {
+			uint64_t cgroup_id;
+			char id[65];
+		} cgroup;
+		struct ipc_tls_lib {
+			uint16_t lib; /* as ev_data.tls_lib */
+			uint8_t tls;  /* as ev_data.tls */
+			char name[16], version[32];
+		} tls_lib;
+		struct ipc_hub {
+			int32_t err; /* 0 or positive errno */
+			char text[120]; /* one sentence when err is not 0 */
+		} hub;
+		struct ipc_health {
+			/* key: stable code ("kernel", "backend", "docker", "probe.openssl", "tls.unreadable");
+			 * level: 0 ok, 1 notice, 2 problem; text: one sentence; hint: what to do, or "" */
+			char key[48], text[300], hint[300];
+			uint8_t level;
+			uint64_t loss[EV_LOSS_MAX]; /* key "loss": the kernel's counters */
+		} health;
+		struct ipc_verdict {
+			uint64_t cookie;
+			uint32_t verdict; /* enum ev_verdict */
+		} verdict;
+		struct ipc_capture {
+			uint32_t mode;	/* enum ipc_mode */
+			uint8_t paused, hosts, include_new, pad;
+			uint64_t body_limit;
+		} capture;
+		struct ipc_settings {
+			/* A set of settings is one message with begin and capture, any number with a name, and one
+			 * with commit; nothing is in force before commit. */
+			uint8_t begin, commit, pad[2];
+			struct ipc_capture capture;
+			char name[128]; /* container name or id to choose (or to leave out), or "" */
+		} settings;
+		struct ipc_stats {
+			uint64_t events, flows, gap_bytes, conns, bytes_held, queue_bytes, queue_dropped;
+		} stats;
+	};
+};
+enum ipc_mode { IPC_MODE_ALL = 0, IPC_MODE_CHOSEN = 1, IPC_MODE_EXCEPT = 2 };
+
+enum ipc_end { IPC_TAP, IPC_DECODE }; /* who receives */
+
+int ipc_pair(int ret_fds[2]); /* non-blocking, close-on-exec; 0 or negative errno */
+/* pass_fd: -1, or a descriptor to give.  0; -EAGAIN: the other side is slow; -EPIPE: gone. */
+int ipc_send(int sock, enum ipc_kind kind, const struct ipc_msg *m, int pass_fd);
+/* ret_fd: -1, or a descriptor that now belongs to the caller.
+ * 0; -EAGAIN: nothing there; -EPIPE: gone; -EBADMSG: dropped, the other side misbehaves. */
+int ipc_recv(int sock, enum ipc_end self, struct ipc_msg *ret, int *ret_fd);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* match.h - pairs requests with answers, in order or by key, and emits flows. */
+#ifndef LIMPID_PROTO_MATCH_H
+#define LIMPID_PROTO_MATCH_H
+
+#include "proto/proto.h"
+
+struct match;
+
+struct match_hooks {
+	flow_fn flow;
+	void (*new_id)(void *ctx, uint64_t begin_ns, uint8_t ret_id[16]);
+	void *ctx;
+};
+
+/* conn is borrowed for the matcher's life.  At most max_pending requests wait; the oldest is then
+ * given up as unanswered.  NULL: out of memory. */
+struct match *match_new(const struct proto *p, const struct flow_conn *conn, int64_t epoch_ns,
+			unsigned max_pending, const struct match_hooks *hooks);
+/* Takes over msg's arena, even on failure.  0; -ENOMEM (the message is lost, the next flow flagged). */
+int match_push(struct match *m, enum side side, struct msg *msg);
+/* Emits as unanswered what ended before t_ns. */
+void match_expire(struct match *m, uint64_t t_ns);
+/* Bytes were lost: order no longer pairs; pending requests are given up, never guessed. */
+void match_lost(struct match *m);
+/* The connection ended: pending requests are emitted as unanswered, or reset. */
+void match_end(struct match *m, bool reset);
+size_t match_pending(const struct match *m);
+void match_free(struct match *m); /* emits nothing; m may be NULL */
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proto.h - what a protocol is: bytes in, messages out; no sockets, no clock, no connection.
+ *
+ * parse() takes one message (or a piece of one) per call and never blocks, never allocates outside
+ * out->arena and its own state, and never sees where bytes came from.
+ */
+#ifndef LIMPID_PROTO_PROTO_H
+#define LIMPID_PROTO_PROTO_H
+
+#include "base/arena.h"
+#include "flow/flow.h"
+
+enum side { SIDE_REQ, SIDE_RESP }; /* client to server, server to client */
+enum role {
+	ROLE_REQUEST,
+	ROLE_RESPONSE,
+	ROLE_ONEWAY,  /* complete without an answer */
+	ROLE_INTERIM, /* an answer before the answer (HTTP 1xx): goes into attrs, ends nothing */
+	ROLE_MESSAGE, /* of an open stream */
+	ROLE_END,     /* of an open stream */
+};
+enum match_by { MATCH_ORDER, MATCH_KEY };
+enum probe { PROBE_NO, PROBE_MAYBE, PROBE_YES }; /* MAYBE: show me more bytes */
+
+struct msg {
+	enum role role;
+	uint64_t key; /* pairs messages when match is MATCH_KEY */
+	bool failed;
+	bool streams; /* ROLE_MESSAGE follow until ROLE_END */
+	bool partial; /* a ROLE_REQUEST or ROLE_RESPONSE whose head is complete and whose body goes on:
+		       * the flow is shown open; the same message comes again, whole, when it ends */
+	unsigned flags; /* enum flow_flag */
+	struct flow_half half; /* of a ROLE_MESSAGE only op and body count */
+	struct arena *arena;   /* owns every pointer in half */
+};
+
+enum parse_kind {
+	PARSE_MSG,  /* used bytes consumed, *out filled */
+	PARSE_SKIP, /* used bytes consumed, no message yet */
+	PARSE_MORE, /* nothing consumed; call again with at least need bytes */
+	PARSE_BAD,  /* in.p[0] starts no frame; the caller resynchronises */
+	PARSE_STOP, /* used bytes consumed; what follows, in both directions, is `next`, or opaque */
+};
+struct proto;
+struct parse {
+	enum parse_kind kind;
+	size_t used, need;
+	const struct proto *next;
+	bool has_msg; /* PARSE_STOP: *out was filled as well */
+};
+
+/* What a parser may keep of one message. */
+struct proto_limits {
+	size_t body_bytes;    /* of a body as sent; the rest is counted, not kept */
+	size_t decoded_bytes; /* of a body after decompression */
+	size_t head_bytes;    /* of a message head; longer is PARSE_BAD */
+};
+
+/* How to read a body whose end only the other side of the connection or its end tells. */
+enum proto_end { PROTO_END_CLOSED, PROTO_END_RESET };
+
+struct proto {
+	const char *name;
+	enum match_by match;
+	bool datagram;	   /* each input is one datagram; PARSE_MORE then means cut off */
+	size_t state_size; /* zeroed memory per connection */
+	enum probe (*probe)(enum side side, struct slice head);
+	/* in: the unread bytes of one direction; at: CLOCK_MONOTONIC of in.p[0].
+	 * A parser keeps the arena of an unfinished message in its state; msg.half.begin_ns and
+	 * end_ns are filled in by the caller. */
+	struct parse (*parse)(void *state, enum side side, struct slice in, struct msg *out);
+	/* Optional from here on.  limits are borrowed for the connection's life. */
+	void (*init)(void *state, const struct proto_limits *limits);
+	/* Next likely frame start >= from, or in.n. */
+	size_t (*resync)(void *state, enum side side, struct slice in, size_t from);
+	/* n bytes of this direction are missing here (inside a body, say); true: the parser goes on with what
+	 * follows them (body counted, flagged); false: the caller resynchronises. */
+	bool (*lost)(void *state, enum side side, uint64_t n);
+	/* This direction ended; true: *out was filled (a body that lasts until the close, or an
+	 * unfinished message, flagged). */
+	bool (*end)(void *state, enum side side, enum proto_end how, struct msg *out);
+	void (*done)(void *state); /* releases what state holds */
+};
+
+/* First whose probe says yes.  NULL: none can match, or with *maybe set one asks for more bytes. */
+const struct proto *proto_detect(enum side side, struct slice head, bool *maybe);
+const struct proto *proto_find(const char *name); /* or NULL */
+/* All of them, in the order of detection; ends with NULL. */
+const struct proto *const *proto_all(void);
+
+#endif

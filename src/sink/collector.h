@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* collector.h - the sink that speaks limpid.v1.Collector/Exchange with a hub (DESIGN, 5).
+ *
+ * It owns no address: a connected socket is handed to it and, when that breaks, want_connect is
+ * called; the owner then brings another one (with back-off: 0.2 s x 1.6, cap 5 s, jitter 20 %).
+ * Batches are numbered and kept until acknowledged; after a reconnect the unacknowledged ones are
+ * sent again.  Beyond queue_bytes the oldest batch is dropped and counted.
+ */
+#ifndef LIMPID_SINK_COLLECTOR_H
+#define LIMPID_SINK_COLLECTOR_H
+
+#include "sink/sink.h"
+
+struct collector_settings { /* from the hub */
+	bool paused, hosts, include_new;
+	unsigned mode; /* 0 all, 1 chosen, 2 all except */
+	uint64_t body_limit;
+	const char *const *names;
+	size_t nnames;
+};
+
+struct collector_container {
+	const char *id, *name, *image, *project, *service, *state, *networks;
+	uint8_t (*addrs)[16];
+	size_t naddrs;
+	bool captured;
+};
+
+struct collector_fact { /* one line of the health report */
+	const char *key, *text, *hint;
+	unsigned level;
+};
+struct collector_counter {
+	const char *key;
+	uint64_t value;
+};
+
+struct collector_options {
+	const char *agent_id, *hostname, *version, *kernel;
+	const char *token; /* metadata "authorization: Bearer ..."; NULL: none */
+	size_t queue_bytes; /* unacknowledged batches kept at most */
+	void (*want_connect)(void *ctx, unsigned delay_ms);
+	void (*settings)(void *ctx, const struct collector_settings *s); /* s is borrowed */
+	void *ctx;
+};
+struct collector_stats {
+	uint64_t flows, batches, acked, resent, dropped_flows, queue_bytes, reconnects;
+	bool connected;
+	uint64_t since_ns; /* when `connected` last changed, as told to collector_tick */
+};
+
+struct sink *collector_new(const struct collector_options *o);
+/* Takes over fd (connected, non-blocking). */
+int collector_connected(struct sink *s, int fd);
+int collector_fd(const struct sink *s);	       /* -1: not connected */
+bool collector_wants_write(const struct sink *s);
+/* The descriptor is ready, or may be.  0, or negative errno after which the socket was closed. */
+int collector_io(struct sink *s, uint64_t now_ns);
+/* Every 100 ms or so: sends what has waited 50 ms, pings, notices a dead hub. */
+void collector_tick(struct sink *s, uint64_t now_ns);
+/* The whole list each time it changes; the hub replaces its own. */
+void collector_containers(struct sink *s, const struct collector_container *list, size_t n);
+/* Once a second. */
+void collector_health(struct sink *s, const struct collector_fact *facts, size_t nfacts,
+		      const struct collector_counter *counters, size_t ncounters);
+const struct collector_stats *collector_stats(const struct sink *s);
+
+#endif

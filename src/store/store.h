@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - flows kept on disk: rows by number, bodies and messages aside; knows no protocol. */
+#ifndef LIMPID_STORE_STORE_H
+#define LIMPID_STORE_STORE_H
+
+#include "base/arena.h"
+#include "flow/flow.h"
+
+struct store_limits {
+	uint64_t max_bytes, max_age_ns; /* 0: none */
+};
+struct store_stats {
+	uint64_t rows, bytes, first_row, last_row; /* rows there are; file size; lowest and highest number */
+	uint64_t oldest_ns;			   /* Unix time of the oldest flow; 0: empty */
+	uint64_t evicted, repeats;		   /* by the limits; flows written again with nothing new */
+};
+
+struct store;
+struct store_ops { /* sqlite; later clickhouse */
+	/* The one writer.  0; -EACCES, -EROFS, -ENOSPC: cannot be written; -EUCLEAN: was corrupt and has
+	 * been set aside (err says where): call again; -EPROTONOSUPPORT: made by a newer Limpid.
+	 * err gets one sentence with what to do. */
+	int (*open)(struct store **ret, const char *path, const struct store_limits *lim, char *err,
+		    size_t errlen);
+	/* A known id is updated: later facts win, messages are appended by seq.  *ret_row counts from 1. */
+	int (*put)(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new);
+	/* Makes everything put so far durable.  0; -ENOSPC; -EIO. */
+	int (*commit)(struct store *s);
+	/* Rows deleted, or negative errno.  now_ns is Unix time. */
+	int64_t (*trim)(struct store *s, uint64_t now_ns);
+	int (*clear)(struct store *s);
+	/* Small texts that outlive the flows: capture settings, agents' batch numbers, saved filters.
+	 * get: 0 and *ret filled; -ENOENT. */
+	int (*set)(struct store *s, const char *key, struct slice value);
+	int (*get)(struct store *s, const char *key, struct buf *ret);
+	int (*stats)(struct store *s, struct store_stats *ret);
+	void (*close)(struct store *s);
+
+	/* A reader of its own for another thread, on the same path. */
+	int (*open_reader)(struct store **ret, const char *path);
+	/* The whole flow with bodies and up to max_msgs messages; pointers lie in a.  -ENOENT. */
+	int (*by_id)(struct store *s, const uint8_t id[16], struct arena *a, size_t max_msgs,
+		     struct flow *ret, uint64_t *ret_row);
+	/* Rows first..last in order, without bodies and messages unless bodies is set; ends early when fn
+	 * returns false.  0 or negative errno. */
+	int (*scan)(struct store *s, uint64_t first, uint64_t last, bool bodies,
+		    bool (*fn)(void *ctx, uint64_t row, const struct flow *f), void *ctx);
+};
+extern const struct store_ops store_sqlite;
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls_watch.h - finds TLS libraries in what processes map, and puts probes on them.
+ *
+ * A file is analysed once and attached once, however many containers share it: it is known by inode,
+ * size and build-id, never by path.
+ */
+#ifndef LIMPID_TAP_TLS_WATCH_H
+#define LIMPID_TAP_TLS_WATCH_H
+
+#include "tap/bpf.h"
+
+struct tls_watch;
+struct tls_watch_lib {
+	uint16_t lib;	     /* goes into ev_data.tls_lib; counts from 1 */
+	uint8_t tls;	     /* goes into ev_data.tls */
+	const char *name;    /* "openssl" */
+	const char *version; /* "3.0.15" or "" */
+	const char *path;    /* where it was first seen, for people */
+	const char *how;     /* "ssl_read_internal+0 (push), uretprobe", for doctor */
+	bool attached;
+	const char *problem; /* one sentence when not attached, else NULL */
+};
+typedef void (*tls_watch_fn)(void *ctx, const struct tls_watch_lib *l);
+
+/* b is borrowed.  found is called once per library file, attached or not. */
+int tls_watch_new(struct tls_watch **ret, struct tap_bpf *b, tls_watch_fn found, void *ctx);
+/* EV_EXEC, EV_MAP, EV_EXIT as they come. */
+void tls_watch_task(struct tls_watch *w, const struct ev_task *ev);
+/* Looks at the files one process maps.  Files newly attached, or negative errno. */
+int tls_watch_pid(struct tls_watch *w, uint32_t pid);
+/* Looks at every process there is (the start, and a slow rescan). */
+int tls_watch_scan(struct tls_watch *w);
+size_t tls_watch_count(const struct tls_watch *w);
+void tls_watch_free(struct tls_watch *w); /* detaches */
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls.h - the table of TLS libraries: what to look for in a file, what to probe, how to find the socket. */
+#ifndef LIMPID_TLS_TLS_H
+#define LIMPID_TLS_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tls_fd { TLS_FD_NESTED_SYSCALL, TLS_FD_ARG, TLS_FD_GO_CONN }; /* how the socket is found */
+enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE };
+/* How a call says how many bytes it moved. */
+enum tls_len {
+	TLS_LEN_RETURN,	  /* the return value, when positive */
+	TLS_LEN_POINTER,  /* *arg when the return value is 1: SSL_read_ex, SSL_write_ex, the internals */
+};
+struct tls_call {
+	const char *symbol;
+	enum tls_dir dir;
+	enum tls_len len;
+	uint8_t buf_arg, num_arg; /* argument numbers from 0: (ssl, buf, num, ...) */
+	uint8_t len_arg;	  /* of the pointer for TLS_LEN_POINTER */
+};
+struct tls_lib {
+	const char *name; /* "openssl": shows in every flow, in doctor and in the docs */
+	enum tls_fd fd;
+	const struct tls_call *calls;	  /* exported functions; end with a NULL symbol */
+	const struct tls_call *internals; /* cheaper functions that those lead to, or NULL */
+};
+extern const struct tls_lib tls_table[]; /* ends with a NULL name */
+size_t tls_table_rows(void);
+
+#endif
