@@ -74,7 +74,7 @@ struct flow_half {
 	struct flow_body body;
 };
 
-struct flow_msg { /* one message of a stream */
+struct flow_msg {	     /* one message of a stream */
 	uint64_t seq, ts_ns; /* seq counts from 1, both directions together */
 	bool from_server;
 	unsigned flags;
@@ -107,10 +107,11 @@ uint64_t flow_duration_ns(const struct flow *f);
 uint64_t flow_ttfb_ns(const struct flow *f);
 /* Value of the first header of that name (ASCII case ignored), or NULL. */
 const char *flow_header(const struct flow_half *h, const char *name);
-const char *flow_state_name(enum flow_state s);		/* "open", "done", "unanswered", "reset" */
-const char *flow_flag_name(unsigned flag);		/* of one bit: "truncated", ... or NULL */
+const char *flow_state_name(enum flow_state s);		 /* "open", "done", "unanswered", "reset" */
+const char *flow_flag_name(unsigned flag);		 /* of one bit: "truncated", ... or NULL */
 void flow_id_format(const uint8_t id[16], char ret[37]); /* 8-4-4-4-12 */
-int flow_id_parse(const char *s, uint8_t ret_id[16]);	/* 0, -EINVAL */
-void flow_addr_format(const uint8_t addr[16], char ret[46]); /* "10.0.0.1" or "2001:db8::1"; "" if zero */
+int flow_id_parse(const char *s, uint8_t ret_id[16]);	 /* 0, -EINVAL */
+void flow_addr_format(const uint8_t addr[16],
+		      char ret[46]); /* "10.0.0.1" or "2001:db8::1"; "" if zero */
 
 #endif

@@ -6,8 +6,8 @@
 #include "flow/flow.h"
 
 struct flow_json_options {
-	size_t body_max;   /* bytes of decoded body per half or message written out; SIZE_MAX: all */
-	bool no_time_or_id; /* leaves out id, ts, durations: for comparing with a fixture */
+	size_t body_max; /* bytes of decoded body per half or message written out; SIZE_MAX: all */
+	bool no_time_or_id; /* leaves out id, times and the connection: for comparing with a fixture */
 };
 
 /* Appends f, without a newline.  opts may be NULL: everything.  docs/flow.md names every field.

@@ -5,11 +5,14 @@
 
 #include "base/arena.h"
 #include "flow/flow.h"
+#include "limpid.pb-c.h"
 
 /* Appends the encoded message.  0, -ENOMEM. */
 int flow_pb_pack(struct buf *out, const struct flow *f);
-/* Decodes in into *ret; all pointers lie in a, or in `in` for body bytes.
+/* Decodes in into *ret; all pointers lie in a.
  * 0; -EBADMSG: not such a message, or a field out of range; -ENOMEM: the arena's limit. */
 int flow_pb_unpack(struct slice in, struct arena *a, struct flow *ret);
+/* The same from a message that is unpacked already; body bytes stay in m.  Same errors. */
+int flow_pb_from(const Limpid__V1__Flow *m, struct arena *a, struct flow *ret);
 
 #endif

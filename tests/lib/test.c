@@ -15,7 +15,8 @@ static size_t pages(size_t n)
 struct slice guarded(struct slice s)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), room = pages(s.n);
-	uint8_t *p = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p =
+		mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED || mprotect(p + room, page, PROT_NONE) != 0)
 		abort();

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/flow.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+
+static uint64_t first_of(uint64_t a, uint64_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
+int64_t flow_time_ns(const struct flow *f)
+{
+	return (int64_t)first_of(f->req.begin_ns, f->resp.begin_ns) + f->epoch_ns;
+}
+
+uint64_t flow_duration_ns(const struct flow *f)
+{
+	if (!f->req.begin_ns || f->resp.end_ns < f->req.begin_ns)
+		return 0;
+	return f->resp.end_ns - f->req.begin_ns;
+}
+
+uint64_t flow_ttfb_ns(const struct flow *f)
+{
+	uint64_t from = f->req.end_ns;
+
+	if (!f->req.begin_ns || !f->resp.begin_ns)
+		return 0;
+	/* An answer that begins before the request has ended (a refused upload) has no wait; count from the
+	 * request's first byte instead of going below zero. */
+	if (!from || from > f->resp.begin_ns)
+		from = f->req.begin_ns;
+	return f->resp.begin_ns > from ? f->resp.begin_ns - from : 0;
+}
+
+const char *flow_header(const struct flow_half *h, const char *name)
+{
+	for (size_t i = 0; i < h->nheaders; i++)
+		if (slice_eq_nocase(slice_str(h->headers[i].key), slice_str(name)))
+			return h->headers[i].value;
+	return NULL;
+}
+
+const char *flow_state_name(enum flow_state s)
+{
+	switch (s) {
+	case FLOW_OPEN:
+		return "open";
+	case FLOW_DONE:
+		return "done";
+	case FLOW_UNANSWERED:
+		return "unanswered";
+	case FLOW_RESET:
+		return "reset";
+	}
+	return "open";
+}
+
+const char *flow_flag_name(unsigned flag)
+{
+	static const struct {
+		unsigned flag;
+		const char *name;
+	} names[] = {
+		{ FLOW_TRUNCATED, "truncated" },       { FLOW_AFTER_GAP, "after_gap" },
+		{ FLOW_MIDSTREAM, "midstream" },       { FLOW_PEER_INFERRED, "peer_inferred" },
+		{ FLOW_NO_REQUEST, "no_request" },     { FLOW_BAD_FRAMING, "bad_framing" },
+		{ FLOW_DECODE_ERROR, "decode_error" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i].flag == flag)
+			return names[i].name;
+	return NULL;
+}
+
+void flow_id_format(const uint8_t id[16], char ret[37])
+{
+	static const char hex[] = "0123456789abcdef";
+	char *p = ret;
+
+	for (size_t i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		*p++ = hex[id[i] >> 4];
+		*p++ = hex[id[i] & 15];
+	}
+	*p = '\0';
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int flow_id_parse(const char *s, uint8_t ret_id[16])
+{
+	uint8_t id[16];
+
+	for (size_t i = 0; i < 16; i++) {
+		int hi, lo;
+
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *s++ != '-')
+			return -EINVAL;
+		hi = hex_digit(s[0]);
+		lo = hi < 0 ? -1 : hex_digit(s[1]);
+		if (lo < 0)
+			return -EINVAL;
+		id[i] = (uint8_t)(hi << 4 | lo);
+		s += 2;
+	}
+	if (*s)
+		return -EINVAL;
+	memcpy(ret_id, id, sizeof(id));
+	return 0;
+}
+
+void flow_addr_format(const uint8_t addr[16], char ret[46])
+{
+	static const uint8_t none[16], v4[12] = { [10] = 0xff, [11] = 0xff };
+
+	ret[0] = '\0';
+	if (memcmp(addr, none, 16) == 0)
+		return;
+	if (memcmp(addr, v4, sizeof(v4)) == 0)
+		(void)inet_ntop(AF_INET, addr + 12, ret, 46); /* 46 bytes fit every address */
+	else
+		(void)inet_ntop(AF_INET6, addr, ret, 46);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/json.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+static void key(struct buf *out, const char *name)
+{
+	if (out->n > 0 && out->p[out->n - 1] != '{' && out->p[out->n - 1] != '[')
+		buf_puts(out, ",");
+	if (!name)
+		return;
+	buf_put_json_str(out, slice_str(name));
+	buf_puts(out, ":");
+}
+
+static void str(struct buf *out, const char *name, const char *value)
+{
+	key(out, name);
+	if (value)
+		buf_put_json_str(out, slice_str(value));
+	else
+		buf_puts(out, "null");
+}
+
+static void num(struct buf *out, const char *name, uint64_t value)
+{
+	key(out, name);
+	buf_printf(out, "%" PRIu64, value);
+}
+
+static void put_time(struct buf *out, int64_t unix_ns)
+{
+	time_t sec = unix_ns / 1000000000;
+	struct tm tm;
+
+	key(out, "ts");
+	if (unix_ns < 0 || !gmtime_r(&sec, &tm)) {
+		buf_puts(out, "null");
+		return;
+	}
+	buf_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%09" PRId64 "Z\"", tm.tm_year + 1900,
+		   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		   unix_ns % 1000000000);
+}
+
+/* Without the start of a character that was cut off at the end. */
+static struct slice whole_characters(struct slice s)
+{
+	size_t back = s.n < 3 ? s.n : 3;
+
+	for (size_t i = 1; i <= back; i++) {
+		uint8_t c = s.p[s.n - i];
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		if (c >= 0xc0 && utf8_len(slice_cut(s, s.n - i, s.n)) == 0)
+			return slice_cut(s, 0, s.n - i);
+		break;
+	}
+	return s;
+}
+
+static void put_body(struct buf *out, const struct flow_body *b, size_t max)
+{
+	struct slice data = slice_cut(b->data, 0, max), text;
+	bool cut = data.n < b->data.n;
+
+	key(out, "body");
+	if (b->len == 0 && b->data.n == 0) {
+		buf_puts(out, "null");
+		return;
+	}
+	buf_puts(out, "{");
+	num(out, "len", b->len);
+	num(out, "captured", b->captured);
+	str(out, "type", b->type);
+	str(out, "encoding", b->encoding);
+	text = cut || b->captured < b->len ? whole_characters(data) : data;
+	if (slice_is_utf8(text)) {
+		key(out, "text");
+		buf_put_json_str(out, text);
+	} else {
+		key(out, "base64");
+		buf_puts(out, "\"");
+		buf_put_base64(out, data);
+		buf_puts(out, "\"");
+	}
+	if (cut)
+		buf_puts(out, ",\"cut\":true");
+	buf_puts(out, "}");
+}
+
+static void put_headers(struct buf *out, const struct flow_half *h)
+{
+	key(out, "headers");
+	buf_puts(out, "[");
+	for (size_t i = 0; i < h->nheaders; i++) {
+		key(out, NULL);
+		buf_puts(out, "[");
+		buf_put_json_str(out, slice_str(h->headers[i].key));
+		buf_puts(out, ",");
+		buf_put_json_str(out, slice_str(h->headers[i].value));
+		buf_puts(out, "]");
+	}
+	buf_puts(out, "]");
+}
+
+static bool same_key(const struct flow_half *h, size_t a, size_t b)
+{
+	return strcmp(h->attrs[a].key, h->attrs[b].key) == 0;
+}
+
+/* One value, or an array where the same key came several times. */
+static void put_attr(struct buf *out, const struct flow_half *h, size_t i)
+{
+	size_t same = 0;
+
+	for (size_t k = 0; k < i; k++)
+		if (same_key(h, k, i))
+			return;
+	for (size_t k = i; k < h->nattrs; k++)
+		same += same_key(h, k, i);
+	if (same == 1) {
+		str(out, h->attrs[i].key, h->attrs[i].value);
+		return;
+	}
+	key(out, h->attrs[i].key);
+	buf_puts(out, "[");
+	for (size_t k = i; k < h->nattrs; k++)
+		if (same_key(h, k, i))
+			str(out, NULL, h->attrs[k].value);
+	buf_puts(out, "]");
+}
+
+static void put_half(struct buf *out, const char *name, bool request, const struct flow_half *h,
+		     size_t max)
+{
+	key(out, name);
+	buf_puts(out, "{");
+	if (request) {
+		str(out, "op", h->op);
+		str(out, "target", h->target);
+	} else {
+		str(out, "status", h->status);
+		str(out, "reason", h->reason);
+	}
+	put_headers(out, h);
+	put_body(out, &h->body, max);
+	key(out, "attrs");
+	buf_puts(out, "{");
+	for (size_t i = 0; i < h->nattrs; i++)
+		put_attr(out, h, i);
+	buf_puts(out, "}}");
+}
+
+static void put_peer(struct buf *out, const char *name, const struct flow_peer *p)
+{
+	char ip[46];
+
+	key(out, name);
+	buf_puts(out, "{");
+	flow_addr_format(p->addr, ip);
+	str(out, "ip", ip[0] ? ip : NULL);
+	num(out, "port", p->port);
+	str(out, "container", p->container);
+	str(out, "container_id", p->container_id);
+	str(out, "image", p->image);
+	if (p->project)
+		str(out, "project", p->project);
+	key(out, "pid");
+	if (p->pid)
+		buf_printf(out, "%" PRIu32, p->pid);
+	else
+		buf_puts(out, "null");
+	str(out, "comm", p->comm);
+	buf_puts(out, "}");
+}
+
+static void put_conn(struct buf *out, const struct flow_conn *c)
+{
+	static const char *const seen[] = { NULL, "client", "server", "both" };
+
+	put_peer(out, "client", &c->client);
+	put_peer(out, "server", &c->server);
+	str(out, "seen_by", seen[c->seen_by & 3]);
+	key(out, "tls");
+	if (!c->tls) {
+		buf_puts(out, "null");
+		return;
+	}
+	buf_puts(out, "{");
+	str(out, "library", c->tls->library);
+	str(out, "version", c->tls->version);
+	str(out, "road", c->tls->road);
+	str(out, "sni", c->tls->sni);
+	str(out, "alpn", c->tls->alpn);
+	buf_puts(out, "}");
+}
+
+static void put_flags(struct buf *out, unsigned flags)
+{
+	key(out, "flags");
+	buf_puts(out, "[");
+	for (unsigned bit = 1; bit && bit <= flags; bit <<= 1)
+		if ((flags & bit) && flow_flag_name(bit))
+			str(out, NULL, flow_flag_name(bit));
+	buf_puts(out, "]");
+}
+
+static void put_messages(struct buf *out, const struct flow *f, bool no_time, size_t max)
+{
+	key(out, "messages");
+	buf_puts(out, "[");
+	for (size_t i = 0; i < f->nmsgs; i++) {
+		const struct flow_msg *m = &f->msgs[i];
+
+		key(out, NULL);
+		buf_puts(out, "{");
+		if (!no_time) {
+			num(out, "seq", m->seq);
+			put_time(out, (int64_t)m->ts_ns + f->epoch_ns);
+		}
+		str(out, "dir", m->from_server ? "s2c" : "c2s");
+		str(out, "op", m->op);
+		put_body(out, &m->body, max);
+		if (m->flags)
+			put_flags(out, m->flags);
+		buf_puts(out, "}");
+	}
+	buf_puts(out, "]");
+}
+
+static void put_duration(struct buf *out, const char *name, bool known, uint64_t ns)
+{
+	if (known)
+		num(out, name, ns);
+	else
+		str(out, name, NULL);
+}
+
+void flow_json(struct buf *out, const struct flow *f, const struct flow_json_options *opts)
+{
+	static const struct flow_json_options everything = { .body_max = SIZE_MAX };
+	const struct flow_json_options *o = opts ? opts : &everything;
+	char id[37];
+
+	buf_puts(out, "{\"v\":1");
+	if (!o->no_time_or_id) {
+		bool whole = f->state != FLOW_OPEN && f->req.begin_ns && f->resp.end_ns;
+
+		flow_id_format(f->id, id);
+		str(out, "id", id);
+		put_time(out, flow_time_ns(f));
+		put_duration(out, "duration_ns", whole, flow_duration_ns(f));
+		put_duration(out, "ttfb_ns", f->req.begin_ns && f->resp.begin_ns, flow_ttfb_ns(f));
+	}
+	str(out, "proto", f->proto);
+	str(out, "l4", f->conn->l4);
+	str(out, "state", flow_state_name(f->state));
+	if (!o->no_time_or_id)
+		put_conn(out, f->conn);
+	if (f->has_req)
+		put_half(out, "request", true, &f->req, o->body_max);
+	else
+		str(out, "request", NULL);
+	if (f->has_resp)
+		put_half(out, "response", false, &f->resp, o->body_max);
+	else
+		str(out, "response", NULL);
+	put_messages(out, f, o->no_time_or_id, o->body_max);
+	key(out, "failed");
+	buf_puts(out, f->failed ? "true" : "false");
+	put_flags(out, f->flags);
+	buf_puts(out, "}");
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+#include "sample.h"
+
+#include "flow/json.h"
+
+static void expect(const struct flow *f, const struct flow_json_options *o, const char *want)
+{
+	struct buf b = { 0 };
+
+	flow_json(&b, f, o);
+	buf_put(&b, (struct slice){ (const uint8_t *)"", 1 });
+	assert_string_equal((const char *)b.p, want);
+	buf_release(&b);
+}
+
+static void every_field_is_written(void **state)
+{
+	(void)state;
+	expect(sample_flow(), NULL,
+	       "{\"v\":1,\"id\":\"01920304-0506-7708-890a-0b0c0d0e0f10\",\"ts\":\"2026-11-22T13:00:"
+	       "00.123456789Z\","
+	       "\"duration_ns\":3000,\"ttfb_ns\":600,\"proto\":\"http1\",\"l4\":\"tcp\",\"state\":"
+	       "\"done\","
+	       "\"client\":{\"ip\":\"172.18.0.3\",\"port\":40312,\"container\":\"web\",\"container_"
+	       "id\":\"ab12\","
+	       "\"image\":\"node:20\",\"project\":\"shop\",\"pid\":123,\"comm\":\"curl\"},"
+	       "\"server\":{\"ip\":\"172.18.0.4\",\"port\":443,\"container\":\"api\",\"container_"
+	       "id\":null,"
+	       "\"image\":null,\"pid\":null,\"comm\":null},\"seen_by\":\"both\","
+	       "\"tls\":{\"library\":\"openssl\",\"version\":\"3.0.15\",\"road\":\"probes\","
+	       "\"sni\":\"api\","
+	       "\"alpn\":\"http/1.1\"},"
+	       "\"request\":{\"op\":\"GET\",\"target\":\"/v1/users?x=1\","
+	       "\"headers\":[[\"Host\",\"api\"],[\"Cookie\",\"a\"],[\"Cookie\",\"b\"]],\"body\":"
+	       "null,\"attrs\":{}},"
+	       "\"response\":{\"status\":\"500\",\"reason\":\"Internal Server Error\","
+	       "\"headers\":[[\"Content-Type\",\"application/json\"]],"
+	       "\"body\":{\"len\":20,\"captured\":12,\"type\":\"application/"
+	       "json\",\"encoding\":\"gzip\","
+	       "\"text\":\"{\\\"error\\\":\\\"\xc3\xa9\"},"
+	       "\"attrs\":{\"version\":\"1.1\",\"interim\":[\"100\",\"103\"]}},"
+	       "\"messages\":[{\"seq\":1,\"ts\":\"2026-11-22T13:00:00.123457289Z\",\"dir\":\"c2s\","
+	       "\"op\":\"text\","
+	       "\"body\":{\"len\":2,\"captured\":2,\"type\":null,\"encoding\":null,\"text\":\"hi\"}"
+	       "},"
+	       "{\"seq\":2,\"ts\":\"2026-11-22T13:00:00.123457389Z\",\"dir\":\"s2c\",\"op\":"
+	       "\"binary\","
+	       "\"body\":{\"len\":5,\"captured\":2,\"type\":null,\"encoding\":null,\"base64\":\"/"
+	       "wA=\"},"
+	       "\"flags\":[\"truncated\"]}],\"failed\":true,\"flags\":[\"truncated\",\"midstream\"]"
+	       "}");
+}
+
+static void cut_body_ends_at_a_character(void **state)
+{
+	struct flow_json_options o = { .body_max = 11, .no_time_or_id = true };
+	struct flow f = *sample_flow();
+
+	(void)state;
+	f.has_req = false;
+	f.nmsgs = 0;
+	f.resp.nattrs = 0;
+	expect(&f, &o,
+	       "{\"v\":1,\"proto\":\"http1\",\"l4\":\"tcp\",\"state\":\"done\",\"request\":null,"
+	       "\"response\":{\"status\":\"500\",\"reason\":\"Internal Server Error\","
+	       "\"headers\":[[\"Content-Type\",\"application/json\"]],"
+	       "\"body\":{\"len\":20,\"captured\":12,\"type\":\"application/"
+	       "json\",\"encoding\":\"gzip\","
+	       "\"text\":\"{\\\"error\\\":\\\"\",\"cut\":true},\"attrs\":{}},"
+	       "\"messages\":[],\"failed\":true,\"flags\":[\"truncated\",\"midstream\"]}");
+}
+
+static void open_flow_has_no_duration(void **state)
+{
+	struct flow f = *sample_flow();
+	struct buf b = { 0 };
+
+	(void)state;
+	f.state = FLOW_OPEN;
+	f.has_resp = false;
+	f.resp = (struct flow_half){ 0 };
+	flow_json(&b, &f, NULL);
+	assert_true(slice_find(buf_slice(&b), SLICE_LIT("\"duration_ns\":null,\"ttfb_ns\":null"),
+			       0) < b.n);
+	assert_true(slice_find(buf_slice(&b), SLICE_LIT("\"response\":null"), 0) < b.n);
+	buf_release(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_field_is_written),
+		cmocka_unit_test(cut_body_ends_at_a_character),
+		cmocka_unit_test(open_flow_has_no_duration),
+	};
+
+	return cmocka_run_group_tests_name("flow_json", tests, NULL, NULL);
+}

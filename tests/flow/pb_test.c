@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+#include "sample.h"
+
+#include <errno.h>
+
+#include "flow/json.h"
+#include "flow/pb.h"
+
+static void round_trip_loses_nothing(void **state)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct buf pb = { 0 }, before = { 0 }, after = { 0 };
+	struct flow f;
+
+	(void)state;
+	assert_int_equal(flow_pb_pack(&pb, sample_flow()), 0);
+	assert_int_equal(flow_pb_unpack(buf_slice(&pb), a, &f), 0);
+	flow_json(&before, sample_flow(), NULL);
+	flow_json(&after, &f, NULL);
+	assert_int_equal(before.n, after.n);
+	assert_memory_equal(before.p, after.p, after.n);
+	buf_release(&pb);
+	buf_release(&before);
+	buf_release(&after);
+	arena_free(a);
+}
+
+/* Every cut either fails, or gives a flow (protobuf has no end mark); it never reads beyond the cut. */
+static void every_cut_is_survived(void **state)
+{
+	struct buf pb = { 0 };
+
+	(void)state;
+	assert_int_equal(flow_pb_pack(&pb, sample_flow()), 0);
+	for (size_t n = 0; n < pb.n; n++) {
+		struct slice in = guarded(slice_cut(buf_slice(&pb), 0, n));
+		struct arena *a = arena_new(1 << 20);
+		struct flow f;
+		int r = flow_pb_unpack(in, a, &f);
+
+		assert_true(r == 0 || r == -EBADMSG);
+		arena_free(a);
+		guarded_free(in);
+	}
+	buf_release(&pb);
+}
+
+static void arena_limit_is_no_memory(void **state)
+{
+	struct arena *a = arena_new(256);
+	struct buf pb = { 0 };
+	struct flow f;
+
+	(void)state;
+	assert_int_equal(flow_pb_pack(&pb, sample_flow()), 0);
+	assert_int_equal(flow_pb_unpack(buf_slice(&pb), a, &f), -ENOMEM);
+	buf_release(&pb);
+	arena_free(a);
+}
+
+static void fields_out_of_range_are_refused(void **state)
+{
+	static const struct {
+		const char *what;
+		struct slice pb;
+	} bad[] = {
+		{ "nothing", { (const uint8_t *)"", 0 } },
+		{ "id of 3 bytes",
+		  { (const uint8_t *)"\x0a\x03"
+				     "abc"
+				     "\x1a\x00"
+				     "\x22\x01x",
+		    10 } },
+	};
+	struct arena *a = arena_new(1 << 20);
+	struct flow f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(flow_pb_unpack(bad[i].pb, a, &f), -EBADMSG);
+	arena_free(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(round_trip_loses_nothing),
+		cmocka_unit_test(every_cut_is_survived),
+		cmocka_unit_test(arena_limit_is_no_memory),
+		cmocka_unit_test(fields_out_of_range_are_refused),
+	};
+
+	return cmocka_run_group_tests_name("flow_pb", tests, NULL, NULL);
+}

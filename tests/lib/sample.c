@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample.h"
+
+const struct flow *sample_flow(void)
+{
+	static const struct flow_tls tls = { "openssl", "3.0.15", "probes", "api", "http/1.1" };
+	static const struct flow_conn conn = {
+		.id = 7,
+		.client = { .addr = { [10] = 0xff, 0xff, 172, 18, 0, 3 },
+			    .port = 40312,
+			    .pid = 123,
+			    .comm = "curl",
+			    .container = "web",
+			    .container_id = "ab12",
+			    .image = "node:20",
+			    .project = "shop" },
+		.server = { .addr = { [10] = 0xff, 0xff, 172, 18, 0, 4 },
+			    .port = 443,
+			    .container = "api" },
+		.tls = &tls,
+		.seen_by = FLOW_SEEN_CLIENT | FLOW_SEEN_SERVER,
+		.l4 = "tcp",
+	};
+	static const struct flow_attr req_headers[] = { { "Host", "api" },
+							{ "Cookie", "a" },
+							{ "Cookie", "b" } };
+	static const struct flow_attr resp_headers[] = { { "Content-Type", "application/json" } };
+	static const struct flow_attr attrs[] = { { "version", "1.1" },
+						  { "interim", "100" },
+						  { "interim", "103" } };
+	static struct flow_msg msgs[2] = {
+		{ .seq = 1, .ts_ns = 1500, .op = "text" },
+		{ .seq = 2,
+		  .ts_ns = 1600,
+		  .from_server = true,
+		  .flags = FLOW_TRUNCATED,
+		  .op = "binary" },
+	};
+	static struct flow f = {
+		.id = { 1, 0x92, 3, 4, 5, 6, 0x77, 8, 0x89, 10, 11, 12, 13, 14, 15, 16 },
+		.epoch_ns = 1795352400123456789 - 1000,
+		.conn = &conn,
+		.proto = "http1",
+		.state = FLOW_DONE,
+		.flags = FLOW_TRUNCATED | FLOW_MIDSTREAM,
+		.failed = true,
+		.req = { .begin_ns = 1000,
+			 .end_ns = 1400,
+			 .op = "GET",
+			 .target = "/v1/users?x=1",
+			 .headers = req_headers,
+			 .nheaders = 3 },
+		.resp = { .begin_ns = 2000,
+			  .end_ns = 4000,
+			  .status = "500",
+			  .reason = "Internal Server Error",
+			  .headers = resp_headers,
+			  .nheaders = 1,
+			  .attrs = attrs,
+			  .nattrs = 3,
+			  .body = { .len = 20,
+				    .captured = 12,
+				    .type = "application/json",
+				    .encoding = "gzip" } },
+		.has_req = true,
+		.has_resp = true,
+		.msgs = msgs,
+		.nmsgs = 2,
+	};
+
+	f.resp.body.data = SLICE_LIT("{\"error\":\"\xc3\xa9");
+	msgs[0].body = (struct flow_body){ .data = SLICE_LIT("hi"), .len = 2, .captured = 2 };
+	msgs[1].body = (struct flow_body){ .data = SLICE_LIT("\xff\x00"), .len = 5, .captured = 2 };
+	return &f;
+}
