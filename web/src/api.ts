@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hub's answers (docs/api.md) and the calls that are not the WebSocket's.
+// Everything that was captured is foreign: it reaches the document as text and in no other way.
+
+export interface Row {
+	n: number;
+	id: string;
+	ts_ns: string;
+	proto: string;
+	tls: boolean;
+	src: string;
+	dst: string;
+	src_ip: string;
+	dst_ip: string;
+	op: string;
+	target: string;
+	host: string;
+	status: string | null;
+	reason: string | null;
+	state: string;
+	failed: boolean;
+	dur_ns: number | null;
+	req_len: number | null;
+	resp_len: number | null;
+	type: string | null;
+	flags: string[];
+}
+
+export interface Counters {
+	flows: number;
+	dropped: number;
+	truncated: number;
+	undecrypted: number;
+	gaps: number;
+}
+
+export interface Capture {
+	mode: "all" | "chosen" | "except";
+	names: string[];
+	hosts: boolean;
+	include_new: boolean;
+	paused: boolean;
+	body_limit: number;
+}
+
+export interface Container {
+	id: string;
+	name: string;
+	image: string;
+	project: string | null;
+	service: string | null;
+	state: string;
+	networks: string | null;
+	addrs: string[];
+	captured: boolean;
+	flows: number;
+	agent: string;
+}
+
+export interface Containers {
+	runtime: string;
+	containers: Container[];
+}
+
+export interface Fact {
+	key: string;
+	level: number;
+	text: string;
+	hint: string | null;
+}
+
+export interface Agent {
+	id: string;
+	hostname: string;
+	version: string;
+	kernel: string;
+	connected: boolean;
+	last_seen_ms: number;
+	facts: Fact[];
+	counters: Record<string, number>;
+}
+
+export interface Health {
+	hub: {
+		version: string;
+		uptime_s: number;
+		rows: number;
+		rows_max: number;
+		store_bytes: number;
+		store_max: number;
+		oldest_ns: string | number | null;
+		evicted: number;
+		repeats: number;
+		store_error: string | null;
+		clients: number;
+	};
+	agents: Agent[];
+	counters: Counters;
+}
+
+export interface FilterCheck {
+	ok: boolean;
+	sentence?: string;
+	error?: { at: number; len: number; text: string };
+}
+
+export interface Body {
+	len: number;
+	captured: number;
+	type?: string | null;
+	encoding?: string | null;
+	text?: string;
+	base64?: string;
+	cut?: boolean;
+}
+
+export interface Half {
+	op?: string | null;
+	target?: string | null;
+	status?: string | null;
+	reason?: string | null;
+	headers?: [string, string][];
+	attrs?: Record<string, string>;
+	body?: Body | null;
+}
+
+export interface Peer {
+	ip?: string | null;
+	port?: number | null;
+	container?: string | null;
+	container_id?: string | null;
+	image?: string | null;
+	project?: string | null;
+	pid?: number | null;
+	comm?: string | null;
+}
+
+export interface Flow {
+	n?: number;
+	id: string;
+	ts: string;
+	duration_ns?: number | null;
+	ttfb_ns?: number | null;
+	proto: string;
+	l4: string;
+	state: string;
+	client: Peer;
+	server: Peer;
+	seen_by?: string | null;
+	tls?: { library?: string; version?: string; road?: string; sni?: string; alpn?: string } | null;
+	request?: Half | null;
+	response?: Half | null;
+	failed: boolean;
+	flags?: string[];
+}
+
+/* What went wrong with a call, as one sentence.  status 0: the hub could not be reached. */
+export class ApiError extends Error {
+	constructor(
+		readonly status: number,
+		text: string,
+	) {
+		super(text);
+	}
+}
+
+async function call(path: string, init?: RequestInit): Promise<Response> {
+	let r: Response;
+	try {
+		r = await fetch(path, { credentials: "same-origin", cache: "no-store", ...init });
+	} catch (e) {
+		if (init?.signal?.aborted) throw e;
+		throw new ApiError(0, "The hub does not answer.");
+	}
+	if (r.ok) return r;
+	let text = "";
+	try {
+		text = String(((await r.json()) as { error?: unknown }).error ?? "");
+	} catch {
+		/* not the hub's own words */
+	}
+	throw new ApiError(r.status, text || `The hub answered ${r.status}.`);
+}
+
+async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
+	return (await call(path, signal ? { signal } : undefined)).json() as Promise<T>;
+}
+
+export const api = {
+	login: async (token: string) => void (await call("api/login", { method: "POST", body: token })),
+	health: () => json<Health>("api/health"),
+	containers: () => json<Containers>("api/containers"),
+	capture: () => json<Capture>("api/capture"),
+	setCapture: async (c: Capture) =>
+		void (await call("api/capture", {
+			method: "PUT",
+			headers: { "Content-Type": "application/json" },
+			body: JSON.stringify(c),
+		})),
+	clear: async () => void (await call("api/clear", { method: "POST" })),
+	check: (q: string, signal?: AbortSignal) =>
+		json<FilterCheck>("api/filter/check?q=" + encodeURIComponent(q), signal),
+	flow: (id: string, signal?: AbortSignal) => json<Flow>("api/flow/" + encodeURIComponent(id), signal),
+	bodyPath: (id: string, side: "req" | "resp") => `api/flow/${encodeURIComponent(id)}/body?side=${side}&form=decoded`,
+	/* The first `max` bytes of a decoded body. */
+	body: async (id: string, side: "req" | "resp", max: number, signal?: AbortSignal) => {
+		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };
+		if (signal) init.signal = signal;
+		return new Uint8Array(await (await call(api.bodyPath(id, side), init)).arrayBuffer());
+	},
+};
