@@ -26,6 +26,7 @@ enum ipc_kind {
 	IPC_CONNECT,	  /* no body: connect to the hub again */
 	IPC_SETTINGS,	  /* struct ipc_settings: one rule list entry from the hub */
 	IPC_STATS,	  /* struct ipc_stats */
+	IPC_WHO,	  /* struct ipc_cgroup without an id: whose is it?  Answered by IPC_CGROUP */
 };
 
 #define IPC_BODY_MAX 1000
@@ -43,7 +44,7 @@ struct ipc_msg {
 		} container;
 		struct ipc_cgroup {
 			uint64_t cgroup_id;
-			char id[65];
+			char id[65]; /* "": of no container, as far as tap can tell */
 		} cgroup;
 		struct ipc_tls_lib {
 			uint16_t lib; /* as ev_data.tls_lib */
@@ -60,6 +61,7 @@ struct ipc_msg {
 			char key[48], text[300], hint[300];
 			uint8_t level;
 			uint64_t loss[EV_LOSS_MAX]; /* key "loss": the kernel's counters */
+			uint64_t restarts;	    /* key "loss": how often decode was started again */
 		} health;
 		struct ipc_verdict {
 			uint64_t cookie;
@@ -87,9 +89,11 @@ enum ipc_mode { IPC_MODE_ALL = 0, IPC_MODE_CHOSEN = 1, IPC_MODE_EXCEPT = 2 };
 enum ipc_end { IPC_TAP, IPC_DECODE }; /* who receives */
 
 int ipc_pair(int ret_fds[2]); /* non-blocking, close-on-exec; 0 or negative errno */
-/* pass_fd: -1, or a descriptor to give.  0; -EAGAIN: the other side is slow; -EPIPE: gone. */
+/* Sends m as kind; m's own kind and size are not looked at, and m may be NULL for a kind without body.
+ * pass_fd: -1, or a descriptor to give, which stays the caller's.
+ * 0; -EAGAIN: the other side is slow; -EPIPE: gone; -EINVAL: no such kind. */
 int ipc_send(int sock, enum ipc_kind kind, const struct ipc_msg *m, int pass_fd);
-/* ret_fd: -1, or a descriptor that now belongs to the caller.
+/* ret_fd: -1, or a descriptor that now belongs to the caller.  Bytes of *ret behind its size are zero.
  * 0; -EAGAIN: nothing there; -EPIPE: gone; -EBADMSG: dropped, the other side misbehaves. */
 int ipc_recv(int sock, enum ipc_end self, struct ipc_msg *ret, int *ret_fd);
 
