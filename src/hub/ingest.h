@@ -15,7 +15,8 @@ struct ingest_hooks {
 	/* An agent said hello; returns the highest batch of it that is stored. */
 	uint64_t (*hello)(void *ctx, const struct ingest_agent *a);
 	void (*gone)(void *ctx, const struct ingest_agent *a);
-	void (*containers)(void *ctx, const struct ingest_agent *a, const Limpid__V1__Containers *m);
+	void (*containers)(void *ctx, const struct ingest_agent *a,
+			   const Limpid__V1__Containers *m);
 	void (*health)(void *ctx, const struct ingest_agent *a, const Limpid__V1__Health *m);
 	/* One call a flow (f is borrowed), then batch_end.  The batch is acknowledged by ingest_ack. */
 	void (*flow)(void *ctx, const struct ingest_agent *a, const struct flow *f);
@@ -23,19 +24,24 @@ struct ingest_hooks {
 	void *ctx;
 };
 struct ingest_stats {
-	uint64_t agents, batches, flows, bad_messages, refused;
+	uint64_t agents; /* now connected */
+	uint64_t batches, flows;
+	uint64_t bad_messages; /* undecodable, or out of turn */
+	uint64_t refused; /* connections and calls: rubbish, a wrong token, silence, too many */
 };
 
 /* addr: "127.0.0.1:50052" or "[::1]:50052".  agent_token: NULL: none needed.  0, or negative errno after err
  * got one sentence with what to do (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL). */
 int ingest_open(struct ingest **ret, const char *addr, const char *agent_token,
 		const struct ingest_hooks *h, char *err, size_t errlen);
-int ingest_fd(const struct ingest *g); /* an epoll descriptor: readable: call ingest_poll */
+uint16_t ingest_port(const struct ingest *g); /* the one it listens on, also when addr said 0 */
+int ingest_fd(const struct ingest *g);	      /* an epoll descriptor: readable: call ingest_poll */
 /* Handles what is there; never blocks. */
 int ingest_poll(struct ingest *g, uint64_t now_ns);
 /* Keepalive; every 100 ms. */
 void ingest_tick(struct ingest *g, uint64_t now_ns);
-/* Batches up to seq of this agent are durable. */
+/* Batches up to seq of this agent are durable.  May be called from batch_end.  Until this an agent may send
+ * 4 MiB more, so acknowledge soon. */
 void ingest_ack(struct ingest *g, const char *agent_id, uint64_t seq);
 /* To all agents, and to each that comes from now on. */
 int ingest_settings(struct ingest *g, const Limpid__V1__Settings *s);

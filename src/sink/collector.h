@@ -37,7 +37,7 @@ struct collector_counter {
 
 struct collector_options {
 	const char *agent_id, *hostname, *version, *kernel;
-	const char *token; /* metadata "authorization: Bearer ..."; NULL: none */
+	const char *token;  /* metadata "authorization: Bearer ..."; NULL: none */
 	size_t queue_bytes; /* unacknowledged batches kept at most */
 	void (*want_connect)(void *ctx, unsigned delay_ms);
 	void (*settings)(void *ctx, const struct collector_settings *s); /* s is borrowed */
@@ -47,12 +47,15 @@ struct collector_stats {
 	uint64_t flows, batches, acked, resent, dropped_flows, queue_bytes, reconnects;
 	bool connected;
 	uint64_t since_ns; /* when `connected` last changed, as told to collector_tick */
+	char why[160]; /* one sentence: what broke or refused the last connection; "" if nothing did */
 };
 
 struct sink *collector_new(const struct collector_options *o);
-/* Takes over fd (connected, non-blocking). */
+/* Takes over fd (connected, non-blocking).  fd < 0 (negative errno): the attempt failed; want_connect is
+ * called again with the next delay.  The first want_connect comes from the first collector_tick.
+ * 0, -ENOMEM, -EINVAL: it is connected already (fd is closed). */
 int collector_connected(struct sink *s, int fd);
-int collector_fd(const struct sink *s);	       /* -1: not connected */
+int collector_fd(const struct sink *s); /* -1: not connected */
 bool collector_wants_write(const struct sink *s);
 /* The descriptor is ready, or may be.  0, or negative errno after which the socket was closed. */
 int collector_io(struct sink *s, uint64_t now_ns);
