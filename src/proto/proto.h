@@ -28,14 +28,17 @@ struct msg {
 	bool failed;
 	bool streams; /* ROLE_MESSAGE follow until ROLE_END */
 	bool partial; /* a ROLE_REQUEST or ROLE_RESPONSE whose head is complete and whose body goes on:
-		       * the flow is shown open; the same message comes again, whole, when it ends */
+		       * the flow is shown open; the same message comes again, whole, in an arena of
+		       * its own, when it ends */
+	bool cut; /* what came of a message whose end never did: the flow ends as FLOW_RESET */
 	unsigned flags; /* enum flow_flag */
 	struct flow_half half; /* of a ROLE_MESSAGE only op and body count */
-	struct arena *arena;   /* owns every pointer in half */
+	struct arena *arena;   /* owns every pointer in half; NULL: out of memory, half is empty (the
+				* message is still given, flagged, so that order keeps pairing) */
 };
 
 enum parse_kind {
-	PARSE_MSG,  /* used bytes consumed, *out filled */
+	PARSE_MSG,  /* used bytes consumed, *out filled; used may be 0 after lost() or resync() */
 	PARSE_SKIP, /* used bytes consumed, no message yet */
 	PARSE_MORE, /* nothing consumed; call again with at least need bytes */
 	PARSE_BAD,  /* in.p[0] starts no frame; the caller resynchronises */
@@ -57,7 +60,11 @@ struct proto_limits {
 };
 
 /* How to read a body whose end only the other side of the connection or its end tells. */
-enum proto_end { PROTO_END_CLOSED, PROTO_END_RESET };
+enum proto_end {
+	PROTO_END_CLOSED,
+	PROTO_END_RESET,
+	PROTO_END_LOST, /* lost() said false: only the unfinished message ends, the direction goes on */
+};
 
 struct proto {
 	const char *name;
@@ -74,10 +81,12 @@ struct proto {
 	/* Next likely frame start >= from, or in.n. */
 	size_t (*resync)(void *state, enum side side, struct slice in, size_t from);
 	/* n bytes of this direction are missing here (inside a body, say); true: the parser goes on with what
-	 * follows them (body counted, flagged); false: the caller resynchronises. */
+	 * follows them (body counted, flagged); false: the caller calls end(PROTO_END_LOST), pushes
+	 * what that gives, and resynchronises.  A parser whose end() was not called gives the
+	 * unfinished message with its next parse(), which then consumes nothing. */
 	bool (*lost)(void *state, enum side side, uint64_t n);
 	/* This direction ended; true: *out was filled (a body that lasts until the close, or an
-	 * unfinished message, flagged). */
+	 * unfinished message with cut set). */
 	bool (*end)(void *state, enum side side, enum proto_end how, struct msg *out);
 	void (*done)(void *state); /* releases what state holds */
 };
