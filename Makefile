@@ -88,6 +88,7 @@ S        := $(B)/san
 SAN_OBJ  := $(call obj,$(S),$(LIB_SRC) $(PB_C))
 TEST_SRC := $(wildcard tests/*/*_test.c)
 TESTS    := $(TEST_SRC:tests/%.c=$(S)/tests/%)
+WRAP     := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 TEST_LIB := $(patsubst tests/lib/%.c,$(S)/tests/lib/%.o,$(wildcard tests/lib/*.c))
 $(S)/obj/%.o: src/%.c | $(GEN_HDR)
 	@mkdir -p $(@D)
@@ -103,7 +104,7 @@ $(S)/tests/lib/%.o: tests/lib/%.c | $(GEN_HDR)
 	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) $(SAN) -MMD -MP -c $< -o $@
 $(S)/tests/%_test: tests/%_test.c $(TEST_LIB) $(S)/liblimpid.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) $(SAN) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(TEST_LIB) $(S)/liblimpid.a $(LIBS) -lcmocka
+	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) $(SAN) -MMD -MP -MF $@.d $(LDFLAGS) $(WRAP) -o $@ $< $(TEST_LIB) $(S)/liblimpid.a $(LIBS) -lcmocka
 
 .PHONY: check units lint
 check: units lint

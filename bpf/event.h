@@ -35,7 +35,9 @@ enum ev_flag {
 	EV_FAULT = 8,	 /* EV_DATA: the buffer could not be read in whole */
 };
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
-enum ev_verdict { EV_COPY_ALL = 0, EV_COPY_HEAD = 1, EV_COPY_NONE = 2 }; /* towards the kernel */
+/* Towards the kernel, about raw bytes: they go on being counted, and plaintext of a TLS probe goes on
+ * being copied whatever the verdict is. */
+enum ev_verdict { EV_COPY_ALL = 0, EV_COPY_HEAD = 1, EV_COPY_NONE = 2 };
 enum ev_side { EV_SIDE_UNKNOWN = 0, EV_CLIENT = 1, EV_SERVER = 2 };
 enum ev_sure { EV_SURE_NONE = 0, EV_SURE_NESTED = 1, EV_SURE_STICKY = 2 };
 enum ev_end {

@@ -89,10 +89,16 @@ struct proto {
 	 * unfinished message with cut set). */
 	bool (*end)(void *state, enum side side, enum proto_end how, struct msg *out);
 	void (*done)(void *state); /* releases what state holds */
+	/* Bytes of memory that state holds beyond state_size: what counts against the total. */
+	size_t (*held)(const void *state);
+	const char *alpn; /* its ALPN identification (RFC 7301), or NULL */
 };
 
 /* First whose probe says yes.  NULL: none can match, or with *maybe set one asks for more bytes. */
 const struct proto *proto_detect(enum side side, struct slice head, bool *maybe);
+/* The same among list, which ends with NULL. */
+const struct proto *proto_detect_in(const struct proto *const *list, enum side side,
+				    struct slice head, bool *maybe);
 const struct proto *proto_find(const char *name); /* or NULL */
 /* All of them, in the order of detection; ends with NULL. */
 const struct proto *const *proto_all(void);
