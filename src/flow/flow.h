@@ -38,6 +38,7 @@ struct flow_tls {
 	const char *library, *version; /* "openssl", "3.0.15" */
 	const char *road;	       /* "probes" or "keys" */
 	const char *sni, *alpn;
+	const char *protocol; /* "TLS 1.3"; NULL: its ServerHello was not seen */
 };
 
 enum flow_seen { FLOW_SEEN_CLIENT = 1, FLOW_SEEN_SERVER = 2 }; /* or-ed */

@@ -195,6 +195,7 @@ static void put_conn(struct buf *out, const struct flow_conn *c)
 	str(out, "road", c->tls->road);
 	str(out, "sni", c->tls->sni);
 	str(out, "alpn", c->tls->alpn);
+	str(out, "protocol", c->tls->protocol);
 	buf_puts(out, "}");
 }
 

@@ -150,6 +150,7 @@ static void conn_out(struct conn_pb *m, const struct flow_conn *c)
 	m->tls.road = chars(c->tls->road);
 	m->tls.sni = text(c->tls->sni);
 	m->tls.alpn = text(c->tls->alpn);
+	m->tls.protocol = chars(c->tls->protocol);
 	m->conn.tls = &m->tls;
 }
 
@@ -278,6 +279,7 @@ static int conn_in(struct arena *a, const Limpid__V1__Conn *m, const struct flow
 		tls->road = opt_chars(a, m->tls->road);
 		tls->sni = opt_text(a, m->tls->sni);
 		tls->alpn = opt_text(a, m->tls->alpn);
+		tls->protocol = opt_chars(a, m->tls->protocol);
 		c->tls = tls;
 	}
 	*ret = c;

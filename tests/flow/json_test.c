@@ -30,7 +30,7 @@ static void every_field_is_written(void **state)
 	       "\"image\":null,\"pid\":null,\"comm\":null},\"seen_by\":\"both\","
 	       "\"tls\":{\"library\":\"openssl\",\"version\":\"3.0.15\",\"road\":\"probes\","
 	       "\"sni\":\"api\","
-	       "\"alpn\":\"http/1.1\"},"
+	       "\"alpn\":\"http/1.1\",\"protocol\":\"TLS 1.3\"},"
 	       "\"request\":{\"op\":\"GET\",\"target\":\"/v1/users?x=1\","
 	       "\"headers\":[[\"Host\",\"api\"],[\"Cookie\",\"a\"],[\"Cookie\",\"b\"]],\"body\":"
 	       "null,\"attrs\":{}},"

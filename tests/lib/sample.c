@@ -3,7 +3,7 @@
 
 const struct flow *sample_flow(void)
 {
-	static const struct flow_tls tls = { "openssl", "3.0.15", "probes", "api", "http/1.1" };
+	static const struct flow_tls tls = { "openssl", "3.0.15", "probes", "api", "http/1.1", "TLS 1.3" };
 	static const struct flow_conn conn = {
 		.id = 7,
 		.client = { .addr = { [10] = 0xff, 0xff, 172, 18, 0, 3 },

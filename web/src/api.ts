@@ -147,7 +147,7 @@ export interface Flow {
 	client: Peer;
 	server: Peer;
 	seen_by?: string | null;
-	tls?: { library?: string; version?: string; road?: string; sni?: string; alpn?: string } | null;
+	tls?: { library?: string; version?: string; road?: string; sni?: string; alpn?: string; protocol?: string } | null;
 	request?: Half | null;
 	response?: Half | null;
 	failed: boolean;
