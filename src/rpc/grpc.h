@@ -70,7 +70,8 @@ size_t grpc_queued(const struct grpc *g, int32_t stream);
  * Once for each message.  (A message holds at most a quarter of the window, so that one longer than
  * the window can arrive at all.) */
 int grpc_consume(struct grpc *g, int32_t stream, size_t n);
-/* 0, or -EPROTO: drop the connection.  What the peer may still be told (GOAWAY) is in grpc_output. */
+/* 0, or -EPROTO: drop the connection at once.  (A peer that breaks HTTP/2 within a sound framing is told so
+ * by a GOAWAY first: 0 here, and grpc_done when that is written.) */
 int grpc_input(struct grpc *g, struct slice in);
 /* What to write to the peer, valid until the next call; grpc_sent tells how much was. */
 struct slice grpc_output(struct grpc *g);
