@@ -9,22 +9,33 @@ struct stream;
 
 /* At most max_bytes unread bytes are held.  start: offset of the first byte expected. */
 struct stream *stream_new(size_t max_bytes, uint64_t start);
-/* Places data at byte offset off of this direction; chunks may come late, twice or overlapping.
- * ts_ns is CLOCK_MONOTONIC at capture.  data is copied.  off never wraps; the 32-bit sequence numbers
- * of the wire do (RFC 9293, 3.4).
- * Returns 0; -EOVERFLOW when unread bytes had to give way (a gap follows); -ENOMEM. */
+/* Places data at byte offset off of this direction; chunks may come late, twice or overlapping, the
+ * first copy wins.  ts_ns is CLOCK_MONOTONIC at capture.  data is copied.  off never wraps; the
+ * 32-bit sequence numbers of the wire do (RFC 9293, 3.4).
+ * Returns 0; -EINVAL: off + data.n wraps; -EOVERFLOW when unread bytes had to give way (a gap
+ * follows); -ENOMEM: data is lost, and a gap follows where it should have been. */
 int stream_put(struct stream *s, uint64_t off, struct slice data, uint64_t ts_ns);
-struct slice stream_head(const struct stream *s); /* contiguous unread bytes, until the next call on s */
-uint64_t stream_time(const struct stream *s, size_t i); /* of the chunk that holds byte head + i */
-void stream_consume(struct stream *s, size_t n);
-/* True when bytes wait behind a hole; *ret_since is when the first of them was captured. */
+/* n bytes at off were moved and will never come: a gap that nobody has to wait for.  What is there
+ * already stays.  0, -EINVAL or -ENOMEM (the hole then shows like any other). */
+int stream_put_lost(struct stream *s, uint64_t off, uint64_t n, uint64_t ts_ns);
+/* Contiguous unread bytes, until the next call on s. */
+struct slice stream_head(const struct stream *s);
+/* When the chunk that holds byte head + i was captured; i is cut to the last byte there is. */
+uint64_t stream_time(const struct stream *s, size_t i);
+void stream_consume(struct stream *s, size_t n); /* n <= stream_head(s).n */
+/* True when a hole follows the unread bytes; *ret_since_ns is when the first thing behind it was
+ * captured, or 0 when it is certain that the hole stays. */
 bool stream_has_gap(const struct stream *s, uint64_t *ret_since_ns);
-uint64_t stream_skip_gap(struct stream *s); /* skips to what is here; bytes lost, or 0 */
+/* Gives up the unread bytes before the hole, which nobody could use, and the hole.  Returns the bytes
+ * of the hole; 0: there is none, and nothing was done. */
+uint64_t stream_skip_gap(struct stream *s);
 /* The direction is known to be total bytes long; what is missing at its end is then a gap too.
  * Returns how many bytes at the end are missing. */
 uint64_t stream_end(struct stream *s, uint64_t total);
 uint64_t stream_offset(const struct stream *s); /* of the first unread byte */
 size_t stream_held(const struct stream *s);	/* bytes of memory held */
+void stream_set_max(struct stream *s, size_t max_bytes);
+void stream_trim(struct stream *s); /* gives back memory that no unread byte needs */
 void stream_free(struct stream *s);
 
 #endif
