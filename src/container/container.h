@@ -16,12 +16,13 @@
 struct container {
 	uint64_t cgroup_id; /* 0: not known yet */
 	char id[65];	    /* 64 hex digits */
-	char name[128], image[256], project[64], service[64]; /* project, service: Docker Compose's */
-	char state[16];			 /* Docker's word: "running", "exited" */
+	char name[128], image[256], project[64],
+		service[64];		    /* project, service: Docker Compose's */
+	char state[16];			    /* Docker's word: "running", "exited" */
 	uint8_t addrs[CONTAINER_ADDRS][16]; /* IPv4 mapped, network order */
 	size_t naddrs;
-	char networks[256]; /* comma-separated */
-	uint32_t pid;	    /* of its first process, host's namespace; 0: not running */
+	char networks[256];	      /* comma-separated */
+	uint32_t pid;		      /* of its first process, host's namespace; 0: not running */
 	uint64_t started_ns, gone_ns; /* CLOCK_MONOTONIC; gone_ns 0: still there */
 };
 
@@ -34,19 +35,31 @@ typedef void (*container_fn)(void *ctx, const struct container *c, bool gone);
 /* docker_socket: NULL: DOCKER_HOST's unix socket, or /var/run/docker.sock.  Absence of Docker is not
  * an error: it is tried again every two seconds.  NULL: out of memory. */
 struct containers *containers_new(const char *docker_socket, container_fn changed, void *ctx);
-int containers_fd(const struct containers *c); /* an epoll descriptor: readable: call containers_poll */
+int containers_fd(
+	const struct containers *c); /* an epoll descriptor: readable: call containers_poll */
 /* Never blocks.  0, or the last error as negative errno (also in containers_problem). */
 int containers_poll(struct containers *c);
 enum containers_state containers_state(const struct containers *c);
 const char *containers_problem(const struct containers *c); /* one clear sentence, or NULL */
 const char *containers_version(const struct containers *c); /* Docker's, or NULL */
-const struct container *containers_find(const struct containers *c, uint64_t cgroup_id); /* or NULL */
+const struct container *containers_find(const struct containers *c,
+					uint64_t cgroup_id); /* or NULL */
 const struct container *containers_find_id(const struct containers *c, const char *id);
 const struct container *containers_next(const struct containers *c, const struct container *prev);
-/* Reads /proc/PID/cgroup: the container id anywhere in a path.  0; -ENOENT: not in a container. */
-int container_of_pid(uint32_t pid, char ret_id[65], uint64_t *ret_cgroup_id);
-/* The container id in a cgroup path, any runtime.  0, -ENOENT. */
-int container_id_in_path(const char *path, char ret_id[65]);
+/* A process of container id was seen in this cgroup: remembers that, and makes an entry (named by the first
+ * twelve digits until Docker says better) when there is none.  Does not call `changed`.  Borrowed; NULL: out
+ * of memory. */
+const struct container *containers_seen(struct containers *c, const char *id, uint64_t cgroup_id);
 void containers_free(struct containers *c);
+
+/* Reads /proc/PID/cgroup: the container id anywhere in a path.  *ret_cgroup_id is 0 when the cgroup v2
+ * directory cannot be found.  0; -ENOENT: not in a container; -ESRCH: no such process. */
+int container_of_pid(uint32_t pid, char ret_id[65], uint64_t *ret_cgroup_id);
+/* The same for a cgroup whose processes may be gone already, as long as its directory is there (needs
+ * CAP_DAC_READ_SEARCH).  0; -ENOENT: not a container's; -ESTALE: no such cgroup; or negative errno. */
+int container_of_cgroup(uint64_t cgroup_id, char ret_id[65]);
+/* The container id in a cgroup path, any runtime; the innermost when containers are nested.
+ * 0, -ENOENT. */
+int container_id_in_path(const char *path, char ret_id[65]);
 
 #endif
