@@ -186,4 +186,4 @@ help:
 	'sudo make bench      overhead and speed, as ratios; writes build/bench' \
 	'sudo make install    PREFIX=$(PREFIX)'
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/cache -prune -o -type f -name '*.d' -print 2>/dev/null)

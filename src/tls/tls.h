@@ -8,11 +8,12 @@
 #include <stdint.h>
 
 enum tls_fd { TLS_FD_NESTED_SYSCALL, TLS_FD_ARG, TLS_FD_GO_CONN }; /* how the socket is found */
-enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE };
+/* TLS_DIR_NONE moves no plaintext: only its nested system calls matter, because they name the socket. */
+enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE, TLS_DIR_NONE };
 /* How a call says how many bytes it moved. */
 enum tls_len {
-	TLS_LEN_RETURN,	  /* the return value, when positive */
-	TLS_LEN_POINTER,  /* *arg when the return value is 1: SSL_read_ex, SSL_write_ex, the internals */
+	TLS_LEN_RETURN, /* the return value, when positive */
+	TLS_LEN_POINTER, /* *arg when the return value is 1: SSL_read_ex, SSL_write_ex, the internals */
 };
 struct tls_call {
 	const char *symbol;
@@ -24,8 +25,17 @@ struct tls_call {
 struct tls_lib {
 	const char *name; /* "openssl": shows in every flow, in doctor and in the docs */
 	enum tls_fd fd;
-	const struct tls_call *calls;	  /* exported functions; end with a NULL symbol */
-	const struct tls_call *internals; /* cheaper functions that those lead to, or NULL */
+	/* Exported functions; the first must be there for the row to apply, others may be missing.  End with a
+	 * NULL symbol. */
+	const struct tls_call *calls;
+	/* Cheaper functions that those lead to, at most one for each direction, or NULL.  They are found by
+	 * following the calls, so the symbol is only a name for people, and len_arg is what the file says. */
+	const struct tls_call *internals;
+	/* Functions that look like a read and consume nothing (SSL_peek): what they lead to is not probed.
+	 * Ends with NULL; may be NULL itself. */
+	const char *const *peeks;
+	/* Text that precedes the version in the library, or in one that it needs: "OpenSSL ". */
+	const char *version_text;
 };
 extern const struct tls_lib tls_table[]; /* ends with a NULL name */
 size_t tls_table_rows(void);

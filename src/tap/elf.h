@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* elf.h - what probing needs to know of an ELF file: symbols, code, PLT targets, version.
+ *
+ * The file may be hostile (a container's) and may change while it is read: nothing is mapped, every
+ * offset is checked, and all errors are ordinary.
+ */
+#ifndef LIMPID_TAP_ELF_H
+#define LIMPID_TAP_ELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ELF_BUILD_ID_MAX 32
+
+struct elf_image;
+struct elf_sym {
+	uint64_t addr, size; /* virtual address; 0: not defined here */
+};
+
+/* fd is borrowed until elf_image_close.  0; -ENOEXEC: not an ELF executable or library for this
+ * machine (a script, another architecture); -EBADMSG: its headers contradict themselves or point
+ * outside the file; -EIO; -ENOMEM. */
+int elf_image_open(struct elf_image **ret, int fd);
+/* Looks the n names up in .dynsym, then in .symtab; ret[i] belongs to names[i].  How many functions
+ * were found, or -EBADMSG: a symbol table is damaged.  On failure ret is untouched. */
+int elf_image_symbols(struct elf_image *img, const char *const *names, size_t n,
+		      struct elf_sym *ret);
+/* Where in the file the instruction at addr is: through PT_LOAD, executable segments only.
+ * 0, or -ERANGE: nothing executable of the file is there. */
+int elf_image_offset(const struct elf_image *img, uint64_t addr, uint64_t *ret_off);
+/* Reads at most n bytes of code at addr, fewer at the end of the segment.  Bytes read, -ERANGE as
+ * above, -EIO. */
+int elf_image_code(const struct elf_image *img, uint64_t addr, uint8_t *buf, size_t n);
+/* The name of the function whose address the loader writes to the GOT slot at addr; borrowed until
+ * the image is closed.  NULL: none. */
+const char *elf_image_got(struct elf_image *img, uint64_t addr);
+/* Bytes of the build-id put into ret; 0: none. */
+size_t elf_image_build_id(struct elf_image *img, uint8_t ret[ELF_BUILD_ID_MAX]);
+/* The first version with at least two dots that follows text in .rodata: "OpenSSL " gives "3.0.19".
+ * 0, -ENOENT. */
+int elf_image_version(struct elf_image *img, const char *text, char *ret, size_t size);
+/* The same from the name under which others link to it: "libssl.so.3" gives "3".  0, -ENOENT. */
+int elf_image_soname_version(struct elf_image *img, char *ret, size_t size);
+void elf_image_close(struct elf_image *img); /* NULL is fine */
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sites.h - which instruction of a function to probe, so that a hit costs the target least.
+ *
+ * A probe is a breakpoint.  Some instructions the kernel emulates: one trap.  All others it runs out
+ * of line in single-step mode: two traps, 3.6 times dearer (x86).  So a site is looked for near the
+ * start of the function, where the arguments are still in their registers and the stack pointer still
+ * points at the return address, which makes one site good for the entry and for the return probe.
+ */
+#ifndef LIMPID_TAP_SITES_H
+#define LIMPID_TAP_SITES_H
+
+#include "tap/elf.h"
+
+/* Cheapest first.  NOP5 is cheap where the kernel turns the trap into a call (x86, 6.18). */
+enum site_cost { SITE_NOP5, SITE_NOP, SITE_PUSH, SITE_BRANCH, SITE_STEP };
+#define SITE_BYTES 16
+struct site {
+	uint64_t addr;	/* of the instruction */
+	uint64_t off;	/* the same in the file */
+	uint32_t delta; /* bytes after the function's first */
+	enum site_cost cost;
+	uint8_t bytes[SITE_BYTES]; /* what the file has there: compared again before attaching */
+	uint8_t nbytes;
+};
+
+/* The cheapest site in the function at func that serves entry and return; nop5: the kernel optimises
+ * those.  0; -ERANGE, -EIO as elf_image_code; -ENOEXEC: no instruction could be decoded. */
+int site_choose(const struct elf_image *img, uint64_t func, bool nop5, struct site *ret);
+const char *site_cost_name(enum site_cost cost); /* "push" */
+
+struct site_callee {
+	uint64_t addr;
+	int len_arg; /* number of the argument that points at the count of bytes */
+};
+/* The function to which func passes its first three arguments unchanged, by the first such direct
+ * call or tail jump (through the PLT too, when the target is in the same file), together with a
+ * pointer to a count: func's own argument len_arg, or, when that is negative, one that points into
+ * func's stack frame.  0; -ENOENT: there is none. */
+int site_follow(struct elf_image *img, uint64_t func, int len_arg, struct site_callee *ret);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/tls_plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_CALLS 8 /* of a row */
+#define MAX_HOPS  3 /* exported functions that lead through others: SSL_write_ex, SSL_write_ex2 */
+
+struct calls {
+	size_t n;
+	const struct tls_call *call;
+	struct elf_sym sym[MAX_CALLS];
+};
+
+static int find_calls(struct calls *ret, struct elf_image *img, const struct tls_lib *row)
+{
+	const char *names[MAX_CALLS];
+
+	ret->call = row->calls;
+	for (ret->n = 0; ret->n < MAX_CALLS && row->calls[ret->n].symbol; ret->n++)
+		names[ret->n] = row->calls[ret->n].symbol;
+	return elf_image_symbols(img, names, ret->n, ret->sym);
+}
+
+static bool moves_data(const struct calls *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->sym[i].addr && c->call[i].dir != TLS_DIR_NONE)
+			return true;
+	return false;
+}
+
+int tls_plan_applies(struct elf_image *img, const struct tls_lib *row)
+{
+	struct calls c;
+	int n = find_calls(&c, img, row);
+
+	return n < 0 ? n : moves_data(&c);
+}
+
+static int call_len_arg(const struct tls_call *c)
+{
+	return c->len == TLS_LEN_POINTER ? c->len_arg : -1;
+}
+
+/* The function leads to the internal one, directly or through others of the same file. */
+static bool leads_to(struct elf_image *img, uint64_t addr, int len_arg,
+		     const struct site_callee *to)
+{
+	for (int hop = 0; hop < MAX_HOPS; hop++) {
+		struct site_callee c;
+
+		if (site_follow(img, addr, len_arg, &c) != 0)
+			return false;
+		if (c.addr == to->addr)
+			return c.len_arg == to->len_arg;
+		addr = c.addr;
+		len_arg = c.len_arg;
+	}
+	return false;
+}
+
+/* The internal must not serve calls that consume nothing, nor be a public function of its own. */
+static bool peeks_too(struct elf_image *img, const struct tls_lib *row,
+		      const struct site_callee *to)
+{
+	for (size_t i = 0; row->peeks && row->peeks[i]; i++) {
+		struct site_callee c;
+		struct elf_sym s;
+
+		if (elf_image_symbols(img, &row->peeks[i], 1, &s) != 1)
+			continue;
+		if (s.addr == to->addr)
+			return true;
+		for (int len_arg = -1; len_arg < 6; len_arg += len_arg < 0 ? 4 : 1)
+			if (site_follow(img, s.addr, len_arg, &c) == 0 && c.addr == to->addr)
+				return true;
+	}
+	return false;
+}
+
+static int add_site(struct tls_plan *p, struct elf_image *img, const struct tls_call *call,
+		    uint64_t addr, bool nop5)
+{
+	struct tls_site s = { .call = *call };
+	int err = site_choose(img, addr, nop5, &s.at);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->site[i].at.off == s.at.off) /* two names of one function, or nonsense */
+			return p->site[i].call.dir == call->dir ? 0 : -EINVAL;
+	if (p->n == TLS_PLAN_SITES)
+		return -ENOSPC;
+	p->site[p->n++] = s;
+	return 0;
+}
+
+/* Probes an internal function in place of the calls that lead to it; marks those in covered. */
+static int plan_internal(struct tls_plan *p, struct elf_image *img, const struct tls_lib *row,
+			 const struct tls_call *internal, const struct calls *c, bool nop5,
+			 bool covered[MAX_CALLS])
+{
+	struct site_callee to;
+	struct tls_call call;
+	size_t first = 0;
+	int err;
+
+	while (first < c->n && !(c->sym[first].addr && c->call[first].dir == internal->dir &&
+				 c->call[first].len == TLS_LEN_RETURN))
+		first++;
+	if (first == c->n || site_follow(img, c->sym[first].addr, -1, &to) != 0 ||
+	    peeks_too(img, row, &to))
+		return 0;
+	call = *internal;
+	call.len_arg = (uint8_t)to.len_arg;
+	err = add_site(p, img, &call, to.addr, nop5);
+	if (err)
+		return 0; /* the exported calls are left to be probed */
+	for (size_t i = 0; i < c->n; i++)
+		if (c->sym[i].addr && c->call[i].dir == internal->dir)
+			covered[i] = i == first ||
+				     leads_to(img, c->sym[i].addr, call_len_arg(&c->call[i]), &to);
+	return 0;
+}
+
+int tls_plan_make(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row, bool nop5)
+{
+	bool covered[MAX_CALLS] = { 0 };
+	struct tls_plan p = { 0 };
+	struct calls c;
+	int err = find_calls(&c, img, row);
+
+	if (err < 0)
+		return err;
+	if (!moves_data(&c))
+		return -ENOENT;
+	err = 0;
+	for (const struct tls_call *i = row->internals; !err && i && i->symbol; i++)
+		err = plan_internal(&p, img, row, i, &c, nop5, covered);
+	for (size_t i = 0; !err && i < c.n; i++)
+		if (c.sym[i].addr && !covered[i])
+			err = add_site(&p, img, &c.call[i], c.sym[i].addr, nop5);
+	if (!err)
+		*ret = p;
+	return err;
+}
+
+int tls_plan_naive(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row)
+{
+	struct tls_plan p = { 0 };
+	struct calls c;
+	int err = find_calls(&c, img, row);
+
+	if (err < 0)
+		return err;
+	if (!moves_data(&c))
+		return -ENOENT;
+	for (size_t i = 0; i < c.n && p.n < TLS_PLAN_SITES; i++) {
+		struct tls_site *s = &p.site[p.n];
+
+		if (!c.sym[i].addr || c.call[i].dir == TLS_DIR_NONE)
+			continue;
+		s->call = c.call[i];
+		s->at = (struct site){ .addr = c.sym[i].addr, .cost = SITE_STEP, .nbytes = 1 };
+		if (elf_image_offset(img, s->at.addr, &s->at.off) != 0 ||
+		    elf_image_code(img, s->at.addr, s->at.bytes, 1) != 1)
+			return -ERANGE;
+		p.n++;
+	}
+	*ret = p;
+	return 0;
+}
+
+void tls_plan_text(const struct tls_plan *p, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	if (size)
+		buf[0] = '\0';
+	for (size_t i = 0; i < p->n && at < size; i++) {
+		const struct tls_site *s = &p->site[i];
+		int n = snprintf(buf + at, size - at, "%s%s+%u (%s)", i ? ", " : "", s->call.symbol,
+				 s->at.delta, site_cost_name(s->at.cost));
+
+		at += n > 0 ? (size_t)n : 0;
+	}
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls_plan.h - where to probe one file for one row of the table of TLS libraries. */
+#ifndef LIMPID_TAP_TLS_PLAN_H
+#define LIMPID_TAP_TLS_PLAN_H
+
+#include "tap/elf.h"
+#include "tap/sites.h"
+#include "tls/tls.h"
+
+#define TLS_PLAN_SITES 8
+struct tls_site {
+	struct site at;
+	struct tls_call call; /* symbol borrowed from the table; len_arg is this file's */
+};
+struct tls_plan {
+	size_t n;
+	struct tls_site site[TLS_PLAN_SITES];
+};
+
+/* The file defines one of row's calls with a direction: 1, else 0; -EBADMSG as elf_image_symbols. */
+int tls_plan_applies(struct elf_image *img, const struct tls_lib *row);
+/* Sites that together see every call of the row once or more often (a call that passes two sites is
+ * told apart in the kernel).  0; -ENOENT: the row does not apply; -ENOEXEC, -ERANGE, -EIO: a symbol
+ * does not point at code that can be probed; -EINVAL: reading and writing are one function; -EBADMSG. */
+int tls_plan_make(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row,
+		  bool nop5);
+/* The same with a single-stepped probe on the first byte of each exported call: what bench/ compares with. */
+int tls_plan_naive(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row);
+/* "ssl_read_internal+0 (push), ssl_write_internal+0 (push)" */
+void tls_plan_text(const struct tls_plan *p, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/tls.h"
+
+/* OpenSSL 1.1.1 to 3.6: ssl/ssl_lib.c.  SSL_write_ex2 exists since 3.3.  SSL_do_handshake is what SSL_connect and
+ * SSL_accept call; a server that reads ahead (nginx) may find the first request in the bytes that this call
+ * read, and the SSL_read that returns them makes no system call at all. */
+static const struct tls_call openssl_calls[] = {
+	{ "SSL_read", TLS_DIR_READ, TLS_LEN_RETURN, 1, 2, 0 },
+	{ "SSL_write", TLS_DIR_WRITE, TLS_LEN_RETURN, 1, 2, 0 },
+	{ "SSL_read_ex", TLS_DIR_READ, TLS_LEN_POINTER, 1, 2, 3 },
+	{ "SSL_write_ex", TLS_DIR_WRITE, TLS_LEN_POINTER, 1, 2, 3 },
+	{ "SSL_write_ex2", TLS_DIR_WRITE, TLS_LEN_POINTER, 1, 2, 4 },
+	{ "SSL_do_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ 0 },
+};
+static const struct tls_call openssl_internals[] = {
+	{ "ssl_read_internal", TLS_DIR_READ, TLS_LEN_POINTER, 1, 2, 3 },
+	{ "ssl_write_internal", TLS_DIR_WRITE, TLS_LEN_POINTER, 1, 2, 3 },
+	{ 0 },
+};
+static const char *const openssl_peeks[] = { "SSL_peek", "SSL_peek_ex", NULL };
+
+const struct tls_lib tls_table[] = {
+	{ "openssl", TLS_FD_NESTED_SYSCALL, openssl_calls, openssl_internals, openssl_peeks,
+	  "OpenSSL " },
+	{ 0 },
+};
+
+size_t tls_table_rows(void)
+{
+	return sizeof(tls_table) / sizeof(tls_table[0]) - 1;
+}
