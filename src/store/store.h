@@ -10,21 +10,26 @@ struct store_limits {
 	uint64_t max_bytes, max_age_ns; /* 0: none */
 };
 struct store_stats {
-	uint64_t rows, bytes, first_row, last_row; /* rows there are; file size; lowest and highest number */
-	uint64_t oldest_ns;			   /* Unix time of the oldest flow; 0: empty */
-	uint64_t evicted, repeats;		   /* by the limits; flows written again with nothing new */
+	uint64_t rows, bytes, first_row,
+		last_row;	   /* rows there are; file size; lowest and highest number */
+	uint64_t oldest_ns;	   /* Unix time of the oldest flow; 0: empty */
+	uint64_t evicted, repeats; /* by the limits; flows written again with nothing new */
 };
 
 struct store;
 struct store_ops { /* sqlite; later clickhouse */
 	/* The one writer.  0; -EACCES, -EROFS, -ENOSPC: cannot be written; -EUCLEAN: was corrupt and has
-	 * been set aside (err says where): call again; -EPROTONOSUPPORT: made by a newer Limpid.
+	 * been set aside (err says where): call again; -EPROTONOSUPPORT: made by a newer Limpid; -EINVAL: made
+	 * by another program; -EBUSY: another hub has it open.
 	 * err gets one sentence with what to do. */
 	int (*open)(struct store **ret, const char *path, const struct store_limits *lim, char *err,
 		    size_t errlen);
-	/* A known id is updated: later facts win, messages are appended by seq.  *ret_row counts from 1. */
+	/* A known id is updated: later facts win, a side that f does not have is kept, messages are appended by
+	 * seq.  *ret_row counts from 1.  -EINVAL: f has no protocol or connection; nothing was done.  Any other
+	 * error, also of set and commit: everything since the last commit is undone, to be put again later:
+	 * -ENOSPC, -EIO, -ENOMEM, -EUCLEAN (damaged: close it, which sets it aside, and open again). */
 	int (*put)(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new);
-	/* Makes everything put so far durable.  0; -ENOSPC; -EIO. */
+	/* Makes everything put and set so far durable against the end of this process.  0; as put. */
 	int (*commit)(struct store *s);
 	/* Rows deleted, or negative errno.  now_ns is Unix time. */
 	int64_t (*trim)(struct store *s, uint64_t now_ns);

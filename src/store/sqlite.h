@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sqlite.h - inside of the SQLite store: connection, schema and the statements its files share. */
+#ifndef LIMPID_STORE_SQLITE_H
+#define LIMPID_STORE_SQLITE_H
+
+#include <sqlite3.h>
+#include <zstd.h>
+
+#include "store/store.h"
+
+#define STORE_APPLICATION 0x4c4d5044   /* "LMPD", PRAGMA application_id */
+#define STORE_BODY_MAX	  (256u << 20) /* no single body is larger, whatever a damaged file says */
+
+enum store_stmt {
+	STMT_FIND,
+	STMT_INSERT,
+	STMT_UPDATE,
+	STMT_BODY_PUT,
+	STMT_BODY_DROP,
+	STMT_BODY_GET,
+	STMT_MSG_PUT,
+	STMT_MSG_GET,
+	STMT_SCAN,
+	STMT_BOUNDS,
+	STMT_TS,
+	STMT_DROP_FLOWS,
+	STMT_DROP_BODIES,
+	STMT_DROP_MSGS,
+	STMT_KV_PUT,
+	STMT_KV_GET,
+	STMT_MAX,
+};
+
+struct store {
+	sqlite3 *db;
+	char *path;
+	struct store_limits lim;
+	int lock_fd; /* of path.lock; -1: a reader */
+	bool in_tx, corrupt;
+	uint64_t evicted, repeats;
+	struct buf pb, z;
+	ZSTD_CCtx *cctx;
+	ZSTD_DCtx *dctx;
+	sqlite3_stmt *stmts[STMT_MAX];
+};
+
+/* One step of a schema: brings a database from version i to i + 1, i being its place in the list. */
+struct store_step {
+	const char *sql;
+};
+/* Runs the steps that are missing, each in a transaction of its own.
+ * 0; -EPROTONOSUPPORT: newer than n; -EINVAL: a database of another program; else as store_errno. */
+int store_migrate(sqlite3 *db, const struct store_step *steps, int n);
+extern const struct store_step store_steps[];
+extern const int store_steps_n;
+
+/* Negative errno for the database's last error.  -ENOSPC, -EROFS, -EACCES, -EUCLEAN (corrupt), -EBUSY, -ENOMEM, -EIO. */
+int store_errno(sqlite3 *db);
+/* The same, noted in s: a corrupt database is set aside when it is closed. */
+int store_failed(struct store *s);
+/* The statement, prepared once and reset; NULL: see store_failed. */
+sqlite3_stmt *store_prepared(struct store *s, enum store_stmt which);
+int store_exec(struct store *s, const char *sql);
+/* PRAGMA name, or another statement that gives one number; 0 when there is none. */
+int64_t store_number(sqlite3 *db, const char *sql);
+
+/* sqlite_put.c */
+int store_put(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new);
+int store_commit(struct store *s);
+int store_begin(struct store *s);
+void store_rollback(struct store *s);
+/* sqlite_read.c */
+int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t max_msgs,
+		struct flow *ret, uint64_t *ret_row);
+int store_scan(struct store *s, uint64_t first, uint64_t last, bool bodies,
+	       bool (*fn)(void *ctx, uint64_t row, const struct flow *f), void *ctx);
+/* sqlite_limit.c */
+int64_t store_trim(struct store *s, uint64_t now_ns);
+int store_clear(struct store *s);
+int store_stats(struct store *s, struct store_stats *ret);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading flows back.  Rows are put together from three tables; a row whose bytes do not decode is reported
+ * as -EUCLEAN by by_id and left out by scan. */
+#include "store/sqlite.h"
+
+#include <errno.h>
+
+#include "flow/pb.h"
+
+#define SCAN_MEMORY   (512u << 20)
+#define SCAN_MESSAGES 10000
+
+static struct slice column(sqlite3_stmt *st, int at)
+{
+	const void *p = sqlite3_column_blob(st, at);
+
+	return (struct slice){ p, p ? (size_t)sqlite3_column_bytes(st, at) : 0 };
+}
+
+static const char *column_text(sqlite3_stmt *st, int at, struct arena *a)
+{
+	return sqlite3_column_type(st, at) == SQLITE_NULL ? NULL : arena_str(a, column(st, at));
+}
+
+/* Columns 0 to 2 are size, whether compressed, and the bytes. */
+static int body_bytes(struct store *s, sqlite3_stmt *st, struct arena *a, struct slice *ret)
+{
+	int64_t size = sqlite3_column_int64(st, 0);
+	struct slice in = column(st, 2);
+	uint8_t *p;
+
+	if (size < 0 || size > STORE_BODY_MAX)
+		return -EUCLEAN;
+	if (!sqlite3_column_int(st, 1)) {
+		if (in.n != (size_t)size)
+			return -EUCLEAN;
+		*ret = arena_copy(a, in);
+		return ret->n == in.n ? 0 : -ENOMEM;
+	}
+	p = arena_alloc(a, (size_t)size);
+	if (!p)
+		return -ENOMEM;
+	if (ZSTD_decompressDCtx(s->dctx, p, (size_t)size, in.p, in.n) != (size_t)size)
+		return -EUCLEAN;
+	*ret = (struct slice){ p, (size_t)size };
+	return 0;
+}
+
+static int get_body(struct store *s, uint64_t key, struct arena *a, struct slice *ret)
+{
+	sqlite3_stmt *st = store_prepared(s, STMT_BODY_GET);
+	int rc, r = 0;
+
+	if (!st)
+		return store_failed(s);
+	sqlite3_bind_int64(st, 1, (int64_t)key);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		r = body_bytes(s, st, a, ret);
+	else if (rc != SQLITE_DONE)
+		r = store_failed(s);
+	sqlite3_reset(st);
+	return r;
+}
+
+static int one_msg(struct store *s, sqlite3_stmt *st, struct arena *a, struct flow_msg *m)
+{
+	*m = (struct flow_msg){
+		.seq = (uint64_t)sqlite3_column_int64(st, 3),
+		.ts_ns = (uint64_t)sqlite3_column_int64(st, 4),
+		.from_server = sqlite3_column_int(st, 5),
+		.flags = (unsigned)sqlite3_column_int64(st, 6),
+		.op = column_text(st, 7, a),
+		.body = { .type = column_text(st, 8, a),
+			  .encoding = column_text(st, 9, a),
+			  .len = (uint64_t)sqlite3_column_int64(st, 10),
+			  .captured = (uint64_t)sqlite3_column_int64(st, 11) },
+	};
+	return arena_short(a) ? -ENOMEM : body_bytes(s, st, a, &m->body.data);
+}
+
+static int get_msgs(struct store *s, uint64_t row, struct arena *a, size_t max, struct flow *f)
+{
+	sqlite3_stmt *st = store_prepared(s, STMT_MSG_GET);
+	struct flow_msg *list = NULL;
+	size_t n = 0, cap = 0;
+	int rc, r = 0;
+
+	if (!st)
+		return store_failed(s);
+	sqlite3_bind_int64(st, 1, (int64_t)row);
+	sqlite3_bind_int64(st, 2, (int64_t)(max > INT32_MAX ? INT32_MAX : max));
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		if (n == cap) {
+			size_t more = cap ? cap * 2 : 16;
+			struct flow_msg *p =
+				arena_grow(a, list, cap * sizeof(*p), more * sizeof(*p));
+
+			if (!p) {
+				r = -ENOMEM;
+				break;
+			}
+			list = p;
+			cap = more;
+		}
+		r = one_msg(s, st, a, &list[n]);
+		if (r < 0)
+			break;
+		n++;
+	}
+	if (r == 0 && rc != SQLITE_DONE)
+		r = store_failed(s);
+	sqlite3_reset(st);
+	f->msgs = list;
+	f->nmsgs = n;
+	return r;
+}
+
+static int complete(struct store *s, uint64_t row, struct arena *a, size_t max_msgs, struct flow *f)
+{
+	int r = get_body(s, row * 2, a, &f->req.body.data);
+
+	if (r == 0)
+		r = get_body(s, row * 2 + 1, a, &f->resp.body.data);
+	if (r == 0 && max_msgs > 0)
+		r = get_msgs(s, row, a, max_msgs, f);
+	return r;
+}
+
+static int unpack(struct slice pb, struct arena *a, struct flow *ret)
+{
+	int r = flow_pb_unpack(pb, a, ret);
+
+	return r == -EBADMSG ? -EUCLEAN : r;
+}
+
+int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t max_msgs,
+		struct flow *ret, uint64_t *ret_row)
+{
+	sqlite3_stmt *st = store_prepared(s, STMT_FIND);
+	struct slice pb;
+	struct flow f;
+	uint64_t row = 0;
+	int rc, r;
+
+	if (!st)
+		return store_failed(s);
+	sqlite3_bind_blob(st, 1, id, 16, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		row = (uint64_t)sqlite3_column_int64(st, 0);
+		pb = arena_copy(a, column(st, 1));
+		r = arena_short(a) ? -ENOMEM : unpack(pb, a, &f);
+	} else {
+		r = rc == SQLITE_DONE ? -ENOENT : store_failed(s);
+	}
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	if (r == 0)
+		r = complete(s, row, a, max_msgs, &f);
+	if (r == 0) {
+		*ret = f;
+		*ret_row = row;
+	}
+	return r;
+}
+
+int store_scan(struct store *s, uint64_t first, uint64_t last, bool bodies,
+	       bool (*fn)(void *ctx, uint64_t row, const struct flow *f), void *ctx)
+{
+	sqlite3_stmt *st = store_prepared(s, STMT_SCAN);
+	bool more = true;
+	int rc, r = 0;
+
+	if (!st)
+		return store_failed(s);
+	sqlite3_bind_int64(st, 1, (int64_t)(first > INT64_MAX ? INT64_MAX : first));
+	sqlite3_bind_int64(st, 2, (int64_t)(last > INT64_MAX ? INT64_MAX : last));
+	while (more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct arena *a = arena_new(SCAN_MEMORY);
+		uint64_t row = (uint64_t)sqlite3_column_int64(st, 0);
+		struct flow f;
+
+		if (!a) {
+			r = -ENOMEM;
+			break;
+		}
+		if (unpack(column(st, 1), a, &f) == 0 &&
+		    (!bodies || complete(s, row, a, SCAN_MESSAGES, &f) == 0))
+			more = fn(ctx, row, &f);
+		arena_free(a);
+	}
+	if (r == 0 && more && rc != SQLITE_DONE)
+		r = store_failed(s);
+	sqlite3_reset(st);
+	return r;
+}
