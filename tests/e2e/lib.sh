@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# lib.sh - what the end-to-end tests share: TAP lines, cleaning up, a Docker daemon and images of our own.
+#
+# Sourced with the repository as working directory.  Whatever is started here is ended here, by its process
+# id; load goes to loopback and to the containers made here.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
+
+LIMPID=${LIMPID:-build/limpid}
+CACHE=${LIMPID_CACHE:-build/cache}
+TMP=$(mktemp -d)
+mkdir -p "$CACHE"
+n_tests=0
+cleanups=()
+
+ok() { n_tests=$((n_tests + 1)); echo "ok $n_tests - $*"; }
+not_ok() { n_tests=$((n_tests + 1)); echo "not ok $n_tests - $*"; }
+skip() { n_tests=$((n_tests + 1)); echo "ok $n_tests - $1 # SKIP $2"; }
+note() { printf '# %s\n' "$@"; }
+
+# check TEXT COMMAND...: ok when the command succeeds; its output is shown when it does not.
+check() {
+	local text=$1
+	shift
+	if "$@" >"$TMP/check.out" 2>&1; then
+		ok "$text"
+	else
+		not_ok "$text"
+		tail -n 20 "$TMP/check.out" | sed 's/^/# /'
+	fi
+}
+
+# equal TEXT WANT GOT
+equal() {
+	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: wanted '$2', got '$3'"; fi
+}
+
+# until_true SECONDS COMMAND...: polls ten times a second.
+until_true() {
+	local left=$(($1 * 10))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+# on_exit COMMAND...: run at the end, the last registered first.
+on_exit() { cleanups=("$(printf '%q ' "$@")" "${cleanups[@]}"); }
+
+finish() {
+	local c
+	for c in "${cleanups[@]}"; do eval "$c" >/dev/null 2>&1; done
+	rm -rf "$TMP"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+# end_process PID: asks, waits five seconds, insists.
+end_process() {
+	kill "$1" 2>/dev/null || return 0
+	until_true 5 not_running "$1" || kill -9 "$1" 2>/dev/null
+}
+not_running() { ! kill -0 "$1" 2>/dev/null; }
+
+need_root() {
+	[ "$(id -u)" = 0 ] && return
+	skip "$(basename "$0")" "needs root: sudo make test"
+	exit 0
+}
+
+free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+
+# --- Docker ------------------------------------------------------------------------------------------------
+D=docker
+[ -x /usr/bin/docker ] && D=/usr/bin/docker
+
+stop_docker() {
+	local pid had_nat=$1
+	pid=$(cat "$TMP/dockerd.pid" 2>/dev/null) || return 0
+	end_process "$pid"
+	ip link del docker0
+	[ "$had_nat" = yes ] || { nft delete table ip nat; nft delete table ip filter; }
+}
+
+# A daemon of our own, so that containers of this machine are not touched.  Sets DOCKER_HOST.
+start_docker() {
+	local had_nat=no
+	nft list table ip nat >/dev/null 2>&1 && had_nat=yes
+	export DOCKER_HOST=unix://$TMP/docker.sock
+	setsid dockerd -H "$DOCKER_HOST" --data-root "$TMP/docker" --exec-root "$TMP/dockerrun" \
+		--pidfile "$TMP/dockerd.pid" >"$TMP/dockerd.log" 2>&1 </dev/null &
+	on_exit stop_docker $had_nat
+	until_true 30 $D info && return
+	note "dockerd does not start:"
+	tail -n 20 "$TMP/dockerd.log" | sed 's/^/# /'
+	return 1
+}
+
+stop_containers() {
+	local ids
+	ids=$($D ps -aq)
+	# shellcheck disable=SC2086 # the ids are words
+	[ -z "$ids" ] || $D rm -f $ids
+}
+
+mirror() { apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1; }
+
+# image_bookworm: limpid-test/bookworm with curl, nginx, openssl and python.  Made from Debian's packages once and
+# kept in the cache, since no registry is needed.
+image_bookworm() {
+	local tar=$CACHE/image-bookworm-1.tar part=$CACHE/part-$$.tar # mmdebstrap goes by the ending
+	if [ ! -s "$tar" ]; then
+		mmdebstrap --variant=minbase --mode=root --quiet \
+			--include=ca-certificates,curl,nginx-light,openssl,python3-minimal,libpython3-stdlib,procps \
+			--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+			--dpkgopt='path-exclude=/usr/share/locale/*' \
+			bookworm "$part" "$(mirror)" >"$TMP/mmdebstrap.log" 2>&1 </dev/null || {
+			tail -n 20 "$TMP/mmdebstrap.log" | sed 's/^/# /'
+			return 1
+		}
+		mv "$part" "$tar"
+	fi
+	$D import -c 'CMD ["/bin/bash"]' "$tar" limpid-test/bookworm >/dev/null
+}
+
+# image_busybox: limpid-test/busybox, for containers that live for a moment.
+image_busybox() {
+	mkdir -p "$TMP/busybox/bin"
+	cp /bin/busybox "$TMP/busybox/bin/"
+	ln -sf busybox "$TMP/busybox/bin/sh"
+	tar -C "$TMP/busybox" -c . | $D import -c 'CMD ["/bin/sh"]' - limpid-test/busybox >/dev/null
+}
+
+# --- Limpid ------------------------------------------------------------------------------------------------
+# start_limpid NAME ARGS...: in the background, output in $TMP/NAME.out and .err; sets LIMPID_PID.
+start_limpid() {
+	local name=$1
+	shift
+	"$LIMPID" "$@" >"$TMP/$name.out" 2>"$TMP/$name.err" </dev/null &
+	LIMPID_PID=$!
+	on_exit end_process $LIMPID_PID
+}
