@@ -16,8 +16,8 @@
 #endif
 
 #define EV_CHUNK_MAX 16384 /* bytes of payload per EV_DATA; a power of two */
-#define EV_COMM_LEN 16	   /* TASK_COMM_LEN, NUL-terminated */
-#define EV_NAME_LEN 64	   /* last part of a path, cut and NUL-terminated */
+#define EV_COMM_LEN  16	   /* TASK_COMM_LEN, NUL-terminated */
+#define EV_NAME_LEN  64	   /* last part of a path, cut and NUL-terminated */
 
 enum ev_kind {
 	EV_OPEN = 1,
@@ -30,9 +30,9 @@ enum ev_kind {
 };
 enum ev_flag {
 	EV_DATAGRAM = 1,
-	EV_LATE = 2,	 /* EV_OPEN: the connection existed before capture began */
+	EV_LATE = 2,	  /* EV_OPEN: the connection existed before capture began */
 	EV_NO_BUFFER = 4, /* EV_DATA: ncap is 0 because no user buffer holds the bytes (sendfile) */
-	EV_FAULT = 8,	 /* EV_DATA: the buffer could not be read in whole */
+	EV_FAULT = 8,	  /* EV_DATA: the buffer could not be read in whole */
 };
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
 /* Towards the kernel, about raw bytes: they go on being counted, and plaintext of a TLS probe goes on
@@ -70,13 +70,13 @@ struct ev_open {
 
 struct ev_data {
 	struct ev_hdr h;
-	__u64 off;	       /* position of data[0] in this direction's byte stream */
-	__u32 len, ncap;       /* bytes moved; bytes in data[], <= EV_CHUNK_MAX, <= len */
-	__u8 dir;	       /* enum ev_dir */
-	__u8 tls;	       /* 0, or 1 + row in tls/table.c: then data[] is plaintext and off
+	__u64 off;	     /* position of data[0] in this direction's byte stream */
+	__u32 len, ncap;     /* bytes moved; bytes in data[], <= EV_CHUNK_MAX, <= len */
+	__u8 dir;	     /* enum ev_dir */
+	__u8 tls;	     /* 0, or 1 + row in tls/table.c: then data[] is plaintext and off
 				* counts a stream of its own */
-	__u8 sure, pad;	       /* enum ev_sure: how the socket of plaintext was found */
-	__u16 tls_lib, pad2;   /* number tap gave the probed file: names the library's version */
+	__u8 sure, pad;	     /* enum ev_sure: how the socket of plaintext was found */
+	__u16 tls_lib, pad2; /* number tap gave the probed file: names the library's version */
 	__u8 data[];
 };
 
@@ -94,9 +94,9 @@ struct ev_close {
 struct ev_task {
 	struct ev_hdr h; /* cookie is 0 */
 	__u64 cgroup_id;
-	__u64 addr;	 /* EV_MAP */
-	__u64 ino;	 /* EV_MAP: inode number as the file system below an overlay has it */
-	__u32 pidns;	 /* inode number of the pid namespace */
+	__u64 addr;  /* EV_MAP */
+	__u64 ino;   /* EV_MAP: inode number as the file system below an overlay has it */
+	__u32 pidns; /* inode number of the pid namespace */
 	__u32 ppid;
 	char name[EV_NAME_LEN];
 };
@@ -128,6 +128,27 @@ struct ev_policy {
  * A tgid rule wins over a cgroup rule, that over the default. */
 enum ev_rule { EV_RULE_EXCLUDE = 0, EV_RULE_INCLUDE = 1 };
 
+/* What tap tells the program of a TLS probe about its place: the BPF cookie of the attachment.
+ * Arguments are numbered from 0; argument 0 is the library's connection object. */
+enum ev_tls_what { EV_TLS_READ = 0, EV_TLS_WRITE = 1, EV_TLS_HANDSHAKE = 2 };
+#define EV_TLS_LEN_RETURN 0xff
+struct ev_tls_site {
+	__u16 lib;	       /* ev_data.tls_lib */
+	__u8 tls;	       /* ev_data.tls */
+	__u8 what;	       /* enum ev_tls_what */
+	__u8 buf_arg, num_arg; /* the buffer, its size */
+	__u8 len_arg;	       /* points at the bytes moved, when the call returns 1; or
+				   * EV_TLS_LEN_RETURN: the return value is their number */
+	__u8 pad;
+};
+#define EV_TLS_LIBS 1024 /* values of ev_data.tls_lib are below; element of the map `tls_libs`: */
+struct ev_tls_lib {
+	__u64 calls, bytes; /* that moved plaintext of captured processes */
+	__u64 bad;	    /* calls that claimed to move more than their buffer holds */
+	__u64 off;	    /* set by the first of those: nothing more is taken from this library */
+};
+
+_Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_tls_lib) == 32, "layout");
 _Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 104, "layout");
 _Static_assert(sizeof(struct ev_data) == 56 && sizeof(struct ev_close) == 72, "layout");
 _Static_assert(sizeof(struct ev_task) == 128, "layout");

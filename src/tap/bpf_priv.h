@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bpf_priv.h - what the files behind bpf.h and bpf_tls.h share. */
+#ifndef LIMPID_TAP_BPF_PRIV_H
+#define LIMPID_TAP_BPF_PRIV_H
+
+#include "tap/bpf.h"
+
+struct limpid_bpf; /* the skeleton */
+
+/* bpf.c: borrowed, as long as b is open. */
+struct limpid_bpf *tap_bpf_skel(const struct tap_bpf *b);
+/* bpf_tls.c: to be called between open and load of the skeleton; decides how the TLS programs will be
+ * attached on this kernel. */
+void tap_bpf_tls_prepare(struct limpid_bpf *skel);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bpf_tls.h - the TLS programs: attach them to places in files. */
+#ifndef LIMPID_TAP_BPF_TLS_H
+#define LIMPID_TAP_BPF_TLS_H
+
+#include "tap/bpf.h"
+
+struct tap_tls_links;
+struct tap_tls_place {
+	uint64_t off; /* of the instruction, in the file */
+	struct ev_tls_site site;
+};
+
+/* "uprobe_multi" or "perf uprobes", as tap_bpf_open chose.  The environment variable LIMPID_UPROBE_MULTI=0
+ * forces the second, for tests of what older kernels do. */
+const char *tap_bpf_tls_backend(const struct tap_bpf *b);
+/* Puts an entry and a return probe on each of n places of the file that fd is open on (borrowed).  All
+ * or nothing.  0, or negative errno of the kernel: -EPERM: a capability is missing; -ENOTSUP, -EINVAL:
+ * the kernel refuses the place. */
+int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
+		       const struct tap_tls_place *places, size_t n);
+void tap_bpf_tls_detach(struct tap_tls_links *l); /* NULL is fine */
+/* Whether a process confined by seccomp survives a return probe here: on x86 kernels 6.11 to 6.13 the
+ * filter of a container kills it.  A child of ours tries it.  0: it does; -EOPNOTSUPP: it does not;
+ * another negative errno: could not be tried. */
+int tap_bpf_tls_selftest(struct tap_bpf *b);
+/* What the kernel side counted for one library file.  0, negative errno. */
+int tap_bpf_tls_stats(const struct tap_bpf *b, uint16_t lib, struct ev_tls_lib *ret);
+
+#endif
