@@ -43,7 +43,7 @@ BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -g -O2 -Wall -Wextra -Werror -Ibpf -c $< -o $@
+	$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -Ibpf -c $< -o $@
 	llvm-strip-14 -g $@
 $(B)/bpf/limpid.bpf.o: $(BPF_OBJ)
 	$(BPFTOOL) gen object $@ $^
@@ -174,7 +174,7 @@ uninstall:
 clean:
 	rm -rf $(B)
 fmt:
-	clang-format-14 -i $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(FUZZ_SRC) $(filter-out bpf/vmlinux.h,$(wildcard bpf/*.[ch] src/*/*.h tests/lib/*.[ch]))
+	clang-format-14 -i $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(FUZZ_SRC) $(filter-out bpf/vmlinux.h bpf/syscalls.bpf.h,$(wildcard bpf/*.[ch] src/*/*.h tests/lib/*.[ch]))
 help:
 	@printf '%s\n' \
 	'sudo make run        install what is missing, build, start Limpid (ARGS="..." are passed on)' \

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* conn.bpf.h - who is captured, which socket a descriptor is, and what is known of each connection.
+ *
+ * For a program that sees plaintext (bpf/tls_*.bpf.c):
+ *
+ *   entry of the TLS call
+ *	struct task_ctx *t = task_ctx_get();
+ *	if (!t || !task_wanted(t))
+ *		return 0;
+ *	t->tls_cookie = 0;
+ *	t->tls_active = 1;		(own arguments: in a task storage map of the TLS program's own)
+ *   return of the TLS call
+ *	t->tls_active = 0;
+ *	cookie = t->tls_cookie;	        the TCP socket that a read or write nested in this call used, or 0;
+ *					remember it per {tgid, SSL *} for the calls that do no I/O
+ *	struct plaintext p = { .cookie = cookie, .buf = ..., };
+ *	emit_plaintext(&p);
+ *
+ * emit_plaintext keeps the position of the plaintext stream in the connection, and marks it: from then on
+ * the socket hooks of that connection count bytes but no longer copy them.
+ *
+ * Positions.  conn.pos counts the bytes of each direction by return values.  The kernel's own sequence
+ * numbers (copied_seq, write_seq) say where the stream truly is: whenever no call is under way on that
+ * direction, pos is brought up to them.  So bytes that no hook saw (io_uring, a process that was filtered
+ * out, capture switched off for a while) become holes of exactly their length.
+ */
+#ifndef LIMPID_CONN_BPF_H
+#define LIMPID_CONN_BPF_H
+
+#include "emit.bpf.h"
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+
+#define AF_INET		2
+#define AF_INET6	10
+#define SOCK_STREAM	1
+#define IPPROTO_TCP	6
+#define SOCK_DONE_BIT	1 /* enum sock_flags: the peer's FIN was received */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT	2
+#define TCP_FIN_WAIT1	4
+#define TCP_FIN_WAIT2	5
+#define TCP_CLOSE	7
+#define TCP_CLOSE_WAIT	8
+#define TCP_LAST_ACK	9
+#define TCP_LISTEN	10
+#define TCP_CLOSING	11
+#define CGROUP_LEVELS	16 /* a rule on an ancestor is found this deep */
+
+/* One call into the kernel, between its entry and its exit. */
+enum call_shape {
+	CALL_NONE = 0, /* not on a TCP socket */
+	CALL_BUF,      /* buf, len: user memory */
+	CALL_IOV,      /* buf, len: user_iovecs and their number */
+	CALL_MSG,      /* buf: a user_msghdr */
+	CALL_MMSG,     /* buf, len: user_mmsghdrs and their number */
+	CALL_UNSEEN,   /* no user memory */
+	CALL_ACCEPT,
+};
+struct call {
+	__u64 cookie, ts_ns, buf, len;
+	__u32 flags; /* MSG_ of recv */
+	__u16 nr;    /* system call number + 1; 0: none */
+	__u8 shape, dir;
+	__u8 counted; /* conn.busy has it */
+	__u8 pad[7];
+};
+
+struct task_ctx {
+	__u64 cgroup_id; /* of the verdict `wanted`, as is gen */
+	__u32 gen, wanted;
+	struct call call;
+	__u64 tls_cookie; /* last TCP socket used while tls_active */
+	__u32 tls_active, pad;
+};
+
+struct conn {
+	__u64 pos[2], tls_pos[2]; /* by enum ev_dir */
+	__u32 seq[2];		  /* the kernel's sequence number at pos */
+	__u32 busy[2];		  /* calls under way */
+	__u64 cgroup_id;	  /* of the process that used it last, as are: */
+	__u32 tgid, tid;
+	char comm[EV_COMM_LEN];
+	/* Bytes, not bits: different CPUs may set different ones at once. */
+	__u8 side, verdict;
+	__u8 announced; /* EV_OPEN was sent */
+	__u8 ignored;	/* Limpid's own */
+	__u8 late, tls_seen, reset, pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_policy);
+} policy __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u32);
+} cgroup_rules __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u32);
+} tgid_rules __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_ctx);
+} task_ctxs __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct conn);
+} conns __weak SEC(".maps");
+
+struct listener {
+	__u32 netns;
+	__u32 port;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct listener);
+	__type(value, __u32);
+} listeners __weak SEC(".maps");
+
+volatile __u32 policy_gen __weak = 1; /* user space adds 1 after every change of policy or rules */
+volatile __u64 socket_fops __weak;    /* file->f_op of every socket, learnt by the scan */
+volatile __u32 scan_wanted __weak;    /* a socket without a cookie was met: scan again */
+
+/* --- who ---------------------------------------------------------------------------------------- */
+
+static __always_inline struct task_ctx *task_ctx_get(void)
+{
+	return bpf_task_storage_get(&task_ctxs, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline __u32 task_pidns(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	void *at = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+		   (__u64)level * bpf_core_type_size(struct upid);
+	struct upid *up = at;
+
+	return BPF_CORE_READ(up, ns, ns.inum);
+}
+
+/* enum ev_rule of the nearest cgroup that has one, or -1. */
+SUB int cgroup_rule(__u64 cgroup_id)
+{
+	__u32 *rule = bpf_map_lookup_elem(&cgroup_rules, &cgroup_id);
+
+	if (rule)
+		return *rule;
+	for (int level = CGROUP_LEVELS; level > 0; level--) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+
+		if (!id)
+			continue;
+		rule = bpf_map_lookup_elem(&cgroup_rules, &id);
+		if (rule)
+			return *rule;
+	}
+	return -1;
+}
+
+SUB int policy_verdict(__u64 cgroup_id)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 zero = 0, tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 *rule = bpf_map_lookup_elem(&tgid_rules, &tgid);
+	struct ev_policy *p = bpf_map_lookup_elem(&policy, &zero);
+	int by_cgroup;
+
+	if (rule)
+		return *rule == EV_RULE_INCLUDE;
+	by_cgroup = cgroup_rule(cgroup_id);
+	if (by_cgroup >= 0)
+		return by_cgroup == EV_RULE_INCLUDE;
+	if (!p || p->dflt == EV_DEFAULT_NONE)
+		return 0;
+	return p->dflt == EV_DEFAULT_ALL || task_pidns(task) != p->host_pidns;
+}
+
+/* Whether the current process is captured.  The answer is kept in the task until the policy changes or
+ * the task moves to another cgroup. */
+static __always_inline bool task_wanted(struct task_ctx *t)
+{
+	__u64 cgroup_id = bpf_get_current_cgroup_id();
+	__u32 gen = policy_gen;
+
+	if (t->gen != gen || t->cgroup_id != cgroup_id) {
+		t->wanted = policy_verdict(cgroup_id);
+		t->cgroup_id = cgroup_id;
+		t->gen = gen;
+	}
+	return t->wanted;
+}
+
+static __always_inline bool copy_paused(void)
+{
+	__u32 zero = 0;
+	struct ev_policy *p = bpf_map_lookup_elem(&policy, &zero);
+
+	return !p || p->paused;
+}
+
+/* --- which socket ------------------------------------------------------------------------------- */
+
+static __always_inline struct file *fd_file(struct task_struct *task, __u32 fd)
+{
+	struct files_struct *files = task->files;
+	struct fdtable *fdt;
+	struct file *file = NULL, **fds;
+
+	if (!files)
+		return NULL;
+	fdt = files->fdt;
+	if (!fdt || fd >= fdt->max_fds)
+		return NULL;
+	fds = fdt->fd;
+	if (bpf_probe_read_kernel(&file, sizeof(file), fds + fd))
+		return NULL;
+	return file;
+}
+
+static __always_inline bool sock_is_tcp(const struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return (family == AF_INET || family == AF_INET6) &&
+	       BPF_CORE_READ(sk, sk_type) == SOCK_STREAM &&
+	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+/* The TCP socket behind a descriptor of the current task, or NULL. */
+static __always_inline struct sock *fd_sock(struct task_struct *task, __u32 fd)
+{
+	struct file *file = fd_file(task, fd);
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!file || (__u64)BPF_CORE_READ(file, f_op) != socket_fops)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
+	return sk && sock_is_tcp(sk) ? sk : NULL;
+}
+
+/* The kernel makes cookies on demand, and only for a program that holds a typed socket.  Every TCP socket
+ * gets one at its first change of state; those from before capture, by the scan of all descriptors.  What
+ * slips between (it waited in an accept queue) makes user space scan again. */
+static __always_inline __u64 sock_cookie(struct sock *sk)
+{
+	__u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+
+	if (!cookie) {
+		loss(EV_LOSS_INFLIGHT, 1);
+		if (!scan_wanted) {
+			struct ev_hdr h = { .size = sizeof(h) }; /* kind 0: for the loader itself */
+
+			scan_wanted = 1;
+			bpf_ringbuf_output(&tasks, &h, sizeof(h), BPF_RB_FORCE_WAKEUP);
+		}
+	}
+	return cookie;
+}
+
+struct sock_addr {
+	__u8 local[16], remote[16];
+	__u16 lport, rport;
+};
+
+static __always_inline void sock_addr(const struct sock *sk, struct sock_addr *a)
+{
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6) {
+		BPF_CORE_READ_INTO(&a->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+		BPF_CORE_READ_INTO(&a->remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+	} else {
+		a->local[10] = a->local[11] = a->remote[10] = a->remote[11] = 0xff;
+		BPF_CORE_READ_INTO((__be32 *)&a->local[12], sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((__be32 *)&a->remote[12], sk, __sk_common.skc_daddr);
+	}
+	a->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
+	a->rport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+}
+
+static __always_inline bool addr_is_loopback(const __u8 a[16])
+{
+	const __u32 *w = (const __u32 *)a;
+
+	if (w[0] || w[1])
+		return false;
+	return (w[2] == bpf_htonl(0xffff) && a[12] == 127) || (!w[2] && w[3] == bpf_htonl(1));
+}
+
+static __always_inline bool addr_is_own(const struct sock_addr *a)
+{
+	__u32 zero = 0;
+	struct ev_policy *p = bpf_map_lookup_elem(&policy, &zero);
+
+	if (!p || !(addr_is_loopback(a->local) || addr_is_loopback(a->remote)))
+		return false;
+	for (int i = 0; i < EV_OWN_PORTS; i++) {
+		__u16 port = p->own_ports[i];
+
+		if (port && (port == a->lport || port == a->rport))
+			return true;
+	}
+	return false;
+}
+
+static __always_inline __u32 sock_netns(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* --- connections -------------------------------------------------------------------------------- */
+
+static __always_inline struct conn *conn_find(__u64 cookie)
+{
+	return cookie ? bpf_map_lookup_elem(&conns, &cookie) : NULL;
+}
+
+static __always_inline void conn_owner(struct conn *c)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	c->tgid = id >> 32;
+	c->tid = id;
+	c->cgroup_id = bpf_get_current_cgroup_id();
+	bpf_get_current_comm(c->comm, sizeof(c->comm));
+}
+
+/* The sequence number of the next byte of the stream that a process will read or write. */
+static __always_inline __u32 sock_seq(const struct sock *sk, __u8 dir)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	__u32 seq;
+
+	if (dir == EV_WRITE)
+		return BPF_CORE_READ(tp, write_seq);
+	seq = BPF_CORE_READ(tp, copied_seq);
+	/* A FIN takes a number of its own, and is passed by when the last byte has been read. */
+	if ((BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE_BIT & 1) &&
+	    seq == BPF_CORE_READ(tp, rcv_nxt))
+		seq--;
+	return seq;
+}
+
+/* Takes into account what moved on the socket without being seen. */
+SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
+{
+	__u32 seq = sock_seq(sk, dir), unseen;
+
+	dir &= 1;
+	unseen = seq - c->seq[dir];
+	if (!unseen)
+		return 0;
+	c->seq[dir] = seq;
+	if ((__s32)unseen > 0) {
+		__sync_fetch_and_add(&c->pos[dir], unseen);
+		if (!c->ignored)
+			loss(EV_LOSS_NO_BUFFER, unseen);
+	}
+	return 0;
+}
+
+/* Tells user space of the connection.  Called again when another process takes it over. */
+SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
+{
+	struct sock_addr a = {};
+	struct ev_open *ev;
+
+	sock_addr(sk, &a);
+	if (addr_is_own(&a)) {
+		c->ignored = 1;
+		return 0;
+	}
+	c->announced = 1;
+	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	if (!ev) {
+		loss(EV_LOSS_RING, 1);
+		c->announced = 0; /* with the next call */
+		return 0;
+	}
+	__builtin_memset(ev, 0, sizeof(*ev));
+	ev->h.ts_ns = bpf_ktime_get_ns();
+	ev->h.size = sizeof(*ev);
+	ev->h.kind = EV_OPEN;
+	ev->h.flags = c->late ? EV_LATE : 0;
+	ev->h.cookie = cookie;
+	ev->h.tgid = c->tgid;
+	ev->h.tid = c->tid;
+	ev->cgroup_id = c->cgroup_id;
+	__builtin_memcpy(ev->local, a.local, sizeof(a.local));
+	__builtin_memcpy(ev->remote, a.remote, sizeof(a.remote));
+	ev->lport = a.lport;
+	ev->rport = a.rport;
+	ev->side = c->side;
+	ev->netns = sock_netns(sk);
+	__builtin_memcpy(ev->comm, c->comm, sizeof(c->comm));
+	bpf_ringbuf_submit(ev, wake_flags());
+	return 0;
+}
+
+/* The side of a connection that was not seen to begin: a port that listens is a server's. */
+static __always_inline __u8 side_guess(const struct sock *sk)
+{
+	struct listener l = { sock_netns(sk), BPF_CORE_READ(sk, __sk_common.skc_num) };
+	__u16 rport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+
+	if (bpf_map_lookup_elem(&listeners, &l))
+		return EV_SERVER;
+	return l.port >= 32768 && rport < 32768 ? EV_CLIENT : EV_SIDE_UNKNOWN;
+}
+
+/* Makes the entry of a connection, owned by the current process.  done: bytes that the call under way has
+ * already moved in direction dir.  NULL: no memory. */
+SUB struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, __u64 done)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	struct conn c = {};
+	__u64 was_read, was_written;
+
+	conn_owner(&c);
+	c.side = side;
+	c.seq[EV_READ] = sock_seq(sk, EV_READ);
+	c.seq[EV_WRITE] = sock_seq(sk, EV_WRITE);
+	/* What came in less what still waits; what was acknowledged and what is under way, where the SYN
+	 * of the client counts as 1. */
+	was_read = BPF_CORE_READ(tp, bytes_received) -
+		   (__u32)(BPF_CORE_READ(tp, rcv_nxt) - c.seq[EV_READ]);
+	was_written = BPF_CORE_READ(tp, bytes_acked) +
+		      (__u32)(c.seq[EV_WRITE] - BPF_CORE_READ(tp, snd_una));
+	if (dir == EV_READ) {
+		c.seq[EV_READ] -= done;
+		was_read -= done;
+	} else {
+		c.seq[EV_WRITE] -= done;
+		was_written -= done;
+	}
+	c.late = was_read > 0 || was_written > 1;
+	bpf_map_update_elem(&conns, &cookie, &c, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&conns, &cookie);
+}
+
+/* Plaintext that a TLS library gave to or took from its caller. */
+struct plaintext {
+	__u64 cookie, buf, n; /* socket; user memory */
+	__u64 ts_ns;	      /* writes: of the entry of the call; reads: of its return */
+	__u16 tls_lib;
+	__u8 dir, tls, sure;
+};
+
+/* Delivers it, at the next position of the connection's plaintext stream.  -1: the cookie names no
+ * connection that is tracked, the bytes are counted as EV_LOSS_TLS_UNMAPPED. */
+SUB int emit_plaintext(const struct plaintext *p)
+{
+	struct conn *c = conn_find(p->cookie);
+	struct run r = {};
+
+	if (!p->n)
+		return 0;
+	if (!c) {
+		loss(EV_LOSS_TLS_UNMAPPED, p->n);
+		return -1;
+	}
+	c->tls_seen = 1;
+	r.off = __sync_fetch_and_add(&c->tls_pos[p->dir & 1], p->n);
+	if (c->ignored || c->verdict == EV_COPY_NONE || copy_paused())
+		return 0;
+	r.cookie = p->cookie;
+	r.ts_ns = p->ts_ns;
+	r.base = p->buf;
+	r.base_left = r.left = p->n;
+	if (c->verdict == EV_COPY_HEAD && r.left > EMIT_HEAD) {
+		r.rest = r.left - EMIT_HEAD;
+		r.left = EMIT_HEAD;
+	}
+	r.dir = p->dir;
+	r.tls = p->tls;
+	r.tls_lib = p->tls_lib;
+	r.sure = p->sure;
+	return run_go(&r);
+}
+
+#endif

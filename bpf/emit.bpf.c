@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* emit.bpf.c - bytes out of user memory, any number of buffers of any length, into EV_DATA records. */
+#include "emit.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Sends what was gathered; missing bytes that follow it were moved but are not there. */
+static __noinline int run_flush(struct scratch *s, __u32 missing)
+{
+	struct run *r = &s->run;
+	__u64 n = r->fill;
+
+	barrier_var(n);
+	if (n > EV_CHUNK_MAX)
+		return 0;
+	if (!n && !missing)
+		return 0;
+	s->ev.h.size = sizeof(s->ev) + n;
+	s->ev.h.flags = r->flags;
+	s->ev.off = r->off;
+	s->ev.len = n + missing;
+	s->ev.ncap = n;
+	if (bpf_ringbuf_output(&events, &s->ev, sizeof(s->ev) + n, wake_flags())) {
+		loss(EV_LOSS_RING, 1);
+		loss(EV_LOSS_RING_BYTES, n);
+	}
+	r->off += n + missing;
+	r->fill = 0;
+	return 0;
+}
+
+/* n bytes of the current buffer cannot be read. */
+static __always_inline void run_fault(struct scratch *s, __u64 n)
+{
+	struct run *r = &s->run;
+
+	r->flags |= EV_FAULT;
+	run_flush(s, n);
+	r->flags &= ~EV_FAULT;
+	loss(EV_LOSS_FAULT_BYTES, n);
+	r->base += n;
+	r->base_left -= n;
+	r->left -= n;
+}
+
+static __always_inline long run_next_buffer(struct run *r)
+{
+	struct user_iovec v;
+
+	if (!r->niov || bpf_probe_read_user(&v, sizeof(v), (void *)r->iov))
+		return 1; /* run_go reports what is left */
+	r->niov--;
+	r->iov += sizeof(v);
+	r->base = v.base;
+	r->base_left = v.len;
+	return 0;
+}
+
+static long run_step(__u32 i, __u32 *slot)
+{
+	struct scratch *s = bpf_map_lookup_elem(&scratches, slot);
+	__u64 n, at, to_page;
+	struct run *r;
+
+	if (!s)
+		return 1;
+	r = &s->run;
+	n = r->base_left;
+	at = r->fill;
+	to_page = 4096 - (r->base & 4095);
+	if (!r->left)
+		return 1;
+	if (!n)
+		return run_next_buffer(r);
+	if (n > r->left)
+		n = r->left;
+	if (n > EV_CHUNK_MAX - at)
+		n = EV_CHUNK_MAX - at;
+	if (r->page_wise && n > to_page)
+		n = to_page;
+	if (n > EMIT_PIECE)
+		n = EMIT_PIECE;
+	/* The verifier has lost the bounds by here, if the compiler has not. */
+	barrier_var(at);
+	barrier_var(n);
+	at &= EV_CHUNK_MAX - 1;
+	if (n > EMIT_PIECE)
+		return 1;
+	if (bpf_probe_read_user(s->data + at, n, (void *)r->base)) {
+		if (r->page_wise || n <= to_page)
+			run_fault(s, n);
+		r->page_wise = 1;
+		return 0;
+	}
+	r->page_wise = 0;
+	r->fill += n;
+	r->base += n;
+	r->base_left -= n;
+	r->left -= n;
+	if (r->fill >= EV_CHUNK_MAX)
+		run_flush(s, 0);
+	return 0;
+}
+
+static __always_inline struct scratch *scratch_take(__u32 *ret_slot)
+{
+	for (__u32 i = 0; i < EMIT_SLOTS; i++) {
+		__u32 key = i;
+		struct scratch *s = bpf_map_lookup_elem(&scratches, &key);
+
+		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1)) {
+			*ret_slot = i;
+			return s;
+		}
+	}
+	return NULL;
+}
+
+__noinline int run_go(struct run *run)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *s;
+	struct run *r;
+	__u32 slot = 0;
+	__u64 lost;
+
+	if (!run)
+		return 0;
+	s = scratch_take(&slot);
+	if (!s) {
+		loss(EV_LOSS_RING, 1);
+		loss(EV_LOSS_RING_BYTES, run->left);
+		return 0;
+	}
+	r = &s->run;
+	*r = *run;
+	if (r->left > EMIT_MAX) {
+		loss(EV_LOSS_RING_BYTES, r->left - EMIT_MAX);
+		r->rest += r->left - EMIT_MAX;
+		r->left = EMIT_MAX;
+	}
+	s->ev.h.ts_ns = r->ts_ns;
+	s->ev.h.kind = EV_DATA;
+	s->ev.h.cookie = r->cookie;
+	s->ev.h.tgid = id >> 32;
+	s->ev.h.tid = id;
+	s->ev.dir = r->dir;
+	s->ev.tls = r->tls;
+	s->ev.sure = r->sure;
+	s->ev.tls_lib = r->tls_lib;
+	bpf_loop(EMIT_STEPS, run_step, &slot, 0);
+	lost = r->left; /* the list of buffers ended, or could not be read */
+	if (lost) {
+		r->flags |= EV_FAULT;
+		loss(EV_LOSS_FAULT_BYTES, lost);
+	}
+	run_flush(s, lost + r->rest);
+	s->busy = 0;
+	return 0;
+}

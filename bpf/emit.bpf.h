@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* emit.bpf.h - the ring buffers, the loss counters, and how bytes of any length get into a ring.
+ *
+ * A transfer is gathered into a scratch buffer and sent as EV_DATA records of exact size, each full
+ * (EV_CHUNK_MAX) but the last, however many buffers the bytes were in.  Scratch and output is the one
+ * way that is exact on every kernel from 5.17 on; a dynptr cannot be filled from user memory before 6.16.
+ *
+ * uprobe programs can be preempted, so another program may run on this CPU while a scratch buffer is in
+ * use: each carries a busy flag, and there are a few per CPU.  When all are busy the bytes become a hole
+ * and are counted like those that a full ring refuses.
+ */
+#ifndef LIMPID_EMIT_BPF_H
+#define LIMPID_EMIT_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "event.h"
+
+#define EMIT_PIECE   8192	 /* bytes copied from user memory at a time */
+#define EMIT_MAX     (64U << 20) /* bytes copied per call: a copy runs with preemption off */
+#define EMIT_HEAD    1024	 /* bytes copied per call under EV_COPY_HEAD */
+#define EMIT_STEPS   (1U << 17)	 /* of run_step per call; EMIT_MAX takes some 14,000 */
+#define EMIT_SLOTS   4		 /* scratch buffers per CPU */
+#define EMIT_WAKE_NS 4000000	 /* at most one wake-up of the consumer in this time ... */
+#define EMIT_FULL_NS 200000	 /* ... and when the ring is more than an eighth full, in this */
+
+/* A function verified once per caller but there once: keeps the programs small. */
+#define SUB static __noinline __attribute__((unused))
+
+/* Maps and variables of this header and of conn.bpf.h are weak: each object file that includes them has
+ * them, the linked object has them once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 32 << 20);
+} events __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} tasks __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EV_LOSS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} losses __weak SEC(".maps");
+
+/* What is moved in one call: one buffer (base, base_left) and after that niov user_iovecs at iov. */
+struct run {
+	__u64 cookie, ts_ns;
+	__u64 off;	       /* stream position of the next byte to deliver */
+	__u64 base, base_left; /* user memory to read next */
+	__u64 iov, niov;
+	__u64 left; /* bytes to copy */
+	__u64 rest; /* bytes moved after those, which are not copied */
+	__u32 fill;
+	__u16 flags, tls_lib;
+	__u8 dir, tls, sure;
+	__u8 page_wise; /* a piece could not be read: go page by page */
+};
+
+struct scratch {
+	__u32 busy, pad;
+	struct run
+		run; /* here and not on the stack: the verifier follows every value on the stack */
+	struct {
+		struct ev_hdr h;
+		__u64 off;
+		__u32 len, ncap;
+		__u8 dir, tls, sure, pad;
+		__u16 tls_lib, pad2;
+	} ev; /* struct ev_data without its tail, which an array cannot follow */
+	__u8 data[EV_CHUNK_MAX +
+		  EMIT_PIECE]; /* the excess is never filled; the verifier wants it */
+};
+_Static_assert(sizeof(((struct scratch *)0)->ev) == sizeof(struct ev_data), "layout");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EMIT_SLOTS);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches __weak SEC(".maps");
+
+volatile __u64 last_wake_ns __weak;
+
+static __always_inline void loss(enum ev_loss why, __u64 n)
+{
+	__u32 key = why;
+	__u64 *v = bpf_map_lookup_elem(&losses, &key);
+
+	if (v)
+		__sync_fetch_and_add(v, n);
+}
+
+/* Wakes the consumer at once after a quiet time, then seldom: it polls on a short timer while events
+ * come, and a wake-up costs the target more than the record does. */
+static __always_inline __u64 wake_flags(void)
+{
+	__u64 now = bpf_ktime_get_ns(), quiet = now - last_wake_ns;
+
+	if (quiet < EMIT_FULL_NS)
+		return BPF_RB_NO_WAKEUP;
+	if (quiet < EMIT_WAKE_NS && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <
+					    bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 8)
+		return BPF_RB_NO_WAKEUP;
+	last_wake_ns = now;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+/* Delivers the run: left bytes copied, rest bytes as a hole behind them.  A global function (emit.bpf.c):
+ * the verifier looks at its loops once instead of once per caller. */
+extern int run_go(struct run *run);
+
+/* Bytes that no user buffer holds: sendfile, splice, MSG_TRUNC. */
+SUB int emit_unseen(__u64 cookie, __u64 off, __u64 n, __u8 dir, __u64 ts_ns)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ev_data *ev;
+
+	loss(EV_LOSS_NO_BUFFER, n);
+	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	if (!ev) {
+		loss(EV_LOSS_RING, 1);
+		return 0;
+	}
+	__builtin_memset(ev, 0, sizeof(*ev));
+	ev->h.ts_ns = ts_ns;
+	ev->h.size = sizeof(*ev);
+	ev->h.kind = EV_DATA;
+	ev->h.flags = EV_NO_BUFFER;
+	ev->h.cookie = cookie;
+	ev->h.tgid = id >> 32;
+	ev->h.tid = id;
+	ev->off = off;
+	ev->len = n;
+	ev->dir = dir;
+	bpf_ringbuf_submit(ev, wake_flags());
+	return 0;
+}
+
+#endif

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* socket.bpf.c - the system call back end: bytes of TCP sockets, and the life of connections.
+ *
+ * The bytes are taken at the exit of a call, because only then it is known how many were moved; the socket
+ * is looked up at the entry, because by the exit another thread may have given the descriptor to another
+ * file.  A call that was under way when capture began is looked up at its exit.
+ */
+#include "conn.bpf.h"
+#include "syscalls.bpf.h"
+
+#define MSG_OOB	     0x1
+#define MSG_PEEK     0x2
+#define MSG_TRUNC    0x20
+#define MSG_ERRQUEUE 0x2000
+#define EXIT_MSGS    1024 /* UIO_MAXIOV bounds sendmmsg */
+
+#define PROT_EXEC     4
+#define MAP_ANONYMOUS 0x20
+
+/* task.bpf.c; called from here because a program of its own would cost every system call. */
+extern int task_mapped(__u64 addr);
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* --- calls -------------------------------------------------------------------------------------- */
+
+/* Fills shape, dir and arguments of the call; returns the descriptor. */
+static __always_inline __u32 call_args(struct call *c, struct pt_regs *regs, long nr)
+{
+	c->dir = EV_READ;
+	c->shape = CALL_BUF;
+	c->buf = SYS_ARG1(regs);
+	c->len = SYS_ARG2(regs);
+	c->flags = 0;
+	switch (nr) {
+	case NR_WRITE:
+	case NR_SENDTO:
+		c->dir = EV_WRITE;
+		break;
+	case NR_RECVFROM:
+		c->flags = SYS_ARG3(regs);
+		break;
+	case NR_WRITEV:
+		c->dir = EV_WRITE;
+		c->shape = CALL_IOV;
+		break;
+	case NR_READV:
+		c->shape = CALL_IOV;
+		break;
+	case NR_SENDMSG:
+		c->dir = EV_WRITE;
+		c->shape = CALL_MSG;
+		break;
+	case NR_RECVMSG:
+		c->shape = CALL_MSG;
+		c->flags = SYS_ARG2(regs);
+		break;
+	case NR_SENDMMSG:
+		c->dir = EV_WRITE;
+		c->shape = CALL_MMSG;
+		break;
+	case NR_RECVMMSG:
+		c->shape = CALL_MMSG;
+		c->flags = SYS_ARG3(regs);
+		break;
+	case NR_SENDFILE:
+		c->dir = EV_WRITE;
+		c->shape = CALL_UNSEEN;
+		break;
+	case NR_SPLICE:
+		c->shape = CALL_UNSEEN;
+		break;
+	case NR_ACCEPT:
+	case NR_ACCEPT4:
+		c->shape = CALL_ACCEPT;
+		break;
+	}
+	return SYS_ARG0(regs);
+}
+
+/* Another process than before: it says who it is. */
+static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 cookie)
+{
+	if (c->ignored || (c->announced && c->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32)))
+		return;
+	conn_owner(c);
+	conn_announce(c, sk, cookie);
+}
+
+/* Remembers the call.  done: what it has moved already, when it is its exit that we are at. */
+SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs *regs, long nr,
+		   __u64 done)
+{
+	struct call *call = &t->call;
+	__u32 fd = call_args(call, regs, nr);
+	struct sock *sk;
+	struct conn *c;
+	__u8 state, dir;
+
+	call->nr = nr + 1;
+	call->cookie = 0;
+	call->counted = 0;
+	if (call->shape == CALL_ACCEPT)
+		return 0;
+	sk = fd_sock(task, fd);
+	if (nr == NR_SPLICE) {
+		struct sock *to = fd_sock(task, SYS_ARG2(regs));
+
+		if (to) {
+			sk = to;
+			call->dir = EV_WRITE;
+		}
+	}
+	if (!sk)
+		goto none;
+	call->cookie = sock_cookie(sk);
+	if (!call->cookie)
+		goto none;
+	if (t->tls_active)
+		t->tls_cookie = call->cookie;
+	call->ts_ns = bpf_ktime_get_ns();
+	dir = call->dir & 1;
+	c = conn_find(call->cookie);
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (state == TCP_SYN_SENT || (!c && (state == TCP_CLOSE || state == TCP_LISTEN)))
+		return 0; /* not connected yet; the exit looks again */
+	if (!c)
+		c = conn_make(sk, call->cookie, side_guess(sk), dir, done);
+	else if (!done && !c->busy[dir])
+		conn_catch_up(c, sk, dir);
+	if (!c) {
+		loss(EV_LOSS_INFLIGHT, 1);
+		goto none;
+	}
+	conn_used(c, sk, call->cookie);
+	if (!done) {
+		__sync_fetch_and_add(&c->busy[dir], 1);
+		call->counted = 1;
+	}
+	return 0;
+none:
+	call->shape = CALL_NONE;
+	return 0;
+}
+
+SUB int accepted(struct task_struct *task, __u32 fd)
+{
+	struct sock *sk = fd_sock(task, fd);
+	struct conn *c;
+	__u64 cookie;
+
+	if (!sk)
+		return 0;
+	cookie = sock_cookie(sk);
+	if (!cookie)
+		return 0;
+	c = conn_make(sk, cookie, EV_SERVER, EV_READ, 0);
+	if (!c) {
+		loss(EV_LOSS_INFLIGHT, 1);
+		return 0;
+	}
+	c->side = EV_SERVER;
+	return conn_announce(c, sk, cookie);
+}
+
+static __always_inline void close_event(const struct conn *c, __u64 cookie, __u32 how)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ev_close *ev;
+
+	if (!c->announced)
+		return;
+	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	if (!ev) {
+		loss(EV_LOSS_RING, 1);
+		return;
+	}
+	__builtin_memset(ev, 0, sizeof(*ev));
+	ev->h.ts_ns = bpf_ktime_get_ns();
+	ev->h.size = sizeof(*ev);
+	ev->h.kind = EV_CLOSE;
+	ev->h.cookie = cookie;
+	if (id >> 32 == c->tgid) { /* else a softirq that interrupted somebody */
+		ev->h.tgid = id >> 32;
+		ev->h.tid = id;
+	}
+	ev->total[EV_READ] = c->pos[EV_READ];
+	ev->total[EV_WRITE] = c->pos[EV_WRITE];
+	ev->tls_total[EV_READ] = c->tls_pos[EV_READ];
+	ev->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
+	ev->how = how;
+	bpf_ringbuf_submit(ev, wake_flags());
+}
+
+/* n bytes were moved: delivers them at position off. */
+SUB int call_data(const struct call *call, const struct conn *c, __u64 off, __u64 n)
+{
+	struct run r = { .cookie = call->cookie, .off = off, .left = n, .dir = call->dir };
+
+	if (c->ignored || c->tls_seen || c->verdict == EV_COPY_NONE || copy_paused())
+		return 0;
+	/* A write happened when it began: its answer may come before it returns. */
+	r.ts_ns = call->dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
+	if (call->shape == CALL_UNSEEN || (call->dir == EV_READ && (call->flags & MSG_TRUNC)))
+		return emit_unseen(call->cookie, off, n, call->dir, r.ts_ns);
+	if (call->shape == CALL_BUF) {
+		r.base = call->buf;
+		r.base_left = n;
+	} else if (call->shape == CALL_IOV) {
+		r.iov = call->buf;
+		r.niov = call->len;
+	} else {
+		struct user_msghdr m = {};
+
+		bpf_probe_read_user(&m, sizeof(m), (void *)call->buf); /* fails: EV_FAULT */
+		r.iov = m.iov;
+		r.niov = m.iovlen;
+	}
+	if (c->verdict == EV_COPY_HEAD && n > EMIT_HEAD) {
+		r.rest = n - EMIT_HEAD;
+		r.left = EMIT_HEAD;
+	}
+	return run_go(&r);
+}
+
+static __always_inline __u64 conn_moved(struct conn *c, __u8 dir, __u64 n)
+{
+	__sync_fetch_and_add(&c->seq[dir & 1], (__u32)n);
+	return __sync_fetch_and_add(&c->pos[dir & 1], n);
+}
+
+/* sendmmsg, recvmmsg: each message is a call of its own. */
+struct mmsg {
+	struct call call;
+	struct conn *conn;
+	__u64 at;
+	__u32 n;
+};
+
+static long mmsg_step(__u32 i, struct mmsg *m)
+{
+	struct conn *c = conn_find(m->call.cookie);
+	__u32 len = 0;
+
+	if (i >= m->n || !c)
+		return 1;
+	m->call.buf = m->at + i * sizeof(struct user_mmsghdr);
+	bpf_probe_read_user(&len, sizeof(len), (void *)(m->call.buf + sizeof(struct user_msghdr)));
+	if (len)
+		call_data(&m->call, c, conn_moved(c, m->call.dir, len), len);
+	return 0;
+}
+
+SUB int call_end(struct call *call, long ret)
+{
+	struct conn *c = conn_find(call->cookie);
+
+	if (!c)
+		return 0;
+	if (ret > 0 &&
+	    !(call->dir == EV_READ && (call->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))) {
+		if (call->shape == CALL_MMSG) {
+			struct mmsg m = { .call = *call, .at = call->buf, .n = ret };
+
+			m.call.shape = CALL_MSG;
+			bpf_loop(EXIT_MSGS, mmsg_step, &m, 0);
+		} else {
+			call_data(call, c, conn_moved(c, call->dir, ret), ret);
+		}
+	}
+	if (call->counted)
+		__sync_fetch_and_add(&c->busy[call->dir & 1], -1);
+	if (!ret && call->dir == EV_READ && call->shape <= CALL_MSG && call->len &&
+	    !(call->flags & MSG_PEEK) && !c->ignored)
+		close_event(c, call->cookie, EV_END_READ);
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
+{
+	struct task_struct *task;
+	struct task_ctx *t;
+
+	if (!nr_is_io(nr))
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (task_is_compat(task))
+		return 0;
+	t = task_ctx_get();
+	if (!t) {
+		loss(EV_LOSS_INFLIGHT, 1);
+		return 0;
+	}
+	if (task_wanted(t))
+		call_begin(t, task, regs, nr, 0);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
+{
+	long nr = SYS_NR(regs);
+	struct task_struct *task;
+	struct task_ctx *t;
+	struct call call;
+
+	if (nr == NR_MMAP && ret > 0 && (SYS_ARG2(regs) & PROT_EXEC) &&
+	    !(SYS_ARG3(regs) & MAP_ANONYMOUS))
+		return task_mapped(ret);
+	if (!nr_is_io(nr))
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (task_is_compat(task))
+		return 0;
+	t = task_ctx_get();
+	if (!t)
+		return 0;
+	if (t->call.nr != nr + 1) {
+		if (ret <= 0 || !task_wanted(t))
+			return 0;
+		call_begin(t, task, regs, nr, ret);
+	}
+	call = t->call;
+	t->call.nr = 0;
+	if (call.shape == CALL_ACCEPT)
+		return ret >= 0 ? accepted(task, ret) : 0;
+	return call.shape == CALL_NONE ? 0 : call_end(&call, ret);
+}
+
+/* --- life of a connection ------------------------------------------------------------------------ */
+
+static __always_inline void on_listen(const struct sock *sk, bool listens)
+{
+	struct listener l = { sock_netns(sk), BPF_CORE_READ(sk, __sk_common.skc_num) };
+	__u32 one = 1;
+
+	if (listens)
+		bpf_map_update_elem(&listeners, &l, &one, BPF_ANY);
+}
+
+/* The connecting process is still the current one; the addresses are not complete yet. */
+static __always_inline void on_connecting(struct sock *sk, __u64 cookie)
+{
+	struct task_ctx *t = task_ctx_get();
+
+	if (t && task_wanted(t) && !conn_find(cookie))
+		conn_make(sk, cookie, EV_CLIENT, EV_WRITE, 0);
+}
+
+static __always_inline void on_connected(struct sock *sk, struct conn *c, __u64 cookie)
+{
+	c->seq[EV_READ] = sock_seq(sk, EV_READ);
+	c->seq[EV_WRITE] = sock_seq(sk, EV_WRITE);
+	c->late = 0;
+	if (!c->announced)
+		conn_announce(c, sk, cookie);
+}
+
+static __always_inline bool ends_badly(const struct sock *sk, int old)
+{
+	return BPF_CORE_READ(sk, sk_err) || !(old == TCP_LAST_ACK || old == TCP_FIN_WAIT2 ||
+					      old == TCP_CLOSING || old == TCP_CLOSE);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int old, int new)
+{
+	struct conn *c;
+	__u64 cookie;
+
+	if (!sock_is_tcp(sk))
+		return 0;
+	cookie = bpf_get_socket_cookie(sk); /* makes one, which the system call hooks cannot */
+	if (new == TCP_LISTEN)
+		on_listen(sk, true);
+	if (new == TCP_SYN_SENT) {
+		on_connecting(sk, cookie);
+		return 0;
+	}
+	c = conn_find(cookie);
+	if (!c)
+		return 0;
+	if (new == TCP_ESTABLISHED && old == TCP_SYN_SENT) {
+		on_connected(sk, c, cookie);
+	} else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) {
+		/* The FIN itself is queued after this. */
+		if (!c->busy[EV_WRITE])
+			conn_catch_up(c, sk, EV_WRITE);
+		close_event(c, cookie, EV_END_WRITE);
+	} else if (new == TCP_CLOSE && !c->announced) {
+		bpf_map_delete_elem(&conns, &cookie); /* it never was a connection */
+	} else if (new == TCP_CLOSE && ends_badly(sk, old)) {
+		c->reset = 1;
+		close_event(c, cookie, EV_END_RESET);
+	}
+	return 0;
+}
+
+/* A socket in state CLOSE can still have bytes to read; only now no call can follow. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(socket_gone, struct sock *sk)
+{
+	__u64 cookie = bpf_get_socket_cookie(sk);
+	struct conn *c = conn_find(cookie);
+
+	if (!c)
+		return 0;
+	if (!c->busy[EV_READ])
+		conn_catch_up(c, sk, EV_READ);
+	close_event(c, cookie, EV_END_ALL | (c->reset ? EV_END_RESET : 0));
+	bpf_map_delete_elem(&conns, &cookie);
+	return 0;
+}
+
+/* Run by user space at the start, over all descriptors of all processes. */
+SEC("iter/task_file")
+int socket_scan(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	if (!socket_fops)
+		socket_fops = (__u64)file->f_op;
+	sk = socket->sk;
+	if (!sk || !sock_is_tcp(sk))
+		return 0;
+	bpf_get_socket_cookie(sk);
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		on_listen(sk, true);
+	return 0;
+}
+
+/* --- orders from user space ---------------------------------------------------------------------- */
+
+struct verdict_args {
+	__u64 cookie;
+	__u32 verdict;
+};
+
+SEC("syscall")
+int socket_verdict(struct verdict_args *a)
+{
+	struct conn *c = conn_find(a->cookie);
+
+	if (!c)
+		return -1;
+	c->verdict = a->verdict;
+	return 0;
+}
