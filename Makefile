@@ -106,6 +106,8 @@ $(S)/tests/%_test: tests/%_test.c $(TEST_LIB) $(S)/liblimpid.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) $(SAN) -MMD -MP -MF $@.d $(LDFLAGS) $(WRAP) -o $@ $< $(TEST_LIB) $(S)/liblimpid.a $(LIBS) -lcmocka
 
+$(S)/tests/proto/coding_test: LIBS += -lbrotlienc
+
 .PHONY: check units lint
 check: units lint
 	@tests/run --summary check

@@ -4,3 +4,4 @@
  * A line PROTO(x) wants a `const struct proto proto_x` in src/proto/x.c.  No include guard: registry.c
  * reads this file several times.
  */
+PROTO(http1)

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http1_body.h - one direction's message in the making: its body as framed, kept, and finished. */
+#ifndef LIMPID_PROTO_HTTP1_BODY_H
+#define LIMPID_PROTO_HTTP1_BODY_H
+
+#include "proto/http1_head.h"
+
+enum http1_at {
+	HTTP1_HEAD, /* between messages, or in a head that is not complete */
+	HTTP1_BODY_LENGTH,
+	HTTP1_BODY_CLOSE, /* until the direction ends */
+	HTTP1_CHUNK_SIZE,
+	HTTP1_CHUNK_EXT,
+	HTTP1_CHUNK_DATA,
+	HTTP1_CHUNK_CR, /* the line end after the data: "\r", then "\n" */
+	HTTP1_CHUNK_LF,
+	HTTP1_TRAILER,
+	HTTP1_COMPLETE, /* nothing more comes: to be given out */
+};
+
+/* Zeroed, it waits for a head. */
+struct http1_dir {
+	enum http1_at at;
+	struct msg msg; /* in the making */
+	struct flow_attr *trailers;
+	size_t ntrailers;
+	const char *version, *codings;
+	uint64_t left;	     /* of BODY_LENGTH, CHUNK_DATA; the size read so far in CHUNK_SIZE */
+	unsigned digits;     /* of a chunk size */
+	size_t from, lines;  /* of http1_find_end; 0 unless the same bytes come again */
+	size_t whole;	     /* kept bytes before the first hole in the body */
+	bool hole, full;     /* full: nothing more is kept */
+	bool after_gap;	     /* the next message is the first after a loss */
+	bool maybe_bodiless; /* the method is not known: another head may follow instead of a body */
+};
+
+/* Takes over a (NULL: out of memory; the body is then only counted) and h's text in it. */
+void http1_body_begin(struct http1_dir *d, struct arena *a, const struct http1_head *h);
+/* Feeds bytes of the body (or trailers) of d.  Returns how many it took; d->at is HTTP1_COMPLETE when that was
+ * the end, and also when the chunked framing is broken: the message is then flagged and cut. */
+size_t http1_body_take(struct http1_dir *d, struct slice in, const struct proto_limits *lim);
+/* n bytes are missing.  False: the end of the body may be among them. */
+bool http1_body_lost(struct http1_dir *d, uint64_t n);
+/* Gives out the message of d, its codings undone, and makes d wait for a head. */
+void http1_body_finish(struct http1_dir *d, const struct proto_limits *lim, struct msg *out);
+/* attrs of a half whose body has not come yet. */
+void http1_attrs(const struct http1_dir *d, struct msg *m);
+
+#endif
