@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* match.h - pairs requests with answers, in order or by key, and emits flows. */
+/* match.h - pairs requests with answers, in order or by key, and emits flows.
+ *
+ * A flow is emitted open when its request is there (or the head of it), again when the answer begins,
+ * and with its final state when both are whole.  An answer that comes after its flow was given up as
+ * unanswered for its age is emitted once more, under the same id.
+ */
 #ifndef LIMPID_PROTO_MATCH_H
 #define LIMPID_PROTO_MATCH_H
 
@@ -21,11 +26,18 @@ struct match *match_new(const struct proto *p, const struct flow_conn *conn, int
 int match_push(struct match *m, enum side side, struct msg *msg);
 /* Emits as unanswered what ended before t_ns. */
 void match_expire(struct match *m, uint64_t t_ns);
-/* Bytes were lost: order no longer pairs; pending requests are given up, never guessed. */
+/* Emits messages of streams that wait because their flow was written less than 100 ms before. */
+void match_flush(struct match *m, uint64_t now_ns);
+bool match_wants_flush(const struct match *m);
+/* Bytes were lost: order no longer pairs; pending requests are given up, never guessed.  Pairing begins
+ * again with the first request that was sent after a whole answer with nothing else pending, if this
+ * connection was never seen to pipeline, or after a silence that match_expire calls too long. */
 void match_lost(struct match *m);
+bool match_in_order(const struct match *m); /* false: match_lost, and not yet in order again */
 /* The connection ended: pending requests are emitted as unanswered, or reset. */
 void match_end(struct match *m, bool reset);
-size_t match_pending(const struct match *m);
-void match_free(struct match *m); /* emits nothing; m may be NULL */
+size_t match_pending(const struct match *m); /* requests without a whole answer */
+size_t match_held(const struct match *m);    /* bytes of messages kept */
+void match_free(struct match *m);	     /* emits nothing; m may be NULL */
 
 #endif

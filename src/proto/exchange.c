@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/exchange.h"
+
+#include <stdlib.h>
+
+#define OWN_ARENA_BYTES 65536
+
+void pend_init(struct match *m, struct pend *p, const struct msg *msg)
+{
+	*p = (struct pend){ .key = msg->key };
+	p->queue_end = &p->queue;
+	p->f.epoch_ns = m->epoch_ns;
+	p->f.conn = m->conn;
+	p->f.proto = m->proto->name;
+	p->f.flags = m->next_flags;
+	m->next_flags = 0;
+	m->hooks.new_id(m->hooks.ctx, msg->half.begin_ns, p->f.id);
+}
+
+static void free_queue(struct match *m, struct pend *p)
+{
+	while (p->queue) {
+		struct queued *q = p->queue;
+
+		p->queue = q->next;
+		arena_free(q->arena);
+		free(q);
+	}
+	p->queue_end = &p->queue;
+	m->nqueued -= p->nqueued;
+	p->nqueued = 0;
+}
+
+void pend_release(struct match *m, struct pend *p)
+{
+	free_queue(m, p);
+	m->held -= p->held;
+	arena_free(p->req_arena);
+	arena_free(p->resp_arena);
+	arena_free(p->own);
+}
+
+void pend_drop(struct match *m, struct pend *p)
+{
+	if (p->prev)
+		p->prev->next = p->next;
+	else
+		m->first = p->next;
+	if (p->next)
+		p->next->prev = p->prev;
+	else
+		m->last = p->prev;
+	if (by_key(m) && map_find(&m->by_key, p->key) == p)
+		(void)map_take(&m->by_key, p->key);
+	if (m->current == p)
+		m->current = NULL;
+	m->n--;
+	pend_release(m, p);
+	free(p);
+}
+
+void pend_emit(struct match *m, struct pend *p, enum flow_state state)
+{
+	struct flow_msg msgs[MAX_QUEUED];
+	size_t n = 0;
+
+	for (struct queued *q = p->queue; q; q = q->next)
+		msgs[n++] = q->msg;
+	p->f.state = state;
+	p->f.msgs = msgs;
+	p->f.nmsgs = n;
+	p->written_ns = m->last_ns;
+	m->hooks.flow(m->hooks.ctx, &p->f);
+	p->f.msgs = NULL;
+	p->f.nmsgs = 0;
+	free_queue(m, p);
+}
+
+/* The attributes of half, then what was said in between. */
+static void add_interim(struct pend *p, struct flow_half *half)
+{
+	size_t n = half->nattrs + p->ninterim;
+	struct flow_attr *attrs;
+
+	if (p->ninterim == 0)
+		return;
+	attrs = arena_alloc(p->own, n * sizeof(*attrs));
+	if (!attrs) {
+		p->f.flags |= FLOW_TRUNCATED;
+		return;
+	}
+	if (half->nattrs)
+		memcpy(attrs, half->attrs, half->nattrs * sizeof(*attrs));
+	for (unsigned i = 0; i < p->ninterim; i++)
+		attrs[half->nattrs + i] = (struct flow_attr){ "interim", p->interim[i] };
+	half->attrs = attrs;
+	half->nattrs = n;
+}
+
+void pend_add_interim(struct pend *p, const struct flow_half *half)
+{
+	const char *text = NULL;
+
+	if (!p->own)
+		p->own = arena_new(OWN_ARENA_BYTES);
+	if (p->own && p->ninterim < MAX_INTERIM)
+		text = arena_printf(p->own, "%s%s%s", half->status ? half->status : "",
+				    half->reason ? " " : "", half->reason ? half->reason : "");
+	if (text)
+		p->interim[p->ninterim++] = text;
+	else
+		p->f.flags |= FLOW_TRUNCATED;
+}
+
+void pend_finish(struct match *m, struct pend *p, enum flow_state state)
+{
+	if (!p->f.has_resp && p->f.has_req)
+		add_interim(p, &p->f.req);
+	pend_emit(m, p, state);
+	pend_drop(m, p);
+}
+
+void pend_give_up(struct match *m, struct pend *p, enum flow_state state, unsigned flags)
+{
+	p->f.flags |= flags;
+	if (p->expired)
+		pend_drop(m, p); /* said already */
+	else
+		pend_finish(m, p, state);
+}
+
+static void append(struct match *m, struct pend *p)
+{
+	p->prev = m->last;
+	if (m->last)
+		m->last->next = p;
+	else
+		m->first = p;
+	m->last = p;
+	m->n++;
+}
+
+/* The oldest gives way.  Its answer may still come, and must not be taken for the next one's. */
+static void make_room(struct match *m)
+{
+	struct pend *p = m->first;
+
+	m->owed += !by_key(m) && !m->lost && p->f.has_req && !p->resp_whole;
+	pend_give_up(m, p, p->f.has_resp ? FLOW_DONE : FLOW_UNANSWERED, FLOW_TRUNCATED);
+}
+
+struct pend *pend_add(struct match *m, const struct msg *msg)
+{
+	struct pend *p, *same;
+
+	if (m->n >= m->max)
+		make_room(m);
+	same = by_key(m) ? map_find(&m->by_key, msg->key) : NULL;
+	if (same)
+		pend_give_up(m, same, same->f.has_resp ? FLOW_DONE : FLOW_UNANSWERED, 0);
+	p = malloc(sizeof(*p));
+	if (!p)
+		return NULL;
+	if (by_key(m) && map_put(&m->by_key, msg->key, p) < 0) {
+		free(p);
+		return NULL;
+	}
+	pend_init(m, p, msg);
+	append(m, p);
+	return p;
+}
+
+void pend_set_half(struct match *m, struct pend *p, enum side side, struct msg *msg)
+{
+	struct flow_half *half = side == SIDE_REQ ? &p->f.req : &p->f.resp;
+	struct arena **arena = side == SIDE_REQ ? &p->req_arena : &p->resp_arena;
+	uint64_t begin = half->begin_ns;
+	size_t old = *arena ? arena_used(*arena) : 0, now = msg->arena ? arena_used(msg->arena) : 0;
+
+	arena_free(*arena);
+	*arena = msg->arena;
+	p->held += now - old;
+	m->held += now - old;
+	*half = msg->half;
+	if (begin)
+		half->begin_ns = begin;
+	if (side == SIDE_REQ) {
+		p->f.has_req = true;
+		p->req_whole = !msg->partial;
+	} else {
+		p->f.has_resp = true;
+		p->resp_whole = !msg->partial;
+		p->expired = false;
+		m->current = msg->partial ? p : NULL;
+		add_interim(p, half);
+	}
+	p->f.flags |= msg->flags;
+	p->f.failed |= msg->failed;
+	p->streams |= msg->streams;
+	p->cut |= msg->cut;
+}
+
+void pend_settle(struct match *m, struct pend *p)
+{
+	bool over = p->resp_whole && (p->req_whole || !p->f.has_req) && !p->streams;
+
+	if (over || (p->cut && p->f.has_resp))
+		pend_finish(m, p,
+			    p->cut && !(p->f.flags & FLOW_AFTER_GAP) ? FLOW_RESET : FLOW_DONE);
+	else
+		pend_emit(m, p, FLOW_OPEN);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exchanges wait in a list in the order of their requests; with MATCH_KEY a map finds them too.
+ *
+ * The hard part is order after a loss.  Nobody knows how many answers are still to come, so whatever is
+ * pending is given up, and halves are shown apart (an answer without request, a request without answer)
+ * until order is certain.  On a connection that does not pipeline, a request is only sent when
+ * everything before it was answered: so the first request that follows a whole answer, with nothing
+ * pending, starts afresh.  A connection that was ever seen to pipeline never gets that benefit: there,
+ * alternation proves nothing.  Rejected: counting the answers owed (the loss may hide requests), and
+ * pairing by time (a slow server defeats it). */
+#include "proto/match.h"
+
+#include "proto/exchange.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct match *match_new(const struct proto *p, const struct flow_conn *conn, int64_t epoch_ns,
+			unsigned max_pending, const struct match_hooks *hooks)
+{
+	struct match *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->proto = p;
+	m->conn = conn;
+	m->epoch_ns = epoch_ns;
+	m->max = max_pending ? max_pending : 1;
+	m->hooks = *hooks;
+	return m;
+}
+
+/* --- requests --- */
+
+/* The request that this message goes on with. */
+static struct pend *unfinished_request(const struct match *m, const struct msg *msg)
+{
+	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : m->last;
+
+	if (by_key(m)) /* or whose answer was quicker to be seen */
+		return p && !p->req_whole && !p->streams ? p : NULL;
+	while (p && (!p->f.has_req || p->req_whole))
+		p = p->prev;
+	return p;
+}
+
+/* Nothing else can be outstanding when msg was sent. */
+static bool starts_afresh(const struct match *m, const struct msg *msg)
+{
+	return !m->pipelined && m->n == 0 && m->after_answer && m->last_ns <= msg->half.begin_ns;
+}
+
+static int out_of_memory(struct match *m, struct msg *msg)
+{
+	arena_free(msg->arena);
+	match_lost(m); /* one message less: the order is gone */
+	m->next_flags |= FLOW_AFTER_GAP;
+	return -ENOMEM;
+}
+
+static int push_request(struct match *m, struct msg *msg)
+{
+	struct pend *p = unfinished_request(m, msg);
+
+	if (!p) {
+		if (m->lost && starts_afresh(m, msg))
+			m->lost = false;
+		p = pend_add(m, msg);
+		if (!p)
+			return out_of_memory(m, msg);
+		p->unsure = m->lost;
+	}
+	p->f.flags &= ~(unsigned)FLOW_NO_REQUEST;
+	pend_set_half(m, p, SIDE_REQ, msg);
+	m->after_answer = false;
+	m->last_ns = msg->half.end_ns;
+	pend_settle(m, p);
+	return 0;
+}
+
+/* --- answers --- */
+
+/* The order is lost: this answer may belong to any request that waits, or to one never seen. */
+static void give_up_unsure(struct match *m, uint64_t answered_ns)
+{
+	unsigned waiting = 0;
+
+	for (struct pend *p = m->first, *next; p; p = next) {
+		next = p->next;
+		if (!p->unsure || p->streams)
+			continue;
+		waiting += p->f.req.begin_ns < answered_ns;
+		pend_give_up(m, p, FLOW_UNANSWERED, FLOW_AFTER_GAP);
+	}
+	if (waiting > 1)
+		m->pipelined = true;
+}
+
+/* The exchange that msg answers, or NULL: its request is not known, or not for certain. */
+static struct pend *awaiting(const struct match *m, const struct msg *msg)
+{
+	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : m->current;
+
+	if (!p && !by_key(m) && !m->lost && m->owed == 0)
+		for (p = m->first; p && p->resp_whole;)
+			p = p->next;
+	return p && !p->resp_whole ? p : NULL;
+}
+
+/* An answer whose request was not seen: needs no memory when it is whole. */
+static int push_orphan(struct match *m, struct msg *msg)
+{
+	struct pend single, *p = &single;
+
+	if (msg->partial || msg->streams) {
+		p = pend_add(m, msg);
+		if (!p)
+			return out_of_memory(m, msg);
+	} else {
+		pend_init(m, p, msg);
+	}
+	p->f.flags |= FLOW_NO_REQUEST | (m->lost ? FLOW_AFTER_GAP : 0);
+	pend_set_half(m, p, SIDE_RESP, msg);
+	if (p != &single) {
+		pend_settle(m, p);
+		return 0;
+	}
+	pend_emit(m, p, p->cut && !(p->f.flags & FLOW_AFTER_GAP) ? FLOW_RESET : FLOW_DONE);
+	pend_release(m, p);
+	return 0;
+}
+
+static int push_response(struct match *m, struct msg *msg)
+{
+	struct pend *p = awaiting(m, msg);
+	uint64_t end_ns = msg->half.end_ns;
+	bool whole = !msg->partial;
+	int rc = 0;
+
+	m->last_ns = end_ns;
+	if (!p) {
+		m->owed -= m->owed > 0;
+		if (m->lost)
+			give_up_unsure(m, msg->half.begin_ns);
+		rc = push_orphan(m, msg);
+	} else {
+		struct pend *next = p->next;
+
+		if (whole && next && next->f.has_req && next->f.req.begin_ns < end_ns)
+			m->pipelined = true;
+		pend_set_half(m, p, SIDE_RESP, msg);
+		pend_settle(m, p);
+	}
+	if (whole && rc == 0)
+		m->after_answer = true;
+	return rc;
+}
+
+static int push_interim(struct match *m, struct msg *msg)
+{
+	struct pend *p = awaiting(m, msg);
+
+	if (p)
+		pend_add_interim(p, &msg->half);
+	arena_free(msg->arena);
+	return 0;
+}
+
+/* --- the rest --- */
+
+static int push_oneway(struct match *m, enum side side, struct msg *msg)
+{
+	struct pend p;
+
+	pend_init(m, &p, msg);
+	pend_set_half(m, &p, side, msg);
+	pend_emit(m, &p, p.cut ? FLOW_RESET : FLOW_DONE);
+	pend_release(m, &p);
+	return 0;
+}
+
+static struct pend *stream_of(struct match *m, const struct msg *msg)
+{
+	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : m->last;
+
+	while (p && !by_key(m) && !p->streams)
+		p = p->prev;
+	return p && p->streams ? p : NULL;
+}
+
+static int push_message(struct match *m, enum side side, struct msg *msg)
+{
+	struct pend *p = stream_of(m, msg);
+	struct queued *q = malloc(sizeof(*q));
+
+	if (!p && q) { /* its beginning was not seen */
+		p = pend_add(m, msg);
+		if (p) {
+			p->streams = true;
+			p->f.flags |= FLOW_NO_REQUEST;
+		}
+	}
+	if (!p || !q) {
+		if (p)
+			p->f.flags |= FLOW_AFTER_GAP;
+		free(q);
+		arena_free(msg->arena);
+		return -ENOMEM;
+	}
+	m->last_ns = msg->half.end_ns;
+	*q = (struct queued){ .arena = msg->arena };
+	q->msg = (struct flow_msg){ .seq = ++p->seq,
+				    .ts_ns = msg->half.begin_ns,
+				    .from_server = side == SIDE_RESP,
+				    .flags = msg->flags,
+				    .op = msg->half.op,
+				    .body = msg->half.body };
+	*p->queue_end = q;
+	p->queue_end = &q->next;
+	p->nqueued++;
+	m->nqueued++;
+	p->f.failed |= msg->failed;
+	if (p->nqueued == MAX_QUEUED || m->last_ns - p->written_ns >= WRITE_EVERY_NS)
+		pend_emit(m, p, FLOW_OPEN);
+	return 0;
+}
+
+static int push_end(struct match *m, struct msg *msg)
+{
+	struct pend *p = stream_of(m, msg);
+
+	m->last_ns = msg->half.end_ns;
+	if (p) {
+		p->f.failed |= msg->failed;
+		p->f.flags |= msg->flags;
+		pend_finish(m, p, msg->cut ? FLOW_RESET : FLOW_DONE);
+	}
+	arena_free(msg->arena);
+	return 0;
+}
+
+int match_push(struct match *m, enum side side, struct msg *msg)
+{
+	switch (msg->role) {
+	case ROLE_REQUEST:
+		return push_request(m, msg);
+	case ROLE_RESPONSE:
+		return push_response(m, msg);
+	case ROLE_INTERIM:
+		return push_interim(m, msg);
+	case ROLE_ONEWAY:
+		return push_oneway(m, side, msg);
+	case ROLE_MESSAGE:
+		return push_message(m, side, msg);
+	case ROLE_END:
+		return push_end(m, msg);
+	}
+	return 0;
+}
+
+void match_expire(struct match *m, uint64_t t_ns)
+{
+	for (struct pend *p = m->first, *next; p; p = next) {
+		next = p->next;
+		if (!p->req_whole || p->f.has_resp || p->streams || p->expired ||
+		    p->f.req.end_ns >= t_ns)
+			continue;
+		if (p->unsure) {
+			pend_give_up(m, p, FLOW_UNANSWERED, FLOW_AFTER_GAP);
+			continue;
+		}
+		/* It keeps its place: an answer that still comes is its own, not the next one's. */
+		p->expired = true;
+		pend_emit(m, p, FLOW_UNANSWERED);
+	}
+	if (m->lost && m->n == 0 && m->last_ns < t_ns)
+		m->lost = false;
+}
+
+void match_flush(struct match *m, uint64_t now_ns)
+{
+	for (struct pend *p = m->first; p && m->nqueued; p = p->next)
+		if (p->nqueued && now_ns - p->written_ns >= WRITE_EVERY_NS)
+			pend_emit(m, p, FLOW_OPEN);
+}
+
+bool match_wants_flush(const struct match *m)
+{
+	return m->nqueued > 0;
+}
+
+void match_lost(struct match *m)
+{
+	for (struct pend *p = m->first, *next; p; p = next) {
+		next = p->next;
+		if (by_key(m) || p->streams)
+			p->f.flags |= FLOW_AFTER_GAP;
+		else
+			pend_give_up(m, p, p->f.has_resp ? FLOW_DONE : FLOW_UNANSWERED,
+				     FLOW_AFTER_GAP);
+	}
+	m->lost = !by_key(m);
+	m->owed = 0;
+	m->after_answer = false;
+}
+
+bool match_in_order(const struct match *m)
+{
+	return !m->lost;
+}
+
+void match_end(struct match *m, bool reset)
+{
+	while (m->first) {
+		struct pend *p = m->first;
+		enum flow_state state = FLOW_UNANSWERED;
+
+		if (reset || p->cut || (p->f.has_resp && !p->resp_whole))
+			state = FLOW_RESET;
+		else if (p->f.has_resp || p->streams)
+			state = FLOW_DONE;
+		pend_give_up(m, p, state, 0);
+	}
+	m->lost = false;
+	m->owed = 0;
+}
+
+size_t match_pending(const struct match *m)
+{
+	return m->n;
+}
+
+size_t match_held(const struct match *m)
+{
+	return m->held + m->n * sizeof(struct pend);
+}
+
+void match_free(struct match *m)
+{
+	if (!m)
+		return;
+	while (m->first)
+		pend_drop(m, m->first);
+	map_release(&m->by_key);
+	free(m);
+}
