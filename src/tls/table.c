@@ -22,7 +22,7 @@ static const char *const openssl_peeks[] = { "SSL_peek", "SSL_peek_ex", NULL };
 
 const struct tls_lib tls_table[] = {
 	{ "openssl", TLS_FD_NESTED_SYSCALL, openssl_calls, openssl_internals, openssl_peeks,
-	  "OpenSSL " },
+	  "OpenSSL ", "libcrypto.so" },
 	{ 0 },
 };
 

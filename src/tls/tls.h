@@ -34,8 +34,9 @@ struct tls_lib {
 	/* Functions that look like a read and consume nothing (SSL_peek): what they lead to is not probed.
 	 * Ends with NULL; may be NULL itself. */
 	const char *const *peeks;
-	/* Text that precedes the version in the library, or in one that it needs: "OpenSSL ". */
-	const char *version_text;
+	/* Text that precedes the version in the library's data, "OpenSSL ", or in that of its companion in
+	 * the same directory, which has the same version in its name: "libcrypto.so". */
+	const char *version_text, *companion;
 };
 extern const struct tls_lib tls_table[]; /* ends with a NULL name */
 size_t tls_table_rows(void);

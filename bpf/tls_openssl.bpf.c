@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Plaintext at the read and write functions of a TLS library whose connection object is argument 0 and
+ * which does its system calls inside the call: OpenSSL and its relatives.
+ *
+ * The socket is the one that a system call nested in the library's call used.  A call without one (the
+ * bytes were buffered) takes the socket that the same connection object used before; the entry is
+ * worth nothing once that socket is closed, because its connection is gone then.  What remains unknown is
+ * counted and dropped, never guessed.
+ *
+ * Writes are delivered when they have succeeded: one that fails with "want write" is repeated with the
+ * same bytes.
+ *
+ * A call can pass several probes: SSL_read and the internal function below it, or one inode that was
+ * attached twice.  The call under way is therefore known by its stack pointer: an entry on a deeper stack
+ * is inside it and ignored, and so is a return that is not its own.  TLS inside TLS (an HTTPS proxy)
+ * comes out right by the same rule: the outer call is the application's.
+ */
+#include "conn.bpf.h"
+
+#define MAX_NESTED 64 /* after so many entries inside a call, its return was missed (longjmp) */
+
+struct tls_call {
+	__u64 sp; /* at entry; 0: none under way */
+	__u64 ssl, buf, num, len_ptr, ts_ns;
+	struct ev_tls_site site;
+	__u64 nested;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tls_call);
+} tls_calls SEC(".maps");
+
+struct tls_object {
+	__u64 tgid, ssl;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct tls_object);
+	__type(value, __u64);
+} tls_sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EV_TLS_LIBS);
+	__type(key, __u32);
+	__type(value, struct ev_tls_lib);
+} tls_libs SEC(".maps");
+
+/* The registers are loaded before one is chosen: the verifier wants a constant offset in ctx. */
+static __always_inline __u64 argument(struct pt_regs *ctx, __u8 n)
+{
+	__u64 a1 = PT_REGS_PARM2(ctx), a2 = PT_REGS_PARM3(ctx), a3 = PT_REGS_PARM4(ctx),
+	      a4 = PT_REGS_PARM5(ctx);
+
+	barrier_var(a1);
+	barrier_var(a2);
+	barrier_var(a3);
+	barrier_var(a4);
+	return n == 1 ? a1 : n == 2 ? a2 : n == 3 ? a3 : n == 4 ? a4 : 0;
+}
+
+static __always_inline struct ev_tls_lib *tls_lib_of(struct ev_tls_site *site)
+{
+	__u32 key = site->lib;
+
+	return bpf_map_lookup_elem(&tls_libs, &key);
+}
+
+SEC("uprobe")
+int tls_enter(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx), sp = PT_REGS_SP(ctx);
+	struct task_ctx *t = task_ctx_get();
+	struct ev_tls_site site;
+	struct tls_call *c;
+
+	if (!t || !task_wanted(t))
+		return 0;
+	c = bpf_task_storage_get(&tls_calls, bpf_get_current_task_btf(), 0,
+				 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!c) {
+		loss(EV_LOSS_INFLIGHT, 1);
+		return 0;
+	}
+	if (c->sp && sp < c->sp && c->nested++ < MAX_NESTED)
+		return 0;
+	__builtin_memcpy(&site, &cookie, sizeof(site));
+	c->sp = sp;
+	c->ssl = PT_REGS_PARM1(ctx);
+	c->buf = argument(ctx, site.buf_arg);
+	c->num = argument(ctx, site.num_arg);
+	if (site.len_arg == EV_TLS_LEN_RETURN) {
+		c->num = (__u32)c->num; /* an int */
+		c->len_ptr = 0;
+	} else {
+		c->len_ptr = argument(ctx, site.len_arg);
+	}
+	c->site = site;
+	c->nested = 0;
+	c->ts_ns = bpf_ktime_get_ns();
+	t->tls_cookie = 0;
+	t->tls_active = 1;
+	return 0;
+}
+
+/* The socket of the call that ended. */
+static __always_inline __u64 socket_of(struct tls_call *c, __u64 nested, __u8 *ret_sure)
+{
+	struct tls_object key = { bpf_get_current_pid_tgid() >> 32, c->ssl };
+	__u64 *known = bpf_map_lookup_elem(&tls_sockets, &key);
+
+	if (nested) {
+		if (!known || *known != nested)
+			bpf_map_update_elem(&tls_sockets, &key, &nested, BPF_ANY);
+		*ret_sure = EV_SURE_NESTED;
+		return nested;
+	}
+	*ret_sure = EV_SURE_STICKY;
+	return known ? *known : 0;
+}
+
+/* Bytes that the call moved; 0: none. */
+static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, int rc)
+{
+	__u64 n = 0;
+
+	if (c->site.what == EV_TLS_HANDSHAKE)
+		return 0;
+	if (c->site.len_arg == EV_TLS_LEN_RETURN)
+		n = rc > 0 ? rc : 0;
+	else if (rc != 1 || bpf_probe_read_user(&n, sizeof(n), (void *)c->len_ptr))
+		return 0;
+	if (n > c->num) { /* the site is not what it was taken for */
+		__sync_fetch_and_add(&lib->bad, 1);
+		lib->off = 1;
+		return 0;
+	}
+	return n;
+}
+
+SEC("uretprobe")
+int tls_leave(struct pt_regs *ctx)
+{
+	struct tls_call *c = bpf_task_storage_get(&tls_calls, bpf_get_current_task_btf(), 0, 0);
+	struct plaintext p = {};
+	struct ev_tls_lib *lib;
+	struct task_ctx *t;
+
+	/* On x86 the return address was popped. */
+	if (!c || !c->sp || PT_REGS_SP(ctx) - c->sp > sizeof(__u64))
+		return 0;
+	c->sp = 0;
+	t = task_ctx_get();
+	lib = tls_lib_of(&c->site);
+	if (!t || !lib)
+		return 0;
+	t->tls_active = 0;
+	if (lib->off)
+		return 0;
+	p.cookie = socket_of(c, t->tls_cookie, &p.sure);
+	p.n = moved(c, lib, PT_REGS_RC(ctx));
+	if (!p.n)
+		return 0;
+	__sync_fetch_and_add(&lib->calls, 1);
+	__sync_fetch_and_add(&lib->bytes, p.n);
+	p.buf = c->buf;
+	p.dir = c->site.what == EV_TLS_WRITE ? EV_WRITE : EV_READ;
+	p.ts_ns = p.dir == EV_WRITE ? c->ts_ns : bpf_ktime_get_ns();
+	p.tls = c->site.tls;
+	p.tls_lib = c->site.lib;
+	emit_plaintext(&p);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

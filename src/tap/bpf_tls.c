@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/bpf_tls.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "limpid.skel.h"
+#include "tap/bpf_priv.h"
+
+#define MAX_PLACES 16
+
+struct tap_tls_links {
+	size_t n;
+	struct bpf_link *link[2 * MAX_PLACES];
+};
+
+/* The kernel has uprobe_multi: asked, as libbpf does, by a link on a directory.  A kernel that knows the
+ * kind of link complains about the path (EBADF), another one about the kind (EINVAL). */
+static bool multi_works(void)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, load, .expected_attach_type = BPF_TRACE_UPROBE_MULTI);
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	const unsigned long offset = 0;
+	LIBBPF_OPTS(bpf_link_create_opts, link, .uprobe_multi.path = "/",
+		    .uprobe_multi.offsets = &offset, .uprobe_multi.cnt = 1);
+	int prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", insns, 2, &load), fd;
+
+	if (prog < 0)
+		return false;
+	fd = bpf_link_create(prog, -1, BPF_TRACE_UPROBE_MULTI, &link);
+	close(prog);
+	if (fd >= 0)
+		close(fd);
+	return fd == -EBADF;
+}
+
+void tap_bpf_tls_prepare(struct limpid_bpf *skel)
+{
+	const char *want = getenv("LIMPID_UPROBE_MULTI");
+
+	if ((want && strcmp(want, "0") == 0) || !multi_works())
+		return;
+	(void)bpf_program__set_expected_attach_type(skel->progs.tls_enter, BPF_TRACE_UPROBE_MULTI);
+	(void)bpf_program__set_expected_attach_type(skel->progs.tls_leave, BPF_TRACE_UPROBE_MULTI);
+}
+
+static bool uses_multi(const struct limpid_bpf *skel)
+{
+	return bpf_program__expected_attach_type(skel->progs.tls_enter) == BPF_TRACE_UPROBE_MULTI;
+}
+
+const char *tap_bpf_tls_backend(const struct tap_bpf *b)
+{
+	return uses_multi(tap_bpf_skel(b)) ? "uprobe_multi" : "perf uprobes";
+}
+
+static int attach_multi(struct tap_tls_links *l, const struct bpf_program *prog, bool leave,
+			const char *path, const unsigned long *offsets, const __u64 *cookies,
+			size_t n)
+{
+	/* Not .syms: libbpf up to 1.7 fails with them on a library without .symtab. */
+	LIBBPF_OPTS(bpf_uprobe_multi_opts, o, .offsets = offsets, .cookies = cookies, .cnt = n,
+		    .retprobe = leave);
+	struct bpf_link *link = bpf_program__attach_uprobe_multi(prog, -1, path, NULL, &o);
+
+	if (!link)
+		return -errno;
+	l->link[l->n++] = link;
+	return 0;
+}
+
+static int attach_perf(struct tap_tls_links *l, const struct bpf_program *prog, bool leave,
+		       const char *path, const unsigned long *offsets, const __u64 *cookies,
+		       size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		LIBBPF_OPTS(bpf_uprobe_opts, o, .bpf_cookie = cookies[i], .retprobe = leave);
+		struct bpf_link *link =
+			bpf_program__attach_uprobe_opts(prog, -1, path, offsets[i], &o);
+
+		if (!link)
+			return -errno;
+		l->link[l->n++] = link;
+	}
+	return 0;
+}
+
+int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
+		       const struct tap_tls_place *places, size_t n)
+{
+	struct limpid_bpf *skel = tap_bpf_skel(b);
+	unsigned long offsets[MAX_PLACES];
+	__u64 cookies[MAX_PLACES];
+	struct tap_tls_links *l;
+	char path[32];
+	int err;
+
+	if (n == 0 || n > MAX_PLACES)
+		return -EINVAL;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		offsets[i] = places[i].off;
+		memcpy(&cookies[i], &places[i].site, sizeof(cookies[i]));
+	}
+	/* The very file that was analysed, whatever its name leads to by now. */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* The return first: an entry without its return would leave a call under way. */
+	if (uses_multi(skel)) {
+		err = attach_multi(l, skel->progs.tls_leave, true, path, offsets, cookies, n);
+		if (!err)
+			err = attach_multi(l, skel->progs.tls_enter, false, path, offsets, cookies,
+					   n);
+	} else {
+		err = attach_perf(l, skel->progs.tls_leave, true, path, offsets, cookies, n);
+		if (!err)
+			err = attach_perf(l, skel->progs.tls_enter, false, path, offsets, cookies,
+					  n);
+	}
+	if (err) {
+		tap_bpf_tls_detach(l);
+		return err;
+	}
+	*ret = l;
+	return 0;
+}
+
+void tap_bpf_tls_detach(struct tap_tls_links *l)
+{
+	if (!l)
+		return;
+	/* Entries first, for the same reason. */
+	for (size_t i = l->n; i > 0; i--)
+		bpf_link__destroy(l->link[i - 1]);
+	free(l);
+}
+
+int tap_bpf_tls_stats(const struct tap_bpf *b, uint16_t lib, struct ev_tls_lib *ret)
+{
+	__u32 key = lib;
+	struct ev_tls_lib v;
+	int err = bpf_map__lookup_elem(tap_bpf_skel(b)->maps.tls_libs, &key, sizeof(key), &v,
+				       sizeof(v), 0);
+
+	if (err)
+		return err;
+	*ret = v;
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* maps.h - the files that a process has mapped executable, and how to open the very ones. */
+#ifndef LIMPID_TAP_MAPS_H
+#define LIMPID_TAP_MAPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MAPS_PATH_MAX 4096
+struct maps_entry {
+	uint64_t from, to;
+	uint64_t dev, ino;	  /* as the process's file system shows them */
+	char path[MAPS_PATH_MAX]; /* seen from the process; may end in " (deleted)" */
+};
+
+/* Calls fn for each executable mapping of a file until it returns false.  0, or negative errno: -ENOENT,
+ * -ESRCH: the process is gone. */
+int maps_each(uint32_t pid, bool (*fn)(void *ctx, const struct maps_entry *e), void *ctx);
+/* A descriptor (O_PATH) of the mapped file itself: by /proc/PID/map_files, which works for deleted files
+ * and for other mount namespaces; without the capability for that, by its path below /proc/PID/root, if
+ * that still leads to the same inode.  Negative errno. */
+int maps_open(uint32_t pid, const struct maps_entry *e);
+/* Reopens an O_PATH descriptor for reading.  Negative errno; -ENOEXEC: not a regular file. */
+int maps_reopen(int path_fd);
+
+#endif
