@@ -12,6 +12,7 @@
 #define MSG_PEEK     0x2
 #define MSG_TRUNC    0x20
 #define MSG_ERRQUEUE 0x2000
+#define RCV_SHUTDOWN 1
 #define EXIT_MSGS    1024 /* UIO_MAXIOV bounds sendmmsg */
 
 #define PROT_EXEC     4
@@ -270,9 +271,22 @@ SUB int call_end(struct call *call, long ret)
 	}
 	if (call->counted)
 		__sync_fetch_and_add(&c->busy[call->dir & 1], -1);
-	if (!ret && call->dir == EV_READ && call->shape <= CALL_MSG && call->len &&
-	    !(call->flags & MSG_PEEK) && !c->ignored)
-		close_event(c, call->cookie, EV_END_READ);
+	return 0;
+}
+
+/* A read gave 0 bytes: the peer's end of the stream, unless the buffers have no room. */
+SUB int call_empty(const struct call *call, struct task_struct *task, __u32 fd)
+{
+	struct conn *c = conn_find(call->cookie);
+	struct sock *sk = fd_sock(task, fd);
+	const struct tcp_sock *tp = (const void *)sk;
+
+	if (!c || !sk || c->eof || call->dir != EV_READ ||
+	    !(BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) ||
+	    BPF_CORE_READ(tp, copied_seq) != BPF_CORE_READ(tp, rcv_nxt))
+		return 0;
+	c->eof = 1;
+	close_event(c, call->cookie, EV_END_READ);
 	return 0;
 }
 
@@ -325,7 +339,10 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	t->call.nr = 0;
 	if (call.shape == CALL_ACCEPT)
 		return ret >= 0 ? accepted(task, ret) : 0;
-	return call.shape == CALL_NONE ? 0 : call_end(&call, ret);
+	if (call.shape == CALL_NONE)
+		return 0;
+	call_end(&call, ret);
+	return ret ? 0 : call_empty(&call, task, SYS_ARG0(regs));
 }
 
 /* --- life of a connection ------------------------------------------------------------------------ */

@@ -13,16 +13,22 @@ struct tap_bpf;
 struct tap_bpf_options {
 	size_t events_bytes, tasks_bytes; /* ring sizes, powers of two; 0: 32 MiB, 1 MiB */
 };
-/* Opens, loads and attaches the socket and task hooks.  0, or negative errno after err got one sentence with
- * what to do: -EPERM (which capability is missing), -ENOENT (no BTF), -EOPNOTSUPP (kernel too old). */
+/* Opens, loads and attaches the socket and task hooks.  Nothing is captured before tap_bpf_set_policy or a
+ * rule says so.  0, or negative errno after err got one sentence with what to do: -EPERM (which capability is
+ * missing), -ENOENT (no BTF), -EOPNOTSUPP (kernel too old), -EINVAL (ring size), -ENOMEM, or what the kernel
+ * said. */
 int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *err, size_t errlen);
 int tap_bpf_events_map(const struct tap_bpf *b); /* for source_live_open */
 int tap_bpf_tasks_fd(const struct tap_bpf *b);	 /* readable: call tap_bpf_tasks_poll */
+/* Never blocks.  Records delivered, or negative errno.  Must be called also when nobody cares for processes:
+ * it finds sockets that were missed, too. */
 int tap_bpf_tasks_poll(struct tap_bpf *b, void (*fn)(void *ctx, const struct ev_task *ev), void *ctx);
+/* Policy and rules take effect with the next system call of each process. */
 int tap_bpf_set_policy(struct tap_bpf *b, const struct ev_policy *p);
 /* rule: enum ev_rule, or -1 to take the rule away.  0 or negative errno (-E2BIG: too many). */
 int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule);
 int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule);
+/* -ENOENT: no such connection (any more). */
 int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v);
 /* Sums over CPUs; only grow. */
 int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX]);

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/bpf.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "limpid.skel.h"
+#include "tap/bpf_priv.h"
+
+#define BTF_PATH "/sys/kernel/btf/vmlinux"
+
+/* Not there while no TLS programs are. */
+__attribute__((weak)) void tap_bpf_tls_prepare(struct limpid_bpf *skel);
+
+struct tap_bpf {
+	struct limpid_bpf *skel;
+	struct ring_buffer *tasks;
+	/* The call of tap_bpf_tasks_poll under way. */
+	void (*task_fn)(void *ctx, const struct ev_task *ev);
+	void *task_ctx;
+	bool rescan;
+};
+
+/* libbpf gives its print function no context, so what it said last of a failure is kept here. */
+static char last_words[256];
+
+static int print_to_log(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[1024];
+	size_t n;
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	n = strcspn(line, "\n");
+	line[n] = '\0';
+	if (level == LIBBPF_WARN && n > 0)
+		snprintf(last_words, sizeof(last_words), "%.*s", (int)sizeof(last_words) - 1, line);
+	log_debug("%s", line);
+	return 0;
+}
+
+__attribute__((format(printf, 4, 5))) static int fail(char *err, size_t errlen, int rc,
+						      const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err, errlen, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+/* --- what the machine must offer ---------------------------------------------------------------- */
+
+static bool have_cap(cap_value_t which)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t is_set = CAP_CLEAR;
+
+	if (!caps)
+		return true; /* then bpf() will tell */
+	if (cap_get_flag(caps, which, CAP_EFFECTIVE, &is_set) < 0)
+		is_set = CAP_CLEAR;
+	cap_free(caps);
+	return is_set == CAP_SET;
+}
+
+static int check_caps(char *err, size_t errlen)
+{
+	bool bpf = have_cap(CAP_BPF), perfmon = have_cap(CAP_PERFMON);
+
+	if (have_cap(CAP_SYS_ADMIN) || (bpf && perfmon))
+		return 0;
+	return fail(err, errlen, -EPERM,
+		    "capturing needs the capabilit%s %s%s%s: run it as root, for example with sudo",
+		    bpf || perfmon ? "y" : "ies", bpf ? "" : "CAP_BPF",
+		    bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
+}
+
+static int check_kernel(char *err, size_t errlen)
+{
+	static const struct {
+		const char *what;
+		bool map;
+		int id;
+	} needs[] = {
+		{ "ring buffers", true, BPF_MAP_TYPE_RINGBUF },
+		{ "task storage", true, BPF_MAP_TYPE_TASK_STORAGE },
+		{ "bpf_loop", false, BPF_FUNC_loop },
+	};
+	struct utsname u = { 0 };
+
+	uname(&u);
+	if (access(BTF_PATH, R_OK) < 0)
+		return fail(err, errlen, -ENOENT,
+			    "the kernel (%s) does not describe its types: " BTF_PATH
+			    " is missing; use a kernel built with CONFIG_DEBUG_INFO_BTF, as "
+			    "Debian's are",
+			    u.release);
+	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++) {
+		int rc = needs[i].map
+				 ? libbpf_probe_bpf_map_type(needs[i].id, NULL)
+				 : libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, needs[i].id, NULL);
+
+		if (rc == 0)
+			return fail(err, errlen, -EOPNOTSUPP,
+				    "the kernel (%s) is too old: it has no %s; Limpid needs 5.17 "
+				    "or newer",
+				    u.release, needs[i].what);
+	}
+	return 0;
+}
+
+/* --- sockets that were there before -------------------------------------------------------------- */
+
+/* Runs socket_scan over all descriptors of all processes. */
+static int scan_sockets(struct tap_bpf *b)
+{
+	/* One socket that is surely there: the program learns from it what sockets look like. */
+	int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), it, rc = 0;
+	char unused[64];
+	ssize_t n;
+
+	b->rescan = false;
+	b->skel->bss->scan_wanted = 0;
+	it = bpf_iter_create(bpf_link__fd(b->skel->links.socket_scan));
+	if (it < 0) {
+		rc = -errno;
+	} else {
+		do {
+			n = read(it, unused, sizeof(unused));
+		} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+		rc = n < 0 ? -errno : 0;
+		close(it);
+	}
+	if (own >= 0)
+		close(own);
+	if (!rc && !b->skel->bss->socket_fops)
+		rc = -ENOTSOCK;
+	return rc;
+}
+
+/* --- open, close --------------------------------------------------------------------------------- */
+
+static int set_ring(struct bpf_map *map, size_t bytes)
+{
+	if (!bytes)
+		return 0;
+	if (bytes > (1U << 30) || bytes < (size_t)sysconf(_SC_PAGESIZE) || (bytes & (bytes - 1)))
+		return -EINVAL;
+	return bpf_map__set_max_entries(map, (uint32_t)bytes);
+}
+
+static int on_task(void *ctx, void *data, size_t size)
+{
+	struct tap_bpf *b = ctx;
+	const struct ev_task *ev = data;
+
+	if (size < sizeof(*ev))
+		b->rescan = true; /* see sock_cookie in conn.bpf.h */
+	else if (b->task_fn)
+		b->task_fn(b->task_ctx, ev);
+	return 0;
+}
+
+/* States before calls: a connection must have its cookie when its first call is seen. */
+static int attach(struct tap_bpf *b)
+{
+	struct limpid_bpf *s = b->skel;
+	const struct {
+		struct bpf_program *prog;
+		struct bpf_link **link;
+	} hooks[] = {
+		{ s->progs.socket_state, &s->links.socket_state },
+		{ s->progs.socket_gone, &s->links.socket_gone },
+		{ s->progs.socket_scan, &s->links.socket_scan },
+		{ s->progs.task_exec, &s->links.task_exec },
+		{ s->progs.task_exit, &s->links.task_exit },
+		{ s->progs.socket_exit, &s->links.socket_exit },
+		{ s->progs.socket_enter, &s->links.socket_enter },
+	};
+
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
+		*hooks[i].link = bpf_program__attach(hooks[i].prog);
+		if (!*hooks[i].link)
+			return -errno;
+	}
+	b->tasks = ring_buffer__new(bpf_map__fd(s->maps.tasks), on_task, b, NULL);
+	if (!b->tasks)
+		return -errno;
+	return scan_sockets(b);
+}
+
+static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, size_t errlen)
+{
+	int rc;
+
+	b->skel = limpid_bpf__open();
+	if (!b->skel)
+		return fail(err, errlen, -errno, "the capture programs cannot be opened: %s",
+			    strerror(errno));
+	rc = set_ring(b->skel->maps.events, o ? o->events_bytes : 0);
+	if (!rc)
+		rc = set_ring(b->skel->maps.tasks, o ? o->tasks_bytes : 0);
+	if (rc)
+		return fail(err, errlen, rc,
+			    "a ring size must be a power of two, of 4096 bytes or more");
+	if (tap_bpf_tls_prepare)
+		tap_bpf_tls_prepare(b->skel);
+	rc = limpid_bpf__load(b->skel);
+	if (rc == -EPERM)
+		return fail(err, errlen, rc,
+			    "the kernel refuses to load the capture programs (%s): run it as root "
+			    "outside of "
+			    "restricted containers; in one, add CAP_SYS_ADMIN and allow bpf() in "
+			    "seccomp",
+			    last_words);
+	if (rc)
+		return fail(err, errlen, rc, "the capture programs cannot be loaded: %s (%s)",
+			    strerror(-rc), last_words);
+	rc = attach(b);
+	if (rc)
+		return fail(err, errlen, rc, "the capture programs cannot be attached: %s (%s)",
+			    strerror(-rc), last_words);
+	return 0;
+}
+
+int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *err, size_t errlen)
+{
+	libbpf_print_fn_t before = libbpf_set_print(print_to_log);
+	struct tap_bpf *b;
+	int rc;
+
+	last_words[0] = '\0';
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return fail(err, errlen, -ENOMEM, "out of memory");
+	rc = check_caps(err, errlen);
+	if (!rc)
+		rc = check_kernel(err, errlen);
+	if (!rc) {
+		rc = load(b, o, err, errlen);
+	}
+	/* Errors of later calls come back as errno; libbpf need not print them either. */
+	if (rc) {
+		libbpf_set_print(before);
+		tap_bpf_close(b);
+		return rc;
+	}
+	*ret = b;
+	return 0;
+}
+
+void tap_bpf_close(struct tap_bpf *b)
+{
+	if (!b)
+		return;
+	ring_buffer__free(b->tasks);
+	limpid_bpf__destroy(b->skel);
+	free(b);
+}
+
+/* --- use ------------------------------------------------------------------------------------------ */
+
+int tap_bpf_events_map(const struct tap_bpf *b)
+{
+	return bpf_map__fd(b->skel->maps.events);
+}
+
+int tap_bpf_tasks_fd(const struct tap_bpf *b)
+{
+	return ring_buffer__epoll_fd(b->tasks);
+}
+
+int tap_bpf_tasks_poll(struct tap_bpf *b, void (*fn)(void *ctx, const struct ev_task *ev),
+		       void *ctx)
+{
+	int n;
+
+	b->task_fn = fn;
+	b->task_ctx = ctx;
+	n = ring_buffer__consume(b->tasks);
+	if (b->rescan) {
+		int rc = scan_sockets(b);
+
+		if (rc)
+			log_debug("sockets could not be scanned again: %s", strerror(-rc));
+	}
+	return n;
+}
+
+static void policy_changed(struct tap_bpf *b)
+{
+	__atomic_add_fetch(&b->skel->data->policy_gen, 1, __ATOMIC_RELEASE);
+}
+
+int tap_bpf_set_policy(struct tap_bpf *b, const struct ev_policy *p)
+{
+	uint32_t zero = 0;
+	int rc = bpf_map__update_elem(b->skel->maps.policy, &zero, sizeof(zero), p, sizeof(*p),
+				      BPF_ANY);
+
+	policy_changed(b);
+	return rc;
+}
+
+static int set_rule(struct tap_bpf *b, struct bpf_map *map, const void *key, size_t size, int rule)
+{
+	uint32_t value = rule == EV_RULE_INCLUDE ? EV_RULE_INCLUDE : EV_RULE_EXCLUDE;
+	int rc;
+
+	if (rule < 0) {
+		rc = bpf_map__delete_elem(map, key, size, 0);
+		if (rc == -ENOENT)
+			rc = 0;
+	} else {
+		rc = bpf_map__update_elem(map, key, size, &value, sizeof(value), BPF_ANY);
+	}
+	policy_changed(b);
+	return rc;
+}
+
+int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule)
+{
+	return set_rule(b, b->skel->maps.cgroup_rules, &cgroup_id, sizeof(cgroup_id), rule);
+}
+
+int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule)
+{
+	return set_rule(b, b->skel->maps.tgid_rules, &tgid, sizeof(tgid), rule);
+}
+
+int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v)
+{
+	struct {
+		uint64_t cookie;
+		uint32_t verdict, pad;
+	} args = { cookie, v, 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &args, .ctx_size_in = sizeof(args));
+	int rc = bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.socket_verdict), &run);
+
+	if (rc)
+		return rc;
+	return run.retval ? -ENOENT : 0;
+}
+
+int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX])
+{
+	int cpus = libbpf_num_possible_cpus(), rc = 0;
+	uint64_t sums[EV_LOSS_MAX] = { 0 }, *v;
+
+	if (cpus < 0)
+		return cpus;
+	v = calloc((size_t)cpus, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < EV_LOSS_MAX && !rc; i++) {
+		rc = bpf_map__lookup_elem(b->skel->maps.losses, &i, sizeof(i), v,
+					  (size_t)cpus * sizeof(*v), 0);
+		for (int cpu = 0; cpu < cpus && !rc; cpu++)
+			sums[i] += v[cpu];
+	}
+	free(v);
+	if (!rc)
+		memcpy(ret, sums, sizeof(sums));
+	return rc;
+}
+
+struct limpid_bpf *tap_bpf_skel(const struct tap_bpf *b)
+{
+	return b->skel;
+}
+
+const char *tap_bpf_backend(const struct tap_bpf *b)
+{
+	(void)b;
+	return "syscall tracepoints";
+}
