@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import { render } from "preact";
-import { ApiError, api } from "./api";
+import { connect, pollHealth, readRoute, signIn, startDetail } from "./session";
+import { App } from "./ui/app";
+import { listenToKeys } from "./ui/keys";
 
-async function main() {
-	const token = /^#t=([0-9A-Za-z]+)$/.exec(location.hash)?.[1];
-	if (token) {
-		history.replaceState(null, "", "#/flows");
-		await api.login(token).catch(() => undefined);
-	}
-	const root = document.getElementById("app")!;
-	try {
-		const h = await api.health();
-		render(<p>{h.counters.flows} flows, {h.agents.length} agents</p>, root);
-	} catch (e) {
-		render(<p role="alert">{e instanceof ApiError && e.status === 401 ? "Open the address that limpid printed." : String(e)}</p>, root);
-	}
+/* The printed address brings the token in its fragment, which no server log and no Referer sees; it is
+ * exchanged for a cookie once, and leaves the address bar. */
+const token = /^#t=([0-9A-Za-z]{8,128})$/.exec(location.hash)?.[1];
+if (token) {
+	history.replaceState(null, "", "#/flows");
+	await signIn(token);
+} else {
+	connect();
 }
 
-void main();
+render(<App />, document.getElementById("app")!);
+listenToKeys();
+addEventListener("hashchange", () => {
+	const t = /^#t=([0-9A-Za-z]{8,128})$/.exec(location.hash)?.[1];
+	if (!t) return readRoute();
+	history.replaceState(null, "", "#/flows");
+	void signIn(t);
+});
+startDetail();
+pollHealth();

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this tab knows: the link to the hub, its view of the list, the selection, the open detail.
+// Signals for what panels show; callbacks for the grid, which draws itself.
+import { batch, signal } from "@preact/signals";
+import { ApiError, api } from "./model/api";
+import type { Capture, Containers, Counters, FilterCheck, Flow, Health, Row } from "./model/api";
+import { Channel } from "./model/channel";
+import type { HubMessage, Tick } from "./model/channel";
+import { START, next } from "./model/follow";
+import type { Effect, FollowEvent } from "./model/follow";
+import { formatRoute, parseRoute } from "./model/route";
+import type { Page, Tab } from "./model/route";
+import { View } from "./model/view";
+
+export type Link = "connecting" | "open" | "lost" | "signin";
+/* Rows that a tick carries while following: more than fit on a screen. */
+const TICK_ROWS = 100;
+
+const first = parseRoute(location.hash);
+
+export const link = signal<Link>("connecting");
+export const lostSince = signal(0);
+export const signinError = signal("");
+export const page = signal<Page>(first.page);
+export const tab = signal<Tab>(first.tab);
+export const counters = signal<Counters>({ flows: 0, dropped: 0, truncated: 0, undecrypted: 0, gaps: 0 });
+export const capture = signal<Capture | null>(null);
+export const containers = signal<Containers | null>(null);
+export const health = signal<Health | null>(null);
+export const healthError = signal("");
+export const total = signal(0);
+export const matched = signal(0);
+export const live = signal(false); /* the list has been seen at least once */
+export const follow = signal(START);
+export const filter = signal(first.filter); /* the one in force */
+export const check = signal<FilterCheck>({ ok: true, sentence: "" });
+export const selected = signal<string | null>(first.selected);
+export const detailOpen = signal(first.selected !== null);
+export const detail = signal<Flow | null>(null);
+export const detailError = signal("");
+export const notice = signal(""); /* one line, goes away by itself */
+export const announcement = signal("");
+
+export interface GridEvents {
+	/* Rows, counts or the selection changed: draw again; `end`: show the newest. */
+	changed(effect: Effect): void;
+	/* The list begins anew; keep row `at` (absolute) where row `n` was on screen, -1: nothing to keep. */
+	anew(at: number): void;
+	/* A row's number that stands for what is on screen, or -1. */
+	anchor(): number;
+	reveal(at: number): void;
+}
+let grid: GridEvents | null = null;
+export function attachGrid(g: GridEvents | null): void {
+	grid = g;
+}
+
+const channel = new Channel({ message: onMessage, lost: onLost });
+export const view = new View((m) => channel.send(m));
+
+let boot = "";
+let selectedRow = -1; /* number of the selected row; -1: none or not known yet */
+let selectedAt = -1; /* its absolute position */
+/* Where the display was frozen; null: not paused. */
+let frozen: number | null = null;
+let anchorRow = -1;
+
+export const selection = () => selectedAt;
+/* One past the last row on display. */
+export const shownEnd = () => (frozen === null ? view.end : Math.max(view.base, Math.min(frozen, view.end)));
+
+// --- follow -----------------------------------------------------------------------------------------------------
+
+export function step(e: FollowEvent): void {
+	const was = follow.peek();
+	const { state, effect } = next(was, e);
+	follow.value = state;
+	if (state.mode === "paused") frozen ??= view.end;
+	else frozen = null;
+	if ((was.mode === "follow") !== (state.mode === "follow")) channel.send({ op: "follow", on: state.mode === "follow" });
+	if (e.type === "newest") select(-1);
+	grid?.changed(effect);
+}
+
+// --- the channel ------------------------------------------------------------------------------------------------
+
+function onLost(attempt: number): void {
+	if (link.peek() === "signin") return;
+	if (link.peek() === "open" || (attempt === 2 && link.peek() === "connecting")) {
+		link.value = "lost";
+		lostSince.value = Date.now();
+	}
+	/* A refused upgrade does not say why; an ordinary call does. */
+	api.capture().catch((e: unknown) => {
+		if (e instanceof ApiError && e.status === 401) askToSignIn("");
+	});
+}
+
+export function askToSignIn(why: string): void {
+	channel.stop();
+	batch(() => {
+		signinError.value = why;
+		link.value = "signin";
+	});
+}
+
+export async function signIn(token: string): Promise<void> {
+	try {
+		await api.login(token.trim().replace(/^.*#t=/, ""));
+	} catch (e) {
+		return askToSignIn(e instanceof ApiError && e.status !== 401 ? e.message : "This is not the token of the hub that runs now.");
+	}
+	link.value = "connecting";
+	channel.open();
+}
+
+export function connect(): void {
+	channel.open();
+}
+
+function onMessage(m: HubMessage): void {
+	switch (m.op) {
+	case "hello":
+		boot = m.boot || boot;
+		batch(() => {
+			link.value = "open";
+			lostSince.value = 0;
+		});
+		step({ type: "reconnect" });
+		subscribe(filter.peek());
+		watch();
+		void loadContainers();
+		void loadHealth();
+		break;
+	case "tick":
+		if (view.mine(m)) onTick(m);
+		break;
+	case "upd":
+		for (const r of m.rows) {
+			if (view.mine(m)) view.rows.update(r);
+			if (r.id === selected.peek()) refreshDetail();
+		}
+		grid?.changed("stay");
+		break;
+	case "rows":
+		if (!view.mine(m)) break;
+		view.window(m);
+		settlePending();
+		grid?.changed("stay");
+		break;
+	case "find":
+		if (view.mine(m)) view.found(m);
+		break;
+	case "containers":
+		void loadContainers();
+		break;
+	case "error":
+		if (view.mine(m)) check.value = { ok: false, error: { at: m.at, len: m.len, text: m.text } };
+		break;
+	}
+}
+
+function onTick(m: Tick): void {
+	const wasLive = view.live;
+	const oldBase = view.base;
+	const fresh = view.tick(m);
+	batch(() => {
+		live.value = true;
+		total.value = m.total;
+		matched.value = m.matched;
+		counters.value = m.counters;
+		if (JSON.stringify(m.capture) !== JSON.stringify(capture.peek())) capture.value = m.capture;
+		if (fresh < 0) void beginAnew(wasLive);
+		else if (fresh > 0) {
+			countNews(m.rows, fresh);
+			step({ type: "rows", n: fresh });
+		}
+		if (view.base !== oldBase) step({ type: "evicted" });
+	});
+	grid?.changed("stay");
+	/* Acknowledged when drawn, so that a hidden or slow tab gets fewer ticks, not a longer queue. */
+	requestAnimationFrame(() => channel.send({ op: "ack", seq: m.seq }));
+}
+
+/* First tick of a subscription, or everything was cleared. */
+async function beginAnew(wasLive: boolean): Promise<void> {
+	selectedAt = -1;
+	frozen = follow.peek().mode === "paused" ? view.end : null;
+	if (wasLive) {
+		/* Cleared for everybody: what was selected is gone. */
+		if (!view.matched) closeDetail();
+		select(-1);
+		grid?.anew(-1);
+		return;
+	}
+	if (follow.peek().mode === "follow" && selected.peek() === null) {
+		grid?.anew(-1);
+		grid?.changed("end");
+		return;
+	}
+	const id = view.id;
+	if (selected.peek() !== null && selectedRow < 0) selectedRow = (await flowNumber(selected.peek()!)) ?? -1;
+	const n = selectedRow >= 0 ? selectedRow : anchorRow;
+	const at = n >= 0 ? await view.find(n) : -1;
+	if (id !== view.id) return;
+	if (selectedRow >= 0) selectedAt = at;
+	grid?.anew(at);
+	if (at >= 0) step({ type: "away" });
+	else grid?.changed(follow.peek().mode === "follow" ? "end" : "stay");
+}
+
+async function flowNumber(id: string): Promise<number | undefined> {
+	try {
+		return (await api.flow(id)).n;
+	} catch {
+		return undefined;
+	}
+}
+
+// --- the filter ---------------------------------------------------------------------------------------------------
+
+function subscribe(text: string): void {
+	anchorRow = grid?.anchor() ?? -1;
+	channel.send({ op: "follow", on: follow.peek().mode === "follow" });
+	view.subscribe(text, TICK_ROWS);
+}
+
+export function applyFilter(text: string): void {
+	if (text === filter.peek()) return;
+	filter.value = text;
+	step({ type: "filter" });
+	subscribe(text);
+	saveRoute();
+}
+
+// --- selection and detail --------------------------------------------------------------------------------------------
+
+let pendingAt = -1; /* to be selected when its row has arrived */
+let detailTimer = 0;
+let detailCall: AbortController | null = null;
+
+/* at: absolute position, or -1: nothing is selected (an open detail stays). */
+export function select(at: number): void {
+	pendingAt = -1;
+	if (at < 0) {
+		selectedAt = -1;
+		selectedRow = -1;
+		if (!detailOpen.peek()) setSelected(null);
+		grid?.changed("stay");
+		return;
+	}
+	const to = Math.min(Math.max(at, view.base), shownEnd() - 1);
+	if (to < view.base) return;
+	const row = view.rows.get(to);
+	step({ type: "away" });
+	if (!row) {
+		pendingAt = to;
+		view.want(to, to + 1);
+		grid?.reveal(to);
+		return;
+	}
+	selectedAt = to;
+	selectedRow = row.n;
+	setSelected(row.id);
+	grid?.reveal(to);
+}
+
+function settlePending(): void {
+	if (pendingAt >= 0 && view.rows.get(pendingAt)) select(pendingAt);
+}
+
+function setSelected(id: string | null): void {
+	if (id === selected.peek()) return;
+	selected.value = id;
+	saveRoute();
+	watch();
+	if (detailOpen.peek()) scheduleDetail(60);
+}
+
+export function openDetail(): void {
+	if (selected.peek() === null) return;
+	step({ type: "away" });
+	detailOpen.value = true;
+	scheduleDetail(0);
+	saveRoute();
+}
+
+export function closeDetail(): void {
+	batch(() => {
+		detailOpen.value = false;
+		detail.value = null;
+		detailError.value = "";
+		if (selectedAt < 0) selected.value = null;
+	});
+	saveRoute();
+	watch();
+}
+
+export function setTab(t: Tab): void {
+	tab.value = t;
+	saveRoute();
+}
+
+function watch(): void {
+	const id = selected.peek();
+	channel.send({ op: "watch", ids: id ? [id] : [] });
+}
+
+function refreshDetail(): void {
+	if (detailOpen.peek()) scheduleDetail(200);
+}
+
+function scheduleDetail(ms: number): void {
+	clearTimeout(detailTimer);
+	detailTimer = window.setTimeout(() => void loadDetail(), ms);
+}
+
+async function loadDetail(): Promise<void> {
+	const id = selected.peek();
+	if (!id) return;
+	detailCall?.abort();
+	const call = new AbortController();
+	detailCall = call;
+	try {
+		const f = await api.flow(id, call.signal);
+		batch(() => {
+			detail.value = f;
+			detailError.value = "";
+		});
+	} catch (e) {
+		if (call.signal.aborted) return;
+		batch(() => {
+			detail.value = null;
+			detailError.value = e instanceof ApiError ? (e.status === 404 ? "This exchange is not kept any more." : e.message) : String(e);
+		});
+	}
+}
+
+// --- capture, containers, health -----------------------------------------------------------------------------------------
+
+export function say(text: string): void {
+	notice.value = text;
+}
+
+async function attempt<T>(what: Promise<T>): Promise<T | undefined> {
+	try {
+		return await what;
+	} catch (e) {
+		if (e instanceof ApiError && e.status === 401) askToSignIn("");
+		else say(e instanceof Error ? e.message : String(e));
+		return undefined;
+	}
+}
+
+/* Applies at once, for everybody; what the hub says next is the truth again. */
+export async function changeCapture(part: Partial<Capture>): Promise<void> {
+	const now = capture.peek();
+	if (!now) return;
+	capture.value = { ...now, ...part };
+	await attempt(api.setCapture(capture.peek()!));
+	const c = await attempt(api.capture());
+	if (c) capture.value = c;
+	void loadContainers();
+}
+
+export async function clearAll(): Promise<void> {
+	await attempt(api.clear());
+	closeDetail();
+}
+
+export async function loadContainers(): Promise<void> {
+	try {
+		containers.value = await api.containers();
+	} catch {
+		/* the banner tells it */
+	}
+}
+
+export async function loadHealth(): Promise<void> {
+	try {
+		health.value = await api.health();
+		healthError.value = "";
+	} catch (e) {
+		healthError.value = e instanceof Error ? e.message : String(e);
+	}
+}
+
+export function pollHealth(): void {
+	const again = () => {
+		const eager = page.peek() === "health" || total.peek() === 0;
+		window.setTimeout(() => {
+			if (document.hidden || link.peek() !== "open") return again();
+			void Promise.all([loadHealth(), eager && total.peek() === 0 ? loadContainers() : null]).then(again);
+		}, eager ? 1000 : 4000);
+	};
+	again();
+}
+
+// --- address bar ------------------------------------------------------------------------------------------------------
+
+export function go(p: Page): void {
+	page.value = p;
+	saveRoute();
+}
+
+function saveRoute(): void {
+	const hash = formatRoute({
+		page: page.peek(),
+		filter: filter.peek(),
+		selected: detailOpen.peek() ? selected.peek() : null,
+		tab: tab.peek(),
+	});
+	if (hash !== location.hash) history.replaceState(null, "", hash);
+}
+
+export function readRoute(): void {
+	const r = parseRoute(location.hash);
+	page.value = r.page;
+	tab.value = r.tab;
+	applyFilter(r.filter);
+	if (r.selected && r.selected !== selected.peek()) {
+		selectedRow = selectedAt = -1;
+		selected.value = r.selected;
+		watch();
+		openDetail();
+		void flowNumber(r.selected).then(async (n) => {
+			const at = n === undefined ? -1 : await view.find(n);
+			if (at >= 0) select(at);
+		});
+	} else if (!r.selected) closeDetail();
+}
+
+export function startDetail(): void {
+	if (selected.peek() && detailOpen.peek()) scheduleDetail(0);
+}
+
+// --- what a screen reader hears, at most every five seconds -----------------------------------------------------------
+
+let newRows = 0;
+let newErrors = 0;
+let lastSaid = 0;
+
+function countNews(rows: Row[], n: number): void {
+	newRows += n;
+	newErrors += rows.slice(-n).filter((r) => r.failed).length;
+	const now = Date.now();
+	if (now - lastSaid < 5000) return;
+	lastSaid = now;
+	announcement.value = `${newRows} new ${newRows === 1 ? "flow" : "flows"}${newErrors ? `, ${newErrors} failed` : ""}`;
+	newRows = newErrors = 0;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Component } from "preact";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { announcement, attachGrid, capture, changeCapture, detailOpen, filter, follow, link, live, lostSince, matched, page, step, total } from "../session";
+import { count } from "../model/format";
+import { Detail } from "./detail";
+import { ClearDialog, HelpDialog, Notice, SignIn } from "./dialogs";
+import { setFilterText } from "./filter-box";
+import { FirstRun } from "./first-run";
+import { mountGrid } from "./grid";
+import { HealthPage } from "./health";
+import { Icon } from "./icons";
+import { Picker } from "./picker";
+import { Splitter, dock, maximised, part } from "./split";
+import { StatusBar } from "./status-bar";
+import { TopBar, ViewLine, pickerOpen } from "./top-bar";
+
+/* A panel that fails on odd data says so and leaves the others alone. */
+class Guard extends Component<{ name: string; children: ComponentChildren }, { error: string }> {
+	override state = { error: "" };
+	static override getDerivedStateFromError(e: unknown) {
+		return { error: String(e) };
+	}
+	render() {
+		if (!this.state.error) return this.props.children;
+		return (
+			<div class="panel-error" role="alert">
+				<p>
+					<Icon name="warn" /> {this.props.name} could not be shown: {this.state.error}
+				</p>
+				<button class="btn small" onClick={() => this.setState({ error: "" })}>
+					Try again
+				</button>
+			</div>
+		);
+	}
+}
+
+function Banner() {
+	if (link.value === "lost")
+		return (
+			<div class="banner warn" role="alert">
+				<Icon name="warn" /> The hub does not answer since {new Date(lostSince.value).toLocaleTimeString()}. Trying again; what is on screen stays.
+			</div>
+		);
+	if (capture.value?.paused && total.value > 0)
+		return (
+			<div class="banner" role="status">
+				<span class="rec-dot off" aria-hidden="true" /> Recording is stopped, for everybody.
+				<button class="btn small" onClick={() => void changeCapture({ paused: false })}>
+					Start recording
+				</button>
+			</div>
+		);
+	return null;
+}
+
+function Grid() {
+	const host = useRef<HTMLDivElement>(null);
+	useEffect(() => {
+		const down = mountGrid(host.current!);
+		host.current!.focus({ preventScroll: true });
+		return () => {
+			down();
+			attachGrid(null);
+		};
+	}, []);
+	return <div ref={host} id="grid" class="grid" role="grid" tabIndex={0} aria-label="Flows, newest last" aria-readonly="true" />;
+}
+
+function Pill() {
+	const f = follow.value;
+	if (f.mode === "follow" || (f.mode !== "paused" && f.fresh === 0)) return null;
+	return (
+		<button class={`pill ${f.mode}`} onClick={() => step(f.mode === "paused" ? { type: "space" } : { type: "newest" })}>
+			<Icon name={f.mode === "paused" ? "play" : "down"} />
+			{f.mode === "paused" ? (f.fresh ? `Paused, ${count(f.fresh)} new` : "Paused") : `${count(f.fresh)} new`}
+			<kbd>{f.mode === "paused" ? "Space" : "F"}</kbd>
+		</button>
+	);
+}
+
+function NoMatch() {
+	if (!live.value || matched.value > 0 || total.value === 0) return null;
+	return (
+		<div class="no-match">
+			<h2>No flow matches this filter</h2>
+			<p class="muted">
+				{count(total.value)} {total.value === 1 ? "flow is" : "flows are"} kept. New ones appear here as soon as they match.
+			</p>
+			<button class="btn" onClick={() => setFilterText("")}>
+				Show all flows <kbd>Esc</kbd>
+			</button>
+		</div>
+	);
+}
+
+function FlowsPage() {
+	const box = useRef<HTMLElement>(null);
+	const empty = live.value && total.value === 0;
+	const d = dock();
+	const showDetail = detailOpen.value;
+	const max = showDetail && maximised.value;
+	useEffect(() => box.current?.style.setProperty("--part", `${part()}%`));
+	return (
+		<main ref={box} class={`page flows dock-${d} ${showDetail ? "with-detail" : ""} ${max ? "max" : ""}`} hidden={page.value !== "flows"} aria-label="Flows">
+			<div class="list" hidden={max}>
+				<Grid />
+				{!live.value && <p class="no-match muted">{link.value === "lost" ? "" : "Connecting…"}</p>}
+				{filter.value !== "" && <NoMatch />}
+				<Pill />
+				{empty && (
+					<Guard name="The checklist">
+						<FirstRun />
+					</Guard>
+				)}
+			</div>
+			{showDetail && !max && <Splitter box={box} />}
+			{showDetail && (
+				<Guard name="The detail">
+					<Detail />
+				</Guard>
+			)}
+		</main>
+	);
+}
+
+export function App() {
+	if (link.value === "signin") return <SignIn />;
+	return (
+		<div class="app">
+			<Guard name="The bar">
+				<TopBar />
+			</Guard>
+			{page.value === "flows" && <ViewLine />}
+			<Banner />
+			<div class="stage">
+				<FlowsPage />
+				{page.value === "health" && (
+					<Guard name="Health">
+						<HealthPage />
+					</Guard>
+				)}
+				{pickerOpen.value && (
+					<Guard name="The container panel">
+						<Picker />
+					</Guard>
+				)}
+			</div>
+			<StatusBar />
+			<Notice />
+			<div class="sr" role="status" aria-live="polite">
+				{announcement.value}
+			</div>
+			<ClearDialog />
+			<HelpDialog />
+		</div>
+	);
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of flows.  Draws itself on recycled rows; no framework in here, because this runs at every
+// frame of a scroll.
+import { selection, attachGrid, follow, select, shownEnd, step, view, openDetail } from "../session";
+import type { Row } from "../model/api";
+import { clock, clockLong, duration, oneLine, protoName, size, statusKind, statusText } from "../model/format";
+import { COLUMNS, setWidth, template, widthOf } from "./columns";
+import type { Column } from "./columns";
+import { lockIcon } from "./dom-icons";
+import { Recycler } from "./recycler";
+
+const ROW = 24;
+const HEAD = 28;
+const FLAG: Record<string, [string, string]> = {
+	truncated: ["cut", "The body was cut at the configured limit"],
+	after_gap: ["gap", "Bytes before or inside this exchange were lost"],
+	midstream: ["mid", "The connection was already open when capture began"],
+	no_request: ["no req", "The request of this answer was not seen"],
+	bad_framing: ["framing", "The lengths contradict each other"],
+	decode_error: ["undecoded", "The content encoding could not be undone"],
+};
+
+interface Cells {
+	[key: string]: HTMLElement;
+}
+const cellsOf = new WeakMap<HTMLElement, Cells>();
+let serial = 0;
+
+function create(): HTMLElement {
+	const row = document.createElement("div");
+	row.className = "row";
+	row.setAttribute("role", "row");
+	row.id = `row-${serial++}`;
+	const cells: Cells = {};
+	for (const c of COLUMNS) {
+		const cell = document.createElement("div");
+		cell.className = `cell c-${c.key}`;
+		cell.setAttribute("role", "gridcell");
+		cells[c.key] = cell;
+		row.append(cell);
+	}
+	const text = (name: string, parent: HTMLElement) => {
+		const s = document.createElement("span");
+		s.className = name;
+		cells[name] = s;
+		parent.append(s);
+	};
+	text("proto-name", cells.proto!);
+	const lock = lockIcon();
+	cells.proto!.append(lock);
+	cells.lock = lock as unknown as HTMLElement;
+	text("target-text", cells.target!);
+	text("flags", cells.target!);
+	text("status-text", cells.status!);
+	cellsOf.set(row, cells);
+	return row;
+}
+
+function put(el: HTMLElement, s: string): void {
+	if (el.textContent !== s) el.textContent = s;
+}
+
+/* Time so far of an exchange that is still open. */
+function running(r: Row): string {
+	return duration(Math.max(0, Date.now() * 1e6 - Number(r.ts_ns))) + "…";
+}
+
+function drawSize(r: Row): [string, string] {
+	const resp = r.resp_len ?? 0;
+	const req = r.req_len ?? 0;
+	if (r.resp_len === null && !req) return ["–", ""];
+	return [size(resp || req), `request ${size(req)}, response ${r.resp_len === null ? "–" : size(resp)}`];
+}
+
+function fill(row: HTMLElement, r: Row): void {
+	const c = cellsOf.get(row)!;
+	put(c.time!, clock(r.ts_ns));
+	c.time!.title = clockLong(r.ts_ns);
+	put(c["proto-name"]!, protoName(r.proto));
+	c.lock!.classList.toggle("off", !r.tls);
+	c.proto!.title = r.tls ? `${r.proto} over TLS, decrypted` : `${r.proto}, sent in plain text`;
+	put(c.from!, oneLine(r.src, 200));
+	c.from!.title = oneLine(`${r.src}  ${r.src_ip}`, 300);
+	put(c.to!, oneLine(r.dst, 200));
+	c.to!.title = oneLine(`${r.dst}  ${r.dst_ip}`, 300);
+	put(c.op!, oneLine(r.op || "–", 40));
+	c.op!.classList.toggle("writes", r.op !== "GET" && r.op !== "HEAD" && r.op !== "OPTIONS");
+	put(c["target-text"]!, oneLine(r.target, 600));
+	c.target!.title = oneLine(r.host ? `${r.host}${r.target}` : r.target, 1500);
+	const flags = r.flags.map((f) => FLAG[f]).filter((f) => f !== undefined);
+	put(c.flags!, flags.map((f) => f[0]).join(" · "));
+	c.flags!.title = flags.map((f) => f[1]).join(". ");
+	const kind = statusKind(r);
+	c.status!.dataset.kind = kind;
+	put(c["status-text"]!, statusText(r));
+	c.status!.title = statusText(r);
+	put(c.duration!, r.dur_ns !== null ? duration(r.dur_ns) : r.state === "open" ? running(r) : "–");
+	c.duration!.title = r.dur_ns !== null ? `${(r.dur_ns / 1e6).toFixed(3)} ms` : "";
+	const [text, title] = drawSize(r);
+	put(c.size!, text);
+	c.size!.title = title;
+	row.dataset.state = r.state;
+}
+
+function blank(row: HTMLElement): void {
+	const c = cellsOf.get(row)!;
+	for (const name of ["time", "proto-name", "from", "to", "op", "target-text", "flags", "status-text", "duration", "size"]) put(c[name]!, "");
+	c.lock!.classList.add("off");
+	delete c.status!.dataset.kind;
+	row.dataset.state = "loading";
+}
+
+/* Builds the list inside host; returns what takes it down again. */
+export function mountGrid(host: HTMLElement): () => void {
+	const head = document.createElement("div");
+	head.className = "grid-head";
+	head.setAttribute("role", "row");
+	head.setAttribute("aria-rowindex", "1");
+	COLUMNS.forEach((c) => head.append(headCell(c, host)));
+	const canvas = document.createElement("div");
+	canvas.className = "grid-rows";
+	canvas.setAttribute("role", "presentation");
+	host.append(head, canvas);
+	host.style.setProperty("--cols", template());
+	host.setAttribute("aria-colcount", String(COLUMNS.length));
+
+	/* The base that the recycler's indexes were counted from. */
+	let base = view.base;
+	let anchorOffset = 0;
+	let shown = [0, 0] as [number, number];
+	const rec = new Recycler(
+		host,
+		canvas,
+		ROW,
+		{
+			count: () => shownEnd() - base,
+			create,
+			draw(el, i) {
+				const at = base + i;
+				const r = view.rows.get(at);
+				if (r) fill(el, r);
+				else blank(el);
+				el.setAttribute("aria-rowindex", String(i + 2));
+				const on = at === selection();
+				el.classList.toggle("selected", on);
+				el.setAttribute("aria-selected", String(on));
+				if (on) host.setAttribute("aria-activedescendant", el.id);
+				el.dataset.at = String(at);
+			},
+			scrolled(up, atEnd) {
+				if (up) step({ type: "away" });
+				else if (atEnd && follow.peek().mode === "held") step({ type: "newest" });
+			},
+			resized() {
+				/* The detail opened over the selected row. */
+				const i = selection() - base;
+				if (selection() >= 0 && i >= shown[0] && i < shown[1]) rec.reveal(i);
+			},
+			window(from, to) {
+				view.want(base + from, base + to);
+				shown = [from, to];
+			},
+		},
+		HEAD,
+	);
+
+	attachGrid({
+		changed(effect) {
+			const gone = view.base - base;
+			if (gone > 0) {
+				base = view.base;
+				rec.shift(gone);
+			}
+			host.setAttribute("aria-rowcount", String(shownEnd() - base + 1));
+			if (selection() < 0) host.removeAttribute("aria-activedescendant");
+			if (effect === "end") rec.toEnd();
+			else rec.redraw();
+		},
+		anew(at) {
+			base = view.base;
+			if (at >= 0) rec.place(at - base, anchorOffset);
+			else rec.place(0, 0);
+		},
+		anchor() {
+			const sel = selection();
+			const shown = sel >= 0 && rec.elementOf(sel - base);
+			const at = shown ? sel : base + Math.max(0, rec.first);
+			anchorOffset = rec.offsetOf(at - base);
+			return view.rows.get(at)?.n ?? -1;
+		},
+		reveal(at) {
+			rec.reveal(at - base);
+		},
+	});
+
+	const at = (e: Event): number => {
+		const row = (e.target as Element).closest<HTMLElement>(".row");
+		return row?.dataset.at !== undefined && row.dataset.state !== "loading" ? Number(row.dataset.at) : -1;
+	};
+	canvas.addEventListener("click", (e) => {
+		const i = at(e);
+		if (i < 0 || getSelection()?.type === "Range") return;
+		select(i);
+		openDetail();
+	});
+
+	/* Running times of open exchanges. */
+	const timer = setInterval(() => {
+		for (const el of canvas.querySelectorAll<HTMLElement>('.row[data-state="open"]:not([hidden])')) {
+			const r = view.rows.get(Number(el.dataset.at));
+			if (r && r.dur_ns === null) put(cellsOf.get(el)!.duration!, running(r));
+		}
+	}, 250);
+
+	pageRows = () => rec.page;
+	rec.redraw();
+	return () => {
+		clearInterval(timer);
+		attachGrid(null);
+		rec.destroy();
+	};
+}
+
+/* Rows of one page, for the keyboard. */
+export let pageRows = (): number => 20;
+
+function headCell(c: Column, host: HTMLElement): HTMLElement {
+	const cell = document.createElement("div");
+	cell.className = `cell c-${c.key}`;
+	cell.setAttribute("role", "columnheader");
+	const label = document.createElement("span");
+	label.textContent = c.label;
+	cell.append(label);
+	if (!c.width) return cell;
+	const handle = document.createElement("div");
+	handle.className = "col-resize";
+	handle.title = "Drag to resize, double-click for the usual width";
+	handle.addEventListener("pointerdown", (e) => {
+		e.preventDefault();
+		handle.setPointerCapture(e.pointerId);
+		const x = e.clientX;
+		const w = widthOf(c);
+		const move = (m: PointerEvent) => {
+			setWidth(c, w + (m.clientX - x) * (c.end || c.key === "status" ? -1 : 1));
+			host.style.setProperty("--cols", template());
+		};
+		handle.addEventListener("pointermove", move);
+		handle.addEventListener("lostpointercapture", () => handle.removeEventListener("pointermove", move), { once: true });
+	});
+	handle.addEventListener("dblclick", () => {
+		setWidth(c, 0);
+		host.style.setProperty("--cols", template());
+	});
+	cell.append(handle);
+	return cell;
+}

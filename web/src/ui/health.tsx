@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+import { useEffect } from "preact/hooks";
+import { age, count, duration, size } from "../model/format";
+import type { Agent, Health } from "../model/api";
+import { health, healthError, loadHealth } from "../session";
+import { copyText } from "./clipboard";
+import { FactLine, factLevel } from "./first-run";
+import { Icon } from "./icons";
+import { Gauge } from "./status-bar";
+
+/* Names of counters as agents report them, in words. */
+const words = (key: string) => key.replace(/[._]+/g, " ");
+
+function AgentCard({ a }: { a: Agent }) {
+	const list = Object.entries(a.counters).sort(([x], [y]) => (x < y ? -1 : 1));
+	const facts = [...a.facts].sort((x, y) => y.level - x.level);
+	return (
+		<section class="card">
+			<header>
+				<h3>{a.hostname || a.id.slice(0, 8)}</h3>
+				<span class={`badge ${a.connected ? "ok" : "fail"}`}>
+					<Icon name={a.connected ? "ok" : "fail"} />
+					{a.connected ? "connected" : `last seen ${age(a.last_seen_ms * 1e6)} ago`}
+				</span>
+				<span class="muted">
+					version {a.version} · kernel {a.kernel}
+				</span>
+			</header>
+			<ul class="facts">
+				{facts.map((f) => (
+					<FactLine level={factLevel(f)} hint={f.hint}>
+						{f.text} <code class="fact-key">{f.key}</code>
+					</FactLine>
+				))}
+				{!facts.length && <FactLine level="wait">No report from this agent yet</FactLine>}
+			</ul>
+			{list.length > 0 && <Numbers list={list.map(([k, v]) => [words(k), count(v), false])} />}
+		</section>
+	);
+}
+
+function Numbers({ list }: { list: [string, string, boolean][] }) {
+	return (
+		<dl class="numbers">
+			{list.map(([k, v, bad]) => (
+				<div class={bad ? "loss" : ""}>
+					<dt>{k}</dt>
+					<dd class="num">
+						{bad && <Icon name="warn" />}
+						{v}
+					</dd>
+				</div>
+			))}
+		</dl>
+	);
+}
+
+function losses(h: Health): [string, string, boolean][] {
+	const c = h.counters;
+	const row = (k: string, n: number): [string, string, boolean] => [k, count(n), n > 0];
+	return [
+		["flows", count(c.flows), false],
+		row("dropped", c.dropped),
+		row("truncated", c.truncated),
+		row("not decrypted", c.undecrypted),
+		row("gaps", c.gaps),
+		["evicted from the store", count(h.hub.evicted), false],
+		["sent twice, kept once", count(h.hub.repeats), false],
+	];
+}
+
+export function HealthPage() {
+	useEffect(() => void loadHealth(), []);
+	const h = health.value;
+	if (!h)
+		return (
+			<main class="page health" aria-label="Health">
+				<p class="muted">{healthError.value || "Asking the hub…"}</p>
+			</main>
+		);
+	const hub = h.hub;
+	return (
+		<main class="page health" aria-label="Health">
+			<div class="page-inner">
+				<div class="page-head">
+					<h2>Health</h2>
+					<button class="btn" title="Nothing that was captured is in it" onClick={() => void copyText(JSON.stringify(h, null, 2), "Diagnostics")}>
+						<Icon name="copy" /> Copy diagnostics
+					</button>
+				</div>
+				<section class="card">
+					<header>
+						<h3>Captured and lost</h3>
+					</header>
+					<Numbers list={losses(h)} />
+				</section>
+				<section class="card">
+					<header>
+						<h3>Hub and store</h3>
+						<span class="muted">
+							version {hub.version} · up {duration(hub.uptime_s * 1e9)} · {count(hub.clients)} {hub.clients === 1 ? "tab" : "tabs"} open
+						</span>
+					</header>
+					{hub.store_error && (
+						<ul class="facts">
+							<FactLine level="fail">{hub.store_error}</FactLine>
+						</ul>
+					)}
+					<dl class="gauges">
+						<div>
+							<dt>on disk</dt>
+							<dd>
+								<Gauge part={hub.store_max ? hub.store_bytes / hub.store_max : 0} />
+								<span class="num">
+									{size(hub.store_bytes)}
+									{hub.store_max ? ` of ${size(hub.store_max)}` : ""}
+								</span>
+							</dd>
+						</div>
+						<div>
+							<dt>rows in the list</dt>
+							<dd>
+								<Gauge part={hub.rows_max ? hub.rows / hub.rows_max : 0} />
+								<span class="num">
+									{count(hub.rows)}
+									{hub.rows_max ? ` of ${count(hub.rows_max)}` : ""}
+								</span>
+							</dd>
+						</div>
+						<div>
+							<dt>oldest flow kept</dt>
+							<dd class="num">{hub.oldest_ns ? `${age(Date.now() * 1e6 - Number(hub.oldest_ns))} ago` : "–"}</dd>
+						</div>
+					</dl>
+				</section>
+				<h2 class="section">Agents</h2>
+				{h.agents.map((a) => (
+					<AgentCard a={a} />
+				))}
+				{!h.agents.length && (
+					<section class="card">
+						<ul class="facts">
+							<FactLine level="fail" hint="sudo limpid agent -s 127.0.0.1:50052">
+								No agent has connected: nothing is captured
+							</FactLine>
+						</ul>
+					</section>
+				)}
+			</div>
+		</main>
+	);
+}

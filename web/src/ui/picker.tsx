@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is recorded, for everybody: kept apart from the filter, which is one tab's.
+import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { count, oneLine, size } from "../model/format";
+import type { Capture, Container } from "../model/api";
+import { changeMode, pick, picked } from "../model/pick";
+import { capture, changeCapture, containers, loadContainers } from "../session";
+import { Icon } from "./icons";
+import { pickerOpen } from "./top-bar";
+
+const search = signal("");
+const folded = signal<ReadonlySet<string>>(new Set());
+const LIMITS = [0, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
+
+interface Group {
+	name: string; /* Compose project, or "" */
+	list: Container[];
+}
+
+export function groups(list: Container[], text: string): Group[] {
+	const t = text.trim().toLowerCase();
+	const by = new Map<string, Container[]>();
+	for (const c of list) {
+		if (t && !`${c.name} ${c.image} ${c.project ?? ""} ${c.service ?? ""}`.toLowerCase().includes(t)) continue;
+		const p = c.project ?? "";
+		by.set(p, [...(by.get(p) ?? []), c]);
+	}
+	const order = (a: Container, b: Container) => Number(b.state === "running") - Number(a.state === "running") || (a.name < b.name ? -1 : 1);
+	return [...by]
+		.map(([name, l]) => ({ name, list: l.sort(order) }))
+		.sort((a, b) => Number(a.name === "") - Number(b.name === "") || (a.name < b.name ? -1 : 1));
+}
+
+function Check(p: { on: boolean; some?: boolean; label: string; id?: string; onChange: (on: boolean) => void }) {
+	const ref = useRef<HTMLInputElement>(null);
+	useEffect(() => {
+		if (ref.current) ref.current.indeterminate = !!p.some;
+	});
+	return <input ref={ref} id={p.id} type="checkbox" aria-label={p.label} checked={p.on} onChange={(e) => p.onChange((e.target as HTMLInputElement).checked)} />;
+}
+
+function Line({ c, cap }: { c: Container; cap: Capture }) {
+	const on = picked(cap, c);
+	return (
+		<li class={`pick ${on ? "" : "off"} ${c.state === "running" ? "" : "stopped"}`}>
+			<label title={oneLine(`${c.name}\n${c.image}\n${c.networks ?? ""} ${c.addrs.join(" ")}`.replace(/\n/g, "  "), 300)}>
+				<Check on={on} label={c.name} onChange={(v) => void changeCapture(pick(cap, [c], v))} />
+				<span class="pick-name">{oneLine(c.name, 120)}</span>
+				<span class="pick-image">{oneLine(c.image, 160)}</span>
+				<span class="pick-state num">{!on ? "off" : c.state !== "running" ? c.state : c.flows ? count(c.flows) : "–"}</span>
+			</label>
+		</li>
+	);
+}
+
+function GroupBox({ g, cap }: { g: Group; cap: Capture }) {
+	const on = g.list.filter((c) => picked(cap, c)).length;
+	const closed = folded.value.has(g.name);
+	const title = g.name || "Without a project";
+	const fold = () => {
+		const s = new Set(folded.value);
+		if (!s.delete(g.name)) s.add(g.name);
+		folded.value = s;
+	};
+	return (
+		<section class="pick-group">
+			<div class="pick-head">
+				<button class="bare" aria-expanded={!closed} onClick={fold}>
+					<Icon name={closed ? "right" : "more"} />
+					<span class="pick-title">{oneLine(title, 80)}</span>
+					{g.name && <span class="muted">compose</span>}
+				</button>
+				<span class="muted num">
+					{on} of {g.list.length}
+				</span>
+				<Check on={on > 0} some={on > 0 && on < g.list.length} label={`All of ${title}`} onChange={() => void changeCapture(pick(cap, g.list, on < g.list.length))} />
+			</div>
+			{!closed && (
+				<ul>
+					{g.list.map((c) => (
+						<Line key={c.id} c={c} cap={cap} />
+					))}
+				</ul>
+			)}
+		</section>
+	);
+}
+
+const MODES: [Capture["mode"], string][] = [
+	["all", "All"],
+	["chosen", "Chosen"],
+	["except", "All except"],
+];
+
+export function Picker() {
+	const input = useRef<HTMLInputElement>(null);
+	useEffect(() => {
+		void loadContainers();
+		input.current?.focus();
+		return () => document.getElementById("picker-button")?.focus();
+	}, []);
+	const cap = capture.value;
+	const all = containers.value?.containers ?? [];
+	const shown = groups(all, search.value);
+	const limits = cap && !LIMITS.includes(cap.body_limit) ? [...LIMITS, cap.body_limit].sort((a, b) => a - b) : LIMITS;
+	return (
+		<aside
+			id="picker"
+			class="picker"
+			aria-label="Containers and processes to capture"
+			onKeyDown={(e) => {
+				if (e.key === "Escape") {
+					e.stopPropagation();
+					pickerOpen.value = false;
+				}
+			}}
+		>
+			<div class="picker-head">
+				<h2>What is captured</h2>
+				<button class="bare" aria-label="Close" title="Close (Esc)" onClick={() => (pickerOpen.value = false)}>
+					<Icon name="close" />
+				</button>
+			</div>
+			{cap && (
+				<div class="picker-top">
+					<fieldset class="segments">
+						<legend class="sr">Which containers</legend>
+						{MODES.map(([m, label]) => (
+							<label class={cap.mode === m ? "on" : ""}>
+								<input type="radio" name="mode" value={m} checked={cap.mode === m} onChange={() => void changeCapture(changeMode(cap, m, all))} />
+								{label}
+							</label>
+						))}
+					</fieldset>
+					<div class="picker-search">
+						<Icon name="search" />
+						<input ref={input} type="text" placeholder="Search" aria-label="Search containers" value={search.value} onInput={(e) => (search.value = (e.target as HTMLInputElement).value)} />
+					</div>
+				</div>
+			)}
+			{cap && (
+				<div class="picker-list">
+					{shown.map((g) => (
+						<GroupBox key={g.name} g={g} cap={cap} />
+					))}
+					{!shown.length && <p class="muted empty">{all.length ? "No container has this in its name, image or project." : (containers.value?.runtime || "No containers found.")}</p>}
+					<section class="pick-group">
+						<ul>
+							<li class="pick wide">
+								<label>
+									<Check on={cap.hosts} id="pick-hosts" label="Processes outside containers" onChange={(v) => void changeCapture({ hosts: v })} />
+									<span class="pick-name">Processes outside containers</span>
+									<span class="pick-image">Limpid itself never</span>
+								</label>
+							</li>
+							{cap.mode === "chosen" && (
+								<li class="pick wide">
+									<label>
+										<Check on={cap.include_new} label="Containers that start later" onChange={(v) => void changeCapture({ include_new: v })} />
+										<span class="pick-name">Containers that start later</span>
+									</label>
+								</li>
+							)}
+						</ul>
+					</section>
+				</div>
+			)}
+			{cap && (
+				<div class="picker-foot">
+					<label>
+						Keep of each body{" "}
+						<select value={String(cap.body_limit)} onChange={(e) => void changeCapture({ body_limit: Number((e.target as HTMLSelectElement).value) })}>
+							{limits.map((n) => (
+								<option value={String(n)}>{n ? (n % 1024 === 0 ? (n >= 1 << 20 ? `${n >> 20} MiB` : `${n >> 10} KiB`) : size(n)) : "the usual"}</option>
+							))}
+						</select>
+					</label>
+					<p class="muted">{containers.value?.runtime ? `${oneLine(containers.value.runtime, 60)} · ` : ""}applies at once, for everybody</p>
+				</div>
+			)}
+		</aside>
+	);
+}
