@@ -46,6 +46,6 @@ void ingest_ack(struct ingest *g, const char *agent_id, uint64_t seq);
 /* To all agents, and to each that comes from now on. */
 int ingest_settings(struct ingest *g, const Limpid__V1__Settings *s);
 const struct ingest_stats *ingest_stats(const struct ingest *g);
-void ingest_close(struct ingest *g);
+void ingest_close(struct ingest *g); /* `gone` is called for each agent; g may be NULL */
 
 #endif

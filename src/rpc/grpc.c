@@ -44,6 +44,17 @@ struct call *grpc_call_new(struct grpc *g, int32_t stream)
 	return c;
 }
 
+static void release(struct call *c)
+{
+	free(c->path);
+	free(c->auth);
+	free(c->encoding);
+	free(c->st_text);
+	free(c->in.p);
+	buf_release(&c->out);
+	free(c);
+}
+
 void grpc_call_free(struct call *c)
 {
 	if (c->prev)
@@ -52,13 +63,7 @@ void grpc_call_free(struct call *c)
 		c->g->calls = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	free(c->path);
-	free(c->auth);
-	free(c->encoding);
-	free(c->st_text);
-	free(c->in.p);
-	buf_release(&c->out);
-	free(c);
+	release(c);
 }
 
 void grpc_call_tell(struct call *c, enum grpc_status st, const char *text, bool final)
@@ -431,11 +436,15 @@ bool grpc_pinged_too_often(const struct grpc *g)
 
 void grpc_free(struct grpc *g)
 {
+	struct call *next;
+
 	if (!g)
 		return;
 	nghttp2_session_del(g->h2);
-	while (g->calls)
-		grpc_call_free(g->calls);
+	for (struct call *c = g->calls; c; c = next) {
+		next = c->next;
+		release(c);
+	}
 	buf_release(&g->out);
 	free(g);
 }

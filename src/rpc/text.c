@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 static const struct unit {
-	char letter;
+	uint8_t letter;
 	uint64_t ns;
 } units[] = {
 	{ 'n', 1 },	     { 'u', 1000 },	   { 'm', 1000000 },

@@ -63,6 +63,8 @@ int collector_io(struct sink *s, uint64_t now_ns);
 void collector_tick(struct sink *s, uint64_t now_ns);
 /* The whole list each time it changes; the hub replaces its own. */
 void collector_containers(struct sink *s, const struct collector_container *list, size_t n);
+/* "docker 28.2", or why there is none; goes with the next list. */
+void collector_runtime(struct sink *s, const char *runtime);
 /* Once a second. */
 void collector_health(struct sink *s, const struct collector_fact *facts, size_t nfacts,
 		      const struct collector_counter *counters, size_t ncounters);
