@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# OpenSSL by probes: what three versions of libssl were given to send and gave to their callers must be what
+# was captured, byte for byte and once, however the calls are made and however the probes are attached.
+# shellcheck source=lib.sh disable=SC1091
+. "$(dirname "$0")/lib.sh"
+need_root
+
+src=tests/e2e/tls
+port=$(free_port)
+
+build() {
+	# shellcheck disable=SC2046 # words
+	gcc -O2 -Wall -D_GNU_SOURCE -w $src/peer.c -o "$TMP/peer" -ldl -lpthread &&
+		gcc -O2 -Wall -D_GNU_SOURCE -Isrc -Ibpf $src/watch.c build/liblimpid.a -o "$TMP/watch" \
+			$(pkg-config --libs libbpf libelf zlib libcrypto libcap) -lZydis &&
+		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$TMP/key.pem" -out "$TMP/cert.pem" -days 30 \
+			-subj /CN=localhost 2>/dev/null
+}
+if ! build; then
+	not_ok "the test programs are built"
+	exit 1
+fi
+
+# One process of ours as a job with its standard input held open: start NAME COMMAND...
+declare -A pid_of
+start() {
+	local name=$1
+	shift
+	rm -f "$TMP/$name.in" "$TMP/$name.out"
+	mkfifo "$TMP/$name.in"
+	"$@" <"$TMP/$name.in" >"$TMP/$name.out" 2>"$TMP/$name.err" &
+	pid_of[$name]=$!
+	exec {fd}>"$TMP/$name.in"
+	fd_of[$name]=$fd
+	on_exit kill "${pid_of[$name]}"
+}
+declare -A fd_of
+stop() { # closes its input, or asks it to end
+	local fd=${fd_of[$1]}
+	exec {fd}>&-
+	end_process "${pid_of[$1]}"
+	wait "${pid_of[$1]}" 2>/dev/null
+}
+
+watch() { # watch [ENV=...] [OPTION...]
+	start watch env "$@"
+	until_true 30 grep -q ^ready "$TMP/watch.out" || {
+		not_ok "capture begins"
+		sed 's/^/# /' "$TMP/watch.err"
+		exit 1
+	}
+}
+run_watch() { watch "$TMP/watch" -p "$port" "$@"; }
+
+declare -A with=( # how to run the peer with each version
+	[3.0]="$TMP/peer %s"
+)
+server() { # server VERSION [OPTION...]
+	local v=$1
+	shift
+	# shellcheck disable=SC2046,SC2059
+	start server $(printf "${with[$v]}" server) "$@" "$port" "$TMP/cert.pem" "$TMP/key.pem"
+	until_true 10 grep -q listening "$TMP/server.out" || {
+		not_ok "the server of $v starts"
+		sed 's/^/# /' "$TMP/server.err"
+		exit 1
+	}
+}
+client() { # client VERSION [OPTION...]: its line goes to client.out
+	local v=$1
+	shift
+	# shellcheck disable=SC2046,SC2059
+	timeout 60 $(printf "${with[$v]}" client) "$@" "$port" >"$TMP/client.out" 2>"$TMP/client.err"
+}
+
+# A peer's line and the line that capture must have for it.
+conn_lines() { grep -c "^conn $1 $2 $3 .* sent $4 $5 received $6 $7 holes 0 .* raw-after 0$" "$TMP/watch.out"; }
+captured() { # captured FILE: each peer in it has exactly one connection captured, complete
+	local pid lp rp s sh r rh ok=yes
+	while read -r _ pid lp rp _ s sh _ r rh; do
+		until_true 5 grep -q "^conn $pid $lp $rp " "$TMP/watch.out"
+		if [ "$(grep -c "^conn $pid $lp $rp " "$TMP/watch.out")" != 1 ] ||
+			[ "$(conn_lines "$pid" "$lp" "$rp" "$s" "$sh" "$r" "$rh")" != 1 ]; then
+			ok=no
+			echo "wanted: peer $pid $lp $rp sent $s $sh received $r $rh"
+			grep "^conn .* $lp $rp " "$TMP/watch.out"
+		fi
+	done < <(grep ^peer "$1")
+	grep -q ^peer "$1" && [ $ok = yes ]
+}
+exchange() { # exchange TEXT VERSION [OPTION...]: client's and server's view
+	local text=$1 lp
+	shift
+	if ! client "$@"; then
+		not_ok "$text: the client failed"
+		sed 's/^/# /' "$TMP/client.err"
+		return
+	fi
+	lp=$(awk '/^peer/ {print $3}' "$TMP/client.out")
+	until_true 5 grep -q "^peer [0-9]* $port $lp " "$TMP/server.out"
+	grep "^peer [0-9]* $port $lp " "$TMP/server.out" >>"$TMP/client.out"
+	check "$text" captured "$TMP/client.out"
+}
+
+all_ways() { # all_ways VERSION
+	exchange "$1: 50 requests on one connection" "$1" -n 50 -s 200 -r 1000
+	exchange "$1: 5 MB each way through SSL_read and SSL_write" "$1" -s 5000000 -r 5000000
+	exchange "$1: 5 MB each way through SSL_read_ex and SSL_write_ex" "$1" -x -s 5000000 -r 5000000
+	exchange "$1: a non-blocking client whose writes are refused and repeated" "$1" -N -n 2 -s 600000 -r 600000
+	exchange "$1: peeked bytes are not counted" "$1" -P -n 20
+	exchange "$1: read-ahead: most reads make no system call" "$1" -R -n 20 -s 3000 -r 100000
+}
+
+table() { # table PATTERN: adds a row about the capture that ended
+	sed -n "s/^lib [0-9]* openssl \($1[^ ]*\) .* | \(.*\) | .*/  \1: \2/p" "$TMP/watch.out" | tail -n 1 >>"$TMP/table"
+	awk '/^conn/ {
+		n++
+		for (i = 1; i < NF; i++) {
+			if ($i == "sent") s += $(i + 1)
+			if ($i == "received") r += $(i + 1)
+			if ($i == "holes") h += $(i + 1)
+		}
+	} END { printf "    %d ends of connections, %d bytes sent, %d received, %d holes\n", n, s, r, h }' \
+		"$TMP/watch.out" >>"$TMP/table"
+}
+
+# --- the machine's libssl, found when it is mapped --------------------------------------------------------------
+cp /usr/lib/x86_64-linux-gnu/lib{ssl,crypto}.so.3 "$TMP/" # a fresh inode: nobody has it mapped
+with[fresh]="$TMP/peer %s -l $TMP/libssl.so.3 -c $TMP/libcrypto.so.3"
+run_watch
+server fresh
+check "a library is found and attached when it is mapped" until_true 5 \
+	grep -q "^lib [0-9]* openssl 3\.0\.[0-9]* attached .* $TMP/libssl.so.3 |" "$TMP/watch.out"
+note "$(grep " $TMP/libssl.so.3 " "$TMP/watch.out" | awk '{print "attached " $6 " ms after the mapping"}')"
+all_ways fresh
+equal "the sides of the connections are told" "client server" \
+	"$(awk '/^conn/ {print $5}' "$TMP/watch.out" | sort -u | xargs)"
+check "most of a read-ahead connection is known by its earlier calls" \
+	awk '/^conn/ {for (i = 1; i < NF; i++) if ($i == "sticky" && $(i + 1) > 10) found = 1} END {exit !found}' "$TMP/watch.out"
+stop server
+
+# --- memory BIOs: no socket is ever used ------------------------------------------------------------------------
+python3 $src/membio.py "$TMP/cert.pem" "$TMP/key.pem" >"$TMP/membio.out" 2>&1 || note "$(cat "$TMP/membio.out")"
+stop watch
+check "plaintext without a socket is counted, not guessed" \
+	awk '/^loss unmapped/ {exit $3 < 20000}' "$TMP/watch.out"
+table 3.0
+equal "nothing else was lost" "ring 0 fault 0" "$(awk '/^loss/ {print $4, $5, $6, $7}' "$TMP/watch.out")"
+
+# --- attached twice, and on the exported functions besides ------------------------------------------------------
+with[3.0]="$TMP/peer %s"
+server 3.0
+run_watch -t
+exchange "twice attached: nothing is doubled" 3.0 -n 50
+exchange "twice attached: nothing is doubled with the _ex calls" 3.0 -x -n 50
+stop watch
+
+# --- late: the connection is older than the probes --------------------------------------------------------------
+start late "$TMP/peer" client -W -n 6 -s 500 -r 3000 "$port"
+until_true 10 grep -q waiting "$TMP/late.out"
+run_watch
+echo >&"${fd_of[late]}"
+until_true 10 grep -q ^peer "$TMP/late.out"
+check "a running connection is decrypted from where capture begins" captured "$TMP/late.out"
+# The server was inside SSL_read for the head of a request when the probe came, and that call also took the
+# body's record from the socket: the one is not seen, the other has no socket yet.  Both are missing, one counted.
+read -r _ _ lp _ _ s _ _ r rh < <(grep ^peer "$TMP/late.out")
+check "and at the other end, but for the call that was under way" until_true 5 \
+	grep -q "^conn [0-9]* $port $lp .* sent $r $rh received $((s - 508)) " "$TMP/watch.out"
+stop late
+
+# --- one inode behind two overlays ------------------------------------------------------------------------------
+stop server
+stop watch
+overlay() {
+	mkdir -p "$TMP/$1"/{upper,work,merged} &&
+		mount -t overlay overlay -o "lowerdir=$TMP/lower,upperdir=$TMP/$1/upper,workdir=$TMP/$1/work" "$TMP/$1/merged" &&
+		on_exit umount -l "$TMP/$1/merged"
+}
+mkdir "$TMP/lower"
+cp /usr/lib/x86_64-linux-gnu/lib{ssl,crypto}.so.3 "$TMP/lower/"
+if overlay one && overlay two; then
+	for o in one two; do with[$o]="$TMP/peer %s -l $TMP/$o/merged/libssl.so.3 -c $TMP/$o/merged/libcrypto.so.3"; done
+	run_watch
+	server one
+	until_true 5 grep -q "/merged/libssl.so.3" "$TMP/watch.out"
+	exchange "two overlays, one image: both ends are decrypted, once" two -n 20
+	equal "the shared file is attached once" 1 "$(grep -c '^lib .* attached .*/merged/libssl.so.3 ' "$TMP/watch.out")"
+	stop server
+	stop watch
+else
+	skip "one inode behind two overlays" "no overlay file system"
+fi
+
+# --- what Linux 6.1 has: perf uprobes ---------------------------------------------------------------------------
+server 3.0
+watch LIMPID_UPROBE_MULTI=0 "$TMP/watch" -p "$port"
+equal "perf uprobes are used when told to" "ready perf uprobes" "$(grep ^ready "$TMP/watch.out")"
+exchange "perf uprobes: 50 requests on one connection" 3.0 -n 50
+exchange "perf uprobes: 5 MB each way" 3.0 -x -s 5000000 -r 5000000
+stop server
+stop watch
+
+# --- 1.1.1 of Debian 11, 3.5 of Debian 13 -----------------------------------------------------------------------
+other() { # other VERSION SUITE LIBSSL LIBCRYPTO PACKAGE...
+	local v=$1 suite=$2 ssl=$3 crypto=$4 root
+	shift 4
+	if ! root=$(tests/lib/fetch-debs "$suite" "$@" 2>"$TMP/fetch.err"); then
+		skip "OpenSSL $v" "packages of $suite cannot be fetched: $(tail -n 1 "$TMP/fetch.err")"
+		return 1
+	fi
+	# An older library runs on this machine's C library; a newer one needs the newer C library as well.
+	local lib=$root/usr/lib/x86_64-linux-gnu loader=
+	[ -e "$lib/ld-linux-x86-64.so.2" ] && loader="$lib/ld-linux-x86-64.so.2 --library-path $lib"
+	with[$v]="$loader $TMP/peer %s -l $lib/$ssl -c $lib/$crypto"
+}
+try_other() {
+	local v=$1
+	other "$@" || return
+	run_watch
+	server "$v"
+	check "OpenSSL $v is recognised" until_true 5 grep -qE "^lib [0-9]+ openssl ${v//./\\.}[a-z0-9.]* attached" "$TMP/watch.out"
+	all_ways "$v"
+	stop server
+	stop watch
+	table "$v"
+}
+try_other 1.1.1 bullseye libssl.so.1.1 libcrypto.so.1.1 libssl1.1
+try_other 3.5 trixie libssl.so.3 libcrypto.so.3 libssl3t64 libc6 zlib1g libzstd1
+note "what was read and written by which probes:"
+while IFS= read -r line; do note "$line"; done <"$TMP/table"
+# shellcheck disable=SC2154 # lib.sh counts
+echo "1..$n_tests"

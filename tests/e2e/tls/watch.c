@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch - captures with the TLS probes and says what plaintext each connection carried.
+ *
+ *	watch [-t] [-p PORT]	until SIGTERM
+ *
+ * Prints "ready" when capture has begun, then one line for each library file, and one for each
+ * connection with a port PORT that ended, or is still there at the end:
+ *	lib ID NAME VERSION attached|not MILLISECONDS PATH | HOW | PROBLEM
+ *	conn TGID LOCALPORT REMOTEPORT SIDE sent BYTES SHA256 received BYTES SHA256 holes N lib ID
+ *		nested N sticky N raw-after BYTES
+ * raw-after: bytes of ciphertext that were still copied, in the two directions together, after plaintext was
+ * seen.  At the end: "loss unmapped BYTES ring BYTES fault BYTES".  -t attaches every library twice.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/map.h"
+#include "capture/source.h"
+#include "tap/bpf.h"
+#include "tap/bpf_tls.h"
+#include "tap/elf.h"
+#include "tap/tls_plan.h"
+#include "tap/tls_watch.h"
+
+struct half {
+	uint64_t n;
+	EVP_MD_CTX *md;
+};
+struct conn {
+	struct ev_open open;
+	struct half half[2];
+	uint64_t holes, sure[3], raw_after;
+	unsigned lib;
+};
+static struct map conns;
+static unsigned port;
+static volatile sig_atomic_t stop;
+static bool twice;
+static struct tap_bpf *bpf;
+static uint64_t map_seen_ns; /* when the mapping under way was recorded */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static struct conn *conn_of(uint64_t cookie)
+{
+	struct conn *c = map_find(&conns, cookie);
+
+	if (c)
+		return c;
+	c = calloc(1, sizeof(*c));
+	for (int d = 0; d < 2; d++) {
+		c->half[d].md = EVP_MD_CTX_new();
+		EVP_DigestInit_ex(c->half[d].md, EVP_sha256(), NULL);
+	}
+	(void)map_put(&conns, cookie, c);
+	return c;
+}
+
+static void print_half(struct half *h, const char *name)
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	EVP_DigestFinal_ex(h->md, md, &n);
+	EVP_MD_CTX_free(h->md);
+	printf(" %s %" PRIu64 " ", name, h->n);
+	for (unsigned i = 0; i < n; i++)
+		printf("%02x", md[i]);
+}
+
+static void print_conn(struct conn *c)
+{
+	static const char *const sides[] = { "unknown", "client", "server" };
+	const struct ev_open *o = &c->open;
+
+	if (!port || o->lport == port || o->rport == port) {
+		printf("conn %u %u %u %s", o->h.tgid, o->lport, o->rport, sides[o->side % 3]);
+		print_half(&c->half[EV_WRITE], "sent");
+		print_half(&c->half[EV_READ], "received");
+		printf(" holes %" PRIu64 " lib %u nested %" PRIu64 " sticky %" PRIu64
+		       " raw-after %" PRIu64 "\n",
+		       c->holes, c->lib, c->sure[EV_SURE_NESTED], c->sure[EV_SURE_STICKY],
+		       c->raw_after);
+		fflush(stdout);
+	} else {
+		EVP_MD_CTX_free(c->half[0].md);
+		EVP_MD_CTX_free(c->half[1].md);
+	}
+	free(c);
+}
+
+static void on_data(struct conn *c, const struct ev_data *d)
+{
+	struct half *h = &c->half[d->dir & 1];
+
+	if (!d->tls) {
+		if (c->half[0].n || c->half[1].n)
+			c->raw_after += d->ncap;
+		return;
+	}
+	if (d->off != h->n || d->ncap != d->len)
+		c->holes++;
+	c->lib = d->tls_lib;
+	c->sure[d->sure % 3]++;
+	EVP_DigestUpdate(h->md, d->data, d->ncap);
+	h->n += d->ncap;
+}
+
+static void on_event(void *ctx, const struct ev_hdr *ev)
+{
+	(void)ctx;
+	if (ev->kind == EV_OPEN) {
+		conn_of(ev->cookie)->open = *(const struct ev_open *)(const void *)ev;
+	} else if (ev->kind == EV_DATA) {
+		on_data(conn_of(ev->cookie), (const struct ev_data *)(const void *)ev);
+	} else if (ev->kind == EV_CLOSE &&
+		   ((const struct ev_close *)(const void *)ev)->how & EV_END_ALL) {
+		struct conn *c = map_take(&conns, ev->cookie);
+
+		if (c)
+			print_conn(c);
+	}
+}
+
+static void on_task(void *ctx, const struct ev_task *ev)
+{
+	map_seen_ns = ev->h.kind == EV_MAP || ev->h.kind == EV_EXEC ? ev->h.ts_ns : 0;
+	tls_watch_task(ctx, ev);
+	map_seen_ns = 0;
+}
+
+/* What two containers with one image would give if they were not told to be one file. */
+static void attach_again(const struct tls_watch_lib *l)
+{
+	struct tap_tls_place places[TLS_PLAN_SITES];
+	struct tap_tls_links *links;
+	struct tls_plan plan;
+	struct elf_image *img;
+	int fd = open(l->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || elf_image_open(&img, fd) != 0 ||
+	    tls_plan_make(&plan, img, &tls_table[0], true) != 0)
+		exit(3);
+	for (size_t i = 0; i < plan.n; i++) {
+		const struct tls_call *c = &plan.site[i].call;
+
+		places[i].off = plan.site[i].at.off;
+		places[i].site = (struct ev_tls_site){ .lib = l->lib,
+						       .tls = l->tls,
+						       .what = c->dir,
+						       .buf_arg = c->buf_arg,
+						       .num_arg = c->num_arg,
+						       .len_arg = c->len == TLS_LEN_POINTER
+									  ? c->len_arg
+									  : EV_TLS_LEN_RETURN };
+	}
+	if (tap_bpf_tls_attach(&links, bpf, fd, places, plan.n) != 0)
+		exit(3);
+	/* And on the exported functions besides. */
+	if (tls_plan_naive(&plan, img, &tls_table[0]) != 0)
+		exit(3);
+	for (size_t i = 0; i < plan.n; i++) {
+		const struct tls_call *c = &plan.site[i].call;
+
+		places[i].off = plan.site[i].at.off;
+		places[i].site = (struct ev_tls_site){ .lib = l->lib,
+						       .tls = l->tls,
+						       .what = c->dir,
+						       .buf_arg = c->buf_arg,
+						       .num_arg = c->num_arg,
+						       .len_arg = c->len == TLS_LEN_POINTER
+									  ? c->len_arg
+									  : EV_TLS_LEN_RETURN };
+	}
+	if (tap_bpf_tls_attach(&links, bpf, fd, places, plan.n) != 0)
+		exit(3);
+}
+
+static void on_lib(void *ctx, const struct tls_watch_lib *l)
+{
+	(void)ctx;
+	printf("lib %u %s %s %s %.1f %s | %s | %s\n", l->lib, l->name,
+	       l->version[0] ? l->version : "?", l->attached ? "attached" : "not",
+	       map_seen_ns ? (double)(now_ns() - map_seen_ns) / 1e6 : 0.0, l->path, l->how,
+	       l->problem ? l->problem : "");
+	fflush(stdout);
+	if (twice && l->attached)
+		attach_again(l);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct ev_policy policy = { .dflt = EV_DEFAULT_ALL };
+	struct tls_watch *w;
+	struct source *src;
+	uint64_t losses[EV_LOSS_MAX];
+	char err[512];
+	int o;
+
+	while ((o = getopt(argc, argv, "tp:")) != -1)
+		if (o == 't')
+			twice = true;
+		else if (o == 'p')
+			port = (unsigned)strtoul(optarg, NULL, 10);
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	if (tap_bpf_open(&bpf, NULL, err, sizeof(err)) != 0) {
+		fprintf(stderr, "watch: %s\n", err);
+		return 1;
+	}
+	if (source_live_open(&src, tap_bpf_events_map(bpf)) != 0 ||
+	    tls_watch_new(&w, bpf, on_lib, NULL) != 0 ||
+	    tap_bpf_rule_tgid(bpf, (uint32_t)getpid(), EV_RULE_EXCLUDE) != 0 ||
+	    tap_bpf_set_policy(bpf, &policy) != 0)
+		return 1;
+	(void)tls_watch_scan(w);
+	printf("ready %s\n", tap_bpf_tls_backend(bpf));
+	fflush(stdout);
+	while (!stop) {
+		struct pollfd p[2] = { { tap_bpf_tasks_fd(bpf), POLLIN, 0 },
+				       { src->ops->fd(src), POLLIN, 0 } };
+
+		(void)poll(p, 2, 2);
+		(void)tap_bpf_tasks_poll(bpf, on_task, w);
+		while (src->ops->poll(src, 0, on_event, NULL) > 0)
+			;
+	}
+	while (src->ops->poll(src, 0, on_event, NULL) > 0)
+		;
+	uint64_t key;
+	void *c;
+
+	for (size_t pos = 0; map_next(&conns, &pos, &key, &c);)
+		print_conn(map_take(&conns, key));
+	if (tap_bpf_losses(bpf, losses) == 0)
+		printf("loss unmapped %" PRIu64 " ring %" PRIu64 " fault %" PRIu64 "\n",
+		       losses[EV_LOSS_TLS_UNMAPPED], losses[EV_LOSS_RING_BYTES],
+		       losses[EV_LOSS_FAULT_BYTES]);
+	tls_watch_free(w);
+	src->ops->close(src);
+	tap_bpf_close(bpf);
+	return 0;
+}
