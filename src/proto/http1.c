@@ -89,6 +89,7 @@ static bool turning(const struct http1 *h, enum kind kind)
 static struct parse bad(struct http1 *h, struct http1_dir *d)
 {
 	d->from = d->lines = 0;
+	d->astray = true;
 	forget_asked(h);
 	return (struct parse){ .kind = PARSE_BAD };
 }
@@ -205,7 +206,7 @@ static struct parse take_body(struct http1 *h, struct http1_dir *d, struct slice
 	size_t used = head;
 
 	if (d->maybe_bodiless && rest.n > 0 && d->at != HTTP1_COMPLETE) {
-		enum probe p = http1_start(SIDE_RESP, rest);
+		enum probe p = http1_start(SIDE_RESP, rest, true);
 
 		if (p == PROBE_MAYBE && (d->at != HTTP1_BODY_LENGTH || rest.n < d->left))
 			return head ? (struct parse){ .kind = PARSE_SKIP, .used = head } : more(in);
@@ -234,6 +235,7 @@ static struct parse take_head(struct http1 *h, enum side side, struct slice in, 
 	struct parse r;
 
 	d->from = d->lines = 0;
+	d->astray = false;
 	http1_body_begin(d, a, &hd);
 	d->msg.role = side == SIDE_REQ ? ROLE_REQUEST : interim ? ROLE_INTERIM : ROLE_RESPONSE;
 	d->msg.failed = hd.code >= 400;
@@ -247,6 +249,8 @@ static struct parse take_head(struct http1 *h, enum side side, struct slice in, 
 	if (r.kind == PARSE_SKIP) {
 		if (partial(h, side, head, lines, d, out))
 			r.kind = PARSE_MSG;
+		else
+			d->msg.flags |= FLOW_TRUNCATED; /* out of memory: not shown while open */
 	} else if (stop) {
 		r.kind = PARSE_STOP;
 		r.has_msg = true;
@@ -275,10 +279,14 @@ static struct parse parse_head(struct http1 *h, enum side side, struct slice in,
 		return more(in);
 	if (side == SIDE_REQ && turning(h, KIND_CONNECT))
 		return in.n < TUNNEL_WAIT ? more(in) : (struct parse){ .kind = PARSE_STOP };
-	if (d->from < PREFIX_CHECK && http1_start(side, in) == PROBE_NO)
+	if (d->from < PREFIX_CHECK && http1_start(side, in, false) == PROBE_NO)
 		return no_head(h, d, in);
+	if (d->astray && d->from == 0 && http1_next_start(side, in, 0) != 0)
+		return bad(h, d);
 	end = http1_find_end(in, &d->from, &d->lines);
-	if (had == 0 && d->lines > 0 && http1_start(side, in) != PROBE_YES)
+	if (had == 0 && d->lines > 0 &&
+	    (http1_start(side, in, false) != PROBE_YES ||
+	     (d->astray && http1_next_start(side, in, 0) != 0)))
 		return no_head(h, d, in);
 	if (end > h->limits->head_bytes || (end == 0 && in.n >= h->limits->head_bytes))
 		return bad(h, d);
@@ -317,6 +325,7 @@ static size_t http1_resync(void *state, enum side side, struct slice in, size_t 
 	struct http1 *h = state;
 
 	give_up(&h->dir[side]);
+	h->dir[side].astray = true;
 	return http1_next_start(side, in, from);
 }
 
@@ -331,7 +340,7 @@ static bool http1_lost(void *state, enum side side, uint64_t n)
 	if (d->at != HTTP1_HEAD && d->at != HTTP1_COMPLETE)
 		d->msg.flags |= FLOW_AFTER_GAP;
 	give_up(d);
-	d->after_gap = true;
+	d->after_gap = d->astray = true;
 	forget_asked(h);
 	return false;
 }
@@ -343,7 +352,8 @@ static bool http1_end(void *state, enum side side, enum proto_end how, struct ms
 
 	if (d->at == HTTP1_HEAD)
 		return false;
-	if (d->at == HTTP1_BODY_CLOSE && how == PROTO_END_CLOSED)
+	if (how == PROTO_END_CLOSED &&
+	    (d->at == HTTP1_BODY_CLOSE || (d->optional && d->msg.half.body.len == 0)))
 		d->at = HTTP1_COMPLETE;
 	give_up(d);
 	http1_body_finish(d, h->limits, out);
@@ -374,7 +384,7 @@ static enum probe http1_probe(enum side side, struct slice head)
 
 	while (blank < head.n && blank < 4 && (head.p[blank] == '\r' || head.p[blank] == '\n'))
 		blank++;
-	return http1_start(side, slice_cut(head, blank, head.n));
+	return http1_start(side, slice_cut(head, blank, head.n), true);
 }
 
 const struct proto proto_http1 = {

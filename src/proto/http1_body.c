@@ -29,6 +29,7 @@ void http1_body_begin(struct http1_dir *d, struct arena *a, const struct http1_h
 	half->body.encoding = h->encoding;
 	d->version = h->version;
 	d->codings = h->framing.codings;
+	d->optional = h->framing.expects;
 }
 
 /* --- what is kept ------------------------------------------------------------------------------- */
@@ -314,5 +315,5 @@ void http1_body_finish(struct http1_dir *d, const struct proto_limits *lim, stru
 			d->msg.flags |= FLOW_TRUNCATED;
 	}
 	*out = d->msg;
-	*d = (struct http1_dir){ .after_gap = d->after_gap };
+	*d = (struct http1_dir){ .after_gap = d->after_gap, .astray = d->astray || d->msg.cut };
 }

@@ -31,6 +31,8 @@ struct http1_dir {
 	size_t whole;	     /* kept bytes before the first hole in the body */
 	bool hole, full;     /* full: nothing more is kept */
 	bool after_gap;	     /* the next message is the first after a loss */
+	bool astray;	     /* the last bytes were no message: only a plausible start is one */
+	bool optional;	     /* the body may never be sent: Expect: 100-continue */
 	bool maybe_bodiless; /* the method is not known: another head may follow instead of a body */
 };
 

@@ -58,7 +58,7 @@ static enum probe response_start(struct slice in)
 	return in.p[12] == ' ' || in.p[12] == '\r' || in.p[12] == '\n' ? PROBE_YES : PROBE_NO;
 }
 
-static enum probe request_start(struct slice in)
+static enum probe request_start(struct slice in, bool strict)
 {
 	size_t i = 0, target;
 
@@ -89,6 +89,8 @@ static enum probe request_start(struct slice in)
 		v = i < in.n ? version_at(slice_cut(in, i, in.n)) : PROBE_MAYBE;
 		if (v == PROBE_MAYBE)
 			return v;
+		if (v == PROBE_NO && strict)
+			return PROBE_NO;
 		if (v == PROBE_NO)
 			continue;
 		i += 8;
@@ -99,9 +101,9 @@ static enum probe request_start(struct slice in)
 	}
 }
 
-enum probe http1_start(enum side side, struct slice in)
+enum probe http1_start(enum side side, struct slice in, bool strict)
 {
-	return side == SIDE_REQ ? request_start(in) : response_start(in);
+	return side == SIDE_REQ ? request_start(in, strict) : response_start(in);
 }
 
 /* --- where a head ends ------------------------------------------------------------------------- */
@@ -352,6 +354,11 @@ static void note_field(struct arena *a, struct http1_head *h, const struct flow_
 	       is_blank(name.p[name.n - 1])) /* a blank before the colon: see malformed */
 		name.n--;
 	switch (name.n) {
+	case 6:
+		if (slice_eq_nocase(name, SLICE_LIT("expect")) &&
+		    slice_eq_nocase(value, SLICE_LIT("100-continue")))
+			h->framing.expects = true;
+		break;
 	case 7:
 		if (slice_eq_nocase(name, SLICE_LIT("upgrade")) && !h->framing.upgrade_to)
 			h->framing.upgrade_to = field->value;
@@ -437,7 +444,8 @@ int http1_head_read(struct arena *a, enum side side, struct slice head, size_t l
 	if (rc)
 		return rc;
 	if (!next_line(&l, &p, &n) ||
-	    http1_start(side, (struct slice){ (uint8_t *)p, (size_t)(l.p - p) }) != PROBE_YES)
+	    http1_start(side, (struct slice){ (uint8_t *)p, (size_t)(l.p - p) }, false) !=
+		    PROBE_YES)
 		return -EBADMSG;
 	if (side == SIDE_REQ)
 		read_request_line(p, n, ret);

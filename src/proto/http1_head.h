@@ -10,6 +10,7 @@ struct http1_framing {
 	bool has_length, bad_length; /* bad: not a number, too large, or several that differ */
 	uint64_t length;
 	bool has_coding, chunked; /* chunked: it is the last transfer coding */
+	bool expects;		  /* Expect: 100-continue */
 	bool upgrade;		  /* Connection lists "upgrade" */
 	const char *upgrade_to;	  /* Upgrade as sent, or NULL */
 	const char *codings;	  /* transfer codings other than chunked, in order, or NULL */
@@ -27,8 +28,9 @@ struct http1_head {
 	bool malformed; /* bytes or lines that RFC 9112 forbids; kept, except that NUL became a space */
 };
 
-/* Does in begin with a message of this side?  MAYBE: it is a prefix of one. */
-enum probe http1_start(enum side side, struct slice in);
+/* Does in begin with a message of this side?  MAYBE: it is a prefix of one.  A target with spaces, which is
+ * wrong but sent, is taken only if not strict. */
+enum probe http1_start(enum side side, struct slice in, bool strict);
 
 /* Where a head or trailer section that starts at in.p[0] ends, its empty line included; 0: not there yet.
  * from and lines are 0 at first and are kept between calls while in only gets longer: no byte is looked

@@ -76,7 +76,19 @@ static size_t start_before(struct slice in, size_t floor, size_t sp)
 		if (method - token >= methods[i].n &&
 		    slice_eq(slice_cut(in, method - methods[i].n, method), methods[i]))
 			return method - methods[i].n;
-	return token;
+	/* Otherwise the token has to be whole: its beginning may be among what was lost. */
+	return token > 0 && !is_token(in.p[token - 1]) ? token : in.n;
+}
+
+static bool known_method(struct slice in)
+{
+	for (size_t i = 0; i < METHODS; i++) {
+		size_t n = methods[i].n < in.n ? methods[i].n : in.n;
+
+		if (memcmp(in.p, methods[i].p, n) == 0 && (in.n == n || in.p[n] == ' '))
+			return true;
+	}
+	return false;
 }
 
 /* A request line without its end, at the end of in. */
@@ -91,14 +103,8 @@ static size_t open_line(struct slice in, size_t from)
 	for (; at < end; at++) {
 		struct slice rest = slice_cut(in, at, in.n);
 
-		for (size_t i = 0; i < METHODS; i++) {
-			size_t n = methods[i].n < rest.n ? methods[i].n : rest.n;
-
-			if (memcmp(rest.p, methods[i].p, n) == 0 &&
-			    (rest.n == n || rest.p[n] == ' ') &&
-			    http1_start(SIDE_REQ, rest) != PROBE_NO)
-				return at;
-		}
+		if (known_method(rest) && http1_start(SIDE_REQ, rest, true) != PROBE_NO)
+			return at;
 	}
 	return in.n;
 }
@@ -126,7 +132,7 @@ static size_t next_response(struct slice in, size_t from)
 	size_t at = from;
 
 	for (; (at = slice_find(in, version, at)) < in.n; at++)
-		if (http1_start(SIDE_RESP, slice_cut(in, at, in.n)) != PROBE_NO &&
+		if (http1_start(SIDE_RESP, slice_cut(in, at, in.n), true) != PROBE_NO &&
 		    field_follows(in, at))
 			return at;
 	at = in.n - from < version.n ? from : in.n - version.n + 1;

@@ -160,8 +160,10 @@ static int push_interim(struct match *m, struct msg *msg)
 {
 	struct pend *p = awaiting(m, msg);
 
-	if (p)
+	if (p) {
 		pend_add_interim(p, &msg->half);
+		p->f.flags |= msg->flags;
+	}
 	arena_free(msg->arena);
 	return 0;
 }

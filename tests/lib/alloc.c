@@ -11,7 +11,7 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 
 static size_t count, fail_from, fail_to;
-static bool refused;
+static bool refused, paused;
 
 void alloc_fail(size_t n, size_t times)
 {
@@ -26,6 +26,11 @@ bool alloc_refused(void)
 	return refused;
 }
 
+void alloc_pause(bool on)
+{
+	paused = on;
+}
+
 size_t alloc_count(void)
 {
 	return count;
@@ -33,7 +38,11 @@ size_t alloc_count(void)
 
 static bool refuse(void)
 {
-	size_t i = __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+	size_t i;
+
+	if (paused)
+		return false;
+	i = __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
 
 	if (i < fail_from || i >= fail_to)
 		return false;

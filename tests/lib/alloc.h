@@ -14,6 +14,8 @@
 void alloc_fail(size_t n, size_t times);
 /* Lets all succeed again; true when at least one was refused since alloc_fail. */
 bool alloc_refused(void);
+/* Between true and false nothing is refused or counted: for a test's own work inside a callback. */
+void alloc_pause(bool on);
 /* Allocations asked for since the program began. */
 size_t alloc_count(void);
 

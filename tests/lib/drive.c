@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alloc.h"
 #include "test.h"
 
 static void broke(struct drive *d, const char *why)
@@ -16,7 +17,9 @@ void drive_begin(struct drive *d)
 {
 	if (!d->limits.body_bytes)
 		d->limits = (struct proto_limits){ 1 << 20, 4 << 20, 65536 };
+	alloc_pause(true);
 	d->state = calloc(1, d->p->state_size ? d->p->state_size : 1);
+	alloc_pause(false);
 	if (!d->state)
 		abort();
 	if (d->p->init)
@@ -111,7 +114,9 @@ static void run(struct drive *d, enum side side)
 
 void drive_feed(struct drive *d, enum side side, struct slice s)
 {
+	alloc_pause(true);
 	buf_put(&d->in[side], s);
+	alloc_pause(false);
 	run(d, side);
 }
 
@@ -123,6 +128,7 @@ void drive_lost(struct drive *d, enum side side, uint64_t n)
 	d->need[side] = 0;
 	if (d->p->lost && d->p->lost(d->state, side, n))
 		return;
+	d->lost = true;
 	if (d->p->end && d->p->end(d->state, side, PROTO_END_LOST, &m))
 		give(d, side, &m);
 }

@@ -5,8 +5,8 @@
 
 #include "proto/proto.h"
 
-/* m is borrowed.  A message whose partial is set is given too. */
-typedef void (*drive_fn)(void *ctx, enum side side, const struct msg *m);
+/* Takes over m->arena when it sets it to NULL.  A message whose partial is set is given too. */
+typedef void (*drive_fn)(void *ctx, enum side side, struct msg *m);
 
 struct drive {
 	const struct proto *p;
@@ -21,6 +21,7 @@ struct drive {
 	bool stopped;		  /* PARSE_STOP was returned */
 	const struct proto *next; /* by it */
 	size_t calls, bad;	  /* of parse; how many of them said PARSE_BAD */
+	bool lost; /* lost() said false; the caller may clear it */
 	bool broken;		  /* the parser broke its contract: why is printed */
 };
 

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every case of every protocol, in every way that the same bytes can arrive (tests/lib/fixture.h has the
+ * format).  FIXTURES_UPDATE=1 rewrites the expectations; FIXTURES_ONLY=text runs the cases whose
+ * "proto/name" contains it. */
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "alloc.h"
+#include "fixture.h"
+
+#define MAX_CUTS 1500 /* of one case; a longer one is cut at so many places, evenly spread */
+
+typedef void (*run_fn)(const struct fixture *f, const struct fixture_chunk *chunks, size_t n,
+		       struct fixture_flows *ret);
+
+static struct fixture *cases;
+static size_t ncases;
+
+static size_t bytes_of(const struct fixture *f)
+{
+	return f->bytes.n;
+}
+
+/* --- checks ------------------------------------------------------------------------------------ */
+
+static bool same(const struct fixture_flows *a, const struct fixture_flows *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->list[i].json, b->list[i].json) != 0)
+			return false;
+	return true;
+}
+
+static void expect_same(const struct fixture *f, const char *how, size_t at,
+			const struct fixture_flows *want, const struct fixture_flows *got)
+{
+	if (same(want, got) && !got->failed && !got->error)
+		return;
+	fprintf(stderr, "# %s/%s %s %zu: other flows%s\n", f->proto, f->name, how, at,
+		got->failed ? " (contract broken)" : "");
+	for (size_t i = 0; i < want->n; i++)
+		fprintf(stderr, "# want %s\n", want->list[i].json);
+	for (size_t i = 0; i < got->n; i++)
+		fprintf(stderr, "# got  %s\n", got->list[i].json);
+	fail();
+}
+
+/* --- ways -------------------------------------------------------------------------------------- */
+
+/* (a) as it is. */
+static void whole(const struct fixture *f, run_fn run)
+{
+	struct fixture_flows got;
+	bool good;
+
+	run(f, f->chunks, f->n, &got);
+	assert_false(got.failed);
+	assert_false(got.error);
+	if (getenv("FIXTURES_UPDATE"))
+		fixture_update(f, &got);
+	good = getenv("FIXTURES_UPDATE") || fixture_agrees(f, &got);
+	fixture_flows_release(&got);
+	assert_true(good);
+}
+
+/* The chunks with the one that holds byte at cut in two there; at is not its first byte. */
+static size_t cut_at(const struct fixture *f, size_t at, struct fixture_chunk *ret, size_t *ret_i)
+{
+	size_t begin = 0, n = 0;
+
+	*ret_i = SIZE_MAX;
+	for (size_t i = 0; i < f->n; i++) {
+		struct fixture_chunk c = f->chunks[i];
+
+		if (at > begin && at < begin + c.data.n) {
+			*ret_i = n;
+			ret[n] = c;
+			ret[n++].data.n = at - begin;
+			c.off += at - begin;
+			c.data = slice_cut(c.data, at - begin, c.data.n);
+		}
+		ret[n++] = c;
+		begin += f->chunks[i].data.n;
+	}
+	return n;
+}
+
+/* (b) cut at every byte, then at all of them. */
+static void cut(const struct fixture *f, run_fn run)
+{
+	size_t total = bytes_of(f), stride = 1 + total / MAX_CUTS, i, n = 0;
+	struct fixture_chunk *plan = calloc(total + f->n + 1, sizeof(*plan));
+	struct fixture_flows want, got;
+
+	assert_non_null(plan);
+	run(f, f->chunks, f->n, &want);
+	for (size_t at = 1; at < total; at += stride) {
+		n = cut_at(f, at, plan, &i);
+		if (i == SIZE_MAX)
+			continue;
+		run(f, plan, n, &got);
+		expect_same(f, "cut at", at, &want, &got);
+		fixture_flows_release(&got);
+	}
+	n = 0;
+	for (i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->chunks[i].data.n; k += stride) {
+			plan[n] = f->chunks[i];
+			plan[n].off += k;
+			plan[n++].data = slice_cut(f->chunks[i].data, k, k + stride);
+		}
+	run(f, plan, n, &got);
+	expect_same(f, "in pieces of", stride, &want, &got);
+	fixture_flows_release(&got);
+	fixture_flows_release(&want);
+	free(plan);
+}
+
+/* (d) What is not flagged is as it would have been, and no answer goes to another's request. */
+static void expect_honest(const struct fixture *f, const char *how, size_t at,
+			  const struct fixture_flows *want, const struct fixture_flows *got)
+{
+	for (size_t i = 0; i < got->n; i++) {
+		const struct fixture_flow *g = &got->list[i];
+		bool known = false;
+
+		for (size_t k = 0; k < want->n && !known; k++)
+			known = strcmp(want->list[k].json, g->json) == 0 ||
+				fixture_same_pair(want->list[k].json, g->json,
+						  g->flags != 0 || g->state != FLOW_DONE);
+		if (known || (f->tails && g->flags))
+			continue;
+		fprintf(stderr, "# %s/%s %s %zu: this was never said:\n# %s\n", f->proto, f->name,
+			how, at, g->json);
+		fail();
+	}
+}
+
+static void dropped(const struct fixture *f, run_fn run)
+{
+	size_t total = bytes_of(f), stride = 1 + total / 200, i, n;
+	struct fixture_chunk *plan = calloc(f->n + 1, sizeof(*plan));
+	struct fixture_flows want, got;
+
+	assert_non_null(plan);
+	run(f, f->chunks, f->n, &want);
+	for (i = 0; i < f->n; i++) {
+		memcpy(plan, f->chunks, f->n * sizeof(*plan));
+		plan[i].lost = true;
+		run(f, plan, f->n, &got);
+		assert_false(got.failed);
+		expect_honest(f, "without chunk", i, &want, &got);
+		fixture_flows_release(&got);
+	}
+	for (size_t at = 1; at < total; at += stride) {
+		n = cut_at(f, at, plan, &i);
+		for (size_t k = 0; i != SIZE_MAX && !f->chunks[i].lost && k < 2; k++) {
+			plan[i].lost = k == 0;
+			plan[i + 1].lost = k == 1;
+			run(f, plan, n, &got);
+			assert_false(got.failed);
+			expect_honest(f, k ? "without the bytes after" : "without the bytes before",
+				      at, &want, &got);
+			fixture_flows_release(&got);
+		}
+	}
+	fixture_flows_release(&want);
+	free(plan);
+}
+
+/* (e) each allocation refused in turn: an error or a flag, never silence. */
+static void refused(const struct fixture *f, run_fn run)
+{
+	struct fixture_flows want, got;
+	bool any = true;
+
+	run(f, f->chunks, f->n, &want);
+	for (size_t n = 0; any; n++) {
+		bool said;
+
+		alloc_fail(n, 1);
+		run(f, f->chunks, f->n, &got);
+		any = alloc_refused();
+		said = got.error || same(&want, &got);
+		for (size_t i = 0; i < got.n; i++)
+			said = said || got.list[i].flags & ~(unsigned)FLOW_MIDSTREAM;
+		if (!said || got.failed)
+			expect_same(f, "refused allocation", n, &want, &got);
+		fixture_flows_release(&got);
+	}
+	fixture_flows_release(&want);
+}
+
+/* --- every probe sees every case ------------------------------------------------------------------ */
+
+static char probed(const struct proto *p, const struct fixture *f, enum side side)
+{
+	struct buf b = { 0 };
+	char c = '.';
+
+	for (size_t i = 0; i < f->n; i++)
+		if (f->chunks[i].side == side && !f->chunks[i].lost)
+			buf_put(&b, f->chunks[i].data);
+	for (size_t n = 0; n <= b.n && n < 512 && c != 'Y'; n++) {
+		struct slice in = guarded(slice_cut(buf_slice(&b), 0, n));
+		enum probe pr = p->probe(side, in);
+
+		c = pr == PROBE_YES ? 'Y' : pr == PROBE_MAYBE ? '?' : '.';
+		guarded_free(in);
+	}
+	buf_release(&b);
+	return c;
+}
+
+/* Y: says yes; ?: still asks for more; of requests and answers.  A yes to another's case that begins at the
+ * beginning would take its connections away. */
+static void no_probe_claims_the_cases_of_another(void **state)
+{
+	bool stolen = false;
+
+	(void)state;
+	print_message("# probes:");
+	for (size_t k = 0; proto_all()[k]; k++)
+		print_message(" %s", proto_all()[k]->name);
+	print_message("\n");
+	for (size_t i = 0; i < ncases; i++) {
+		print_message("# %s/%s", cases[i].proto, cases[i].name);
+		for (size_t k = 0; proto_all()[k]; k++) {
+			const struct proto *p = proto_all()[k];
+			char req = probed(p, &cases[i], SIDE_REQ), resp;
+
+			resp = probed(p, &cases[i], SIDE_RESP);
+			print_message(" %c%c", req, resp);
+			if (strcmp(p->name, cases[i].proto) != 0 && (req == 'Y' || resp == 'Y'))
+				stolen = true;
+			if (strcmp(p->name, cases[i].proto) == 0 && !cases[i].midstream &&
+			    req != 'Y' && resp != 'Y')
+				stolen = true;
+		}
+		print_message("\n");
+	}
+	assert_false(stolen);
+}
+
+/* --- the list of tests ----------------------------------------------------------------------------- */
+
+static const struct way {
+	const char *name;
+	void (*check)(const struct fixture *f, run_fn run);
+	run_fn run;
+} ways[] = {
+	{ "parser whole", whole, fixture_run_parser },
+	{ "parser cut at every byte", cut, fixture_run_parser },
+	{ "parser with each allocation refused", refused, fixture_run_parser },
+	{ "parser, each chunk dropped", dropped, fixture_run_parser },
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+struct one {
+	const struct fixture *f;
+	const struct way *way;
+};
+
+static void run_one(void **state)
+{
+	struct one *o = *state;
+
+	o->way->check(o->f, o->way->run);
+}
+
+int main(void)
+{
+	const char *only = getenv("FIXTURES_ONLY");
+	struct CMUnitTest *tests;
+	struct one *ones;
+	size_t n = 0;
+	int rc;
+
+	ncases = fixture_load_all("tests/proto", &cases);
+	tests = calloc(ncases * WAYS + 1, sizeof(*tests));
+	ones = calloc(ncases * WAYS + 1, sizeof(*ones));
+	if (!tests || !ones)
+		abort();
+	for (size_t i = 0; i < ncases; i++)
+		for (size_t w = 0; w < WAYS; w++) {
+			char name[256];
+
+			snprintf(name, sizeof(name), "%s/%s: %s", cases[i].proto, cases[i].name,
+				 ways[w].name);
+			if (only && !strstr(name, only))
+				continue;
+			ones[n] = (struct one){ &cases[i], &ways[w] };
+			tests[n].name = strdup(name);
+			tests[n].test_func = run_one;
+			tests[n].initial_state = &ones[n];
+			n++;
+		}
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_probe_claims_the_cases_of_another);
+	rc = _cmocka_run_group_tests("fixtures", tests, n, NULL, NULL);
+	for (size_t i = 0; i + 1 < n; i++)
+		free((void *)(uintptr_t)tests[i].name);
+	free(tests);
+	free(ones);
+	fixture_free_all(cases, ncases);
+	return rc;
+}
