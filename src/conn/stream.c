@@ -57,6 +57,11 @@ struct stream *stream_new(size_t max_bytes, uint64_t start)
 	return s;
 }
 
+static uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Offset behind the bytes in the buffer. */
 static uint64_t contiguous_end(const struct stream *s)
 {
@@ -280,11 +285,6 @@ static int place(struct stream *s, uint64_t off, struct slice data, uint64_t n, 
 
 /* --- the interface --- */
 
-static uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 int stream_put_lost(struct stream *s, uint64_t off, uint64_t n, uint64_t ts_ns)
 {
 	uint64_t from = max64(off, contiguous_end(s));
@@ -365,7 +365,7 @@ bool stream_has_gap(const struct stream *s, uint64_t *ret_since_ns)
 	else if (s->late)
 		*ret_since_ns = s->late->lost && s->late->off == end ? 0 : s->late->ts;
 	else if (s->has_total && end < s->total)
-		*ret_since_ns = s->last_ts;
+		*ret_since_ns = max64(s->last_ts, 1);
 	else
 		return false;
 	return true;
@@ -414,6 +414,13 @@ uint64_t stream_end(struct stream *s, uint64_t total)
 uint64_t stream_offset(const struct stream *s)
 {
 	return s->off;
+}
+
+bool stream_fits(const struct stream *s, size_t n)
+{
+	size_t used = s->n + s->late_bytes;
+
+	return used <= s->max && n <= s->max - used;
 }
 
 size_t stream_held(const struct stream *s)

@@ -32,8 +32,9 @@ uint64_t stream_skip_gap(struct stream *s);
 /* The direction is known to be total bytes long; what is missing at its end is then a gap too.
  * Returns how many bytes at the end are missing. */
 uint64_t stream_end(struct stream *s, uint64_t total);
-uint64_t stream_offset(const struct stream *s); /* of the first unread byte */
-size_t stream_held(const struct stream *s);	/* bytes of memory held */
+uint64_t stream_offset(const struct stream *s);	    /* of the first unread byte */
+bool stream_fits(const struct stream *s, size_t n); /* n more bytes, without any giving way */
+size_t stream_held(const struct stream *s);	    /* bytes of memory held */
 void stream_set_max(struct stream *s, size_t max_bytes);
 void stream_trim(struct stream *s); /* gives back memory that no unread byte needs */
 void stream_free(struct stream *s);

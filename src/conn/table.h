@@ -3,7 +3,10 @@
  *
  * Two sockets of this machine may be the two ends of one connection.  They are paired by their
  * addresses; one of them is decoded, the other only lends its identity (process, container), so
- * an exchange is one flow however many ends were captured.
+ * an exchange is one flow however many ends were captured: that of the end which yields messages
+ * first.
+ *
+ * A TLS connection of which no probe sees the plaintext gives no flow and is counted.
  */
 #ifndef LIMPID_CONN_TABLE_H
 #define LIMPID_CONN_TABLE_H
@@ -13,42 +16,49 @@
 #include "proto/proto.h"
 
 struct conn_limits {
-	size_t conns;	      /* connections; the least recently used gives way */
-	size_t stream_bytes;  /* unread bytes per direction */
-	size_t total_bytes;   /* of all streams together */
-	unsigned pending;     /* requests waiting for an answer, per connection */
-	uint64_t gap_ns;      /* how long a hole may stay open before it is given up */
-	uint64_t idle_ns;     /* a connection without events for so long is forgotten */
-	uint64_t answer_ns;   /* a request without answer for so long is emitted as unanswered */
-	struct proto_limits msg;
+	size_t conns;	     /* connections; the least recently used gives way */
+	size_t stream_bytes; /* unread bytes per direction */
+	size_t total_bytes;  /* of all streams and unfinished messages together */
+	unsigned pending;    /* requests waiting for an answer, per connection */
+	uint64_t gap_ns;     /* how long a hole may stay open before it is given up */
+	uint64_t
+		idle_ns; /* a connection without events for so long keeps only its identity: it may be
+			       * an idle one of a pool, and the kernel says only once who it is */
+	uint64_t answer_ns;	 /* a request without answer for so long is emitted as unanswered */
+	struct proto_limits msg; /* may be changed while parsers use it */
 };
 
-struct conn_names { /* what is known of an end's process; strings borrowed until the table is freed
-		     * or the next call of the hook */
+struct conn_names { /* what is known of an end's process; strings borrowed until the next call */
 	const char *container, *container_id, *image, *project;
 };
 
 struct conn_hooks {
 	flow_fn flow;
 	/* Optional: names for a socket's owner (cgroup_id of its EV_OPEN), or, with cgroup_id 0, for an
-	 * address.  False: unknown. */
+	 * address.  False: unknown, asked again with the next flow. */
 	bool (*names)(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
 		      struct conn_names *ret);
 	/* Optional: library and version of ev_data.tls and tls_lib; strings live as long as the table. */
 	void (*tls)(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret);
 	void (*verdict)(void *ctx, uint64_t cookie, enum ev_verdict v); /* optional */
+	/* Optional: what detection chooses from instead of proto_all(); ends with NULL, borrowed. */
+	const struct proto *const *protos;
 };
 
-/* Counters only grow, except conns and bytes_held. */
+/* Counters only grow, except undecrypted_now, conns and bytes_held. */
 struct conn_stats {
 	uint64_t events, bad_events, bytes, tls_bytes;
-	uint64_t flows, flows_open;
-	uint64_t gap_bytes, gaps, resyncs;
-	uint64_t truncated;		/* flows with FLOW_TRUNCATED */
-	uint64_t undecrypted_conns;	/* TLS on the wire, no plaintext until the end */
-	uint64_t undecrypted_now;	/* of the open ones */
-	uint64_t unknown_conns;		/* ended without a protocol recognised, bytes moved */
-	uint64_t evicted_conns, evicted_bytes, nomem;
+	uint64_t flows, flows_open; /* writes with a final state, and with FLOW_OPEN */
+	uint64_t gap_bytes, gaps;   /* holes given up, and the bytes they had */
+	uint64_t resyncs;	    /* times a frame's start had to be searched */
+	uint64_t truncated;	    /* flows with FLOW_TRUNCATED */
+	uint64_t undecrypted_conns; /* TLS on the wire, no plaintext until the end */
+	uint64_t undecrypted_now;   /* of the open ones */
+	uint64_t unknown_conns;	    /* ended without a protocol recognised, bytes moved */
+	uint64_t refused_conns;	    /* given up: their protocol's parser found no more frames */
+	uint64_t evicted_conns;	    /* for the limits; evicted_bytes: what they held */
+	uint64_t evicted_bytes, nomem;
+	uint64_t overflow_bytes; /* unread, of streams at their limit */
 	uint64_t conns, bytes_held;
 };
 
@@ -56,12 +66,13 @@ struct conn_table;
 
 /* epoch_ns: Unix time minus CLOCK_MONOTONIC.  seed: 16 random bytes for flow ids.  lim and hooks are
  * copied.  NULL: out of memory. */
-struct conn_table *conn_table_new(const struct conn_limits *lim, const struct conn_hooks *h, void *ctx,
-				  int64_t epoch_ns, const uint8_t seed[16]);
+struct conn_table *conn_table_new(const struct conn_limits *lim, const struct conn_hooks *h,
+				  void *ctx, int64_t epoch_ns, const uint8_t seed[16]);
 void conn_limits_default(struct conn_limits *ret);
 /* Changes limits while running; conns and total_bytes take effect at the next event. */
 void conn_table_set_limits(struct conn_table *t, const struct conn_limits *lim);
-/* ev is borrowed.  0; -EINVAL: contradicts itself (counted); -ENOMEM (counted, flows flagged). */
+/* ev is borrowed; ev->size bytes of it are readable.  0; -EINVAL: contradicts itself (counted);
+ * -ENOMEM (counted, flows flagged). */
 int conn_table_event(struct conn_table *t, const struct ev_hdr *ev);
 /* Every 100 ms; the only clock it sees besides the events'. */
 int conn_table_tick(struct conn_table *t, uint64_t now_ns);

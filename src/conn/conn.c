@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conn/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* --- flow ids --- */
+
+/* xoroshiro128+ (Blackman, Vigna: "Scrambled linear pseudorandom number generators"): ids have to be
+ * different, not secret. */
+static uint64_t rotl(uint64_t x, unsigned k)
+{
+	return x << k | x >> (64 - k);
+}
+
+static uint64_t next_random(uint64_t s[2])
+{
+	uint64_t a = s[0], b = s[1], sum = a + b;
+
+	b ^= a;
+	s[0] = rotl(a, 24) ^ b ^ b << 16;
+	s[1] = rotl(b, 37);
+	return sum;
+}
+
+/* RFC 9562, 5.7, with the part of a millisecond in rand_a as in its 6.2, method 3: ids sort by time. */
+void conn_new_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16])
+{
+	const struct layer *l = ctx;
+	struct conn_table *t = l->c->t;
+	uint64_t unix_ns = begin_ns + (uint64_t)t->epoch_ns, ms = unix_ns / 1000000;
+	uint64_t part = unix_ns % 1000000 * 4096 / 1000000;
+	uint64_t hi = ms << 16 | 7 << 12 | part;
+	uint64_t lo = next_random(t->rng) >> 2 | (uint64_t)2 << 62;
+
+	for (int i = 0; i < 8; i++) {
+		ret_id[i] = (uint8_t)(hi >> (56 - 8 * i));
+		ret_id[8 + i] = (uint8_t)(lo >> (56 - 8 * i));
+	}
+}
+
+/* --- who is at the ends --- */
+
+void party_forget_names(struct party *p)
+{
+	free(p->names);
+	p->names = NULL;
+	p->container = p->container_id = p->image = p->project = NULL;
+	p->inferred = false;
+}
+
+void party_copy(struct party *p, const struct party *from)
+{
+	if (p->known && p->cgroup_id == from->cgroup_id && p->names) {
+		p->pid = from->pid;
+		memcpy(p->comm, from->comm, sizeof(p->comm));
+		return;
+	}
+	party_forget_names(p);
+	*p = *from;
+	p->names = NULL;
+	p->container = p->container_id = p->image = p->project = NULL;
+}
+
+static const char *keep(char **at, const char *s)
+{
+	size_t n = s ? strlen(s) + 1 : 0;
+	char *copy = *at;
+
+	if (!s)
+		return NULL;
+	memcpy(copy, s, n);
+	*at += n;
+	return copy;
+}
+
+static size_t room(const char *s)
+{
+	return s ? strlen(s) + 1 : 0;
+}
+
+static void find_names(struct conn_table *t, struct party *p)
+{
+	static const uint8_t none[16];
+	struct conn_names n = { 0 };
+	char *at;
+
+	if (p->names || !t->hooks.names || (!p->known && memcmp(p->addr, none, 16) == 0) ||
+	    !t->hooks.names(t->ctx, p->known ? p->cgroup_id : 0, p->addr, p->port, &n))
+		return;
+	at = malloc(1 + room(n.container) + room(n.container_id) + room(n.image) + room(n.project));
+	if (!at) {
+		t->stats.nomem++;
+		return;
+	}
+	p->names = at;
+	p->container = keep(&at, n.container);
+	p->container_id = keep(&at, n.container_id);
+	p->image = keep(&at, n.image);
+	p->project = keep(&at, n.project);
+	p->inferred = !p->known;
+}
+
+static struct flow_peer peer_of(const struct party *p)
+{
+	struct flow_peer peer = { .port = p->port,
+				  .pid = p->pid,
+				  .comm = p->comm[0] ? p->comm : NULL,
+				  .container = p->container,
+				  .container_id = p->container_id,
+				  .image = p->image,
+				  .project = p->project };
+
+	memcpy(peer.addr, p->addr, sizeof(peer.addr));
+	return peer;
+}
+
+struct conn *conn_new(struct conn_table *t, uint64_t cookie)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->t = t;
+	c->cookie = cookie;
+	c->id = ++t->next_id;
+	c->last_ns = t->now_ns;
+	layer_init(&c->raw, c, false);
+	layer_init(&c->plain, c, true);
+	return c;
+}
+
+static void learn_side(struct conn *c, enum ev_side side)
+{
+	if (side == EV_SIDE_UNKNOWN || (c->side == side && !c->side_inferred))
+		return;
+	if (c->side != EV_SIDE_UNKNOWN && c->side != side) {
+		/* It was read the wrong way round. */
+		layer_finish(&c->raw);
+		layer_finish(&c->plain);
+		layer_sleep(&c->raw);
+		layer_sleep(&c->plain);
+		c->raw.was = c->plain.was = NULL;
+	}
+	c->side = side;
+	c->side_inferred = false;
+}
+
+void conn_identify(struct conn *c, const struct ev_open *ev)
+{
+	if (!c->opened) {
+		c->opened = true;
+		c->open_ns = ev->h.ts_ns;
+		c->late = ev->h.flags & EV_LATE;
+		c->datagram = ev->h.flags & EV_DATAGRAM;
+		c->raw.midstream = c->late;
+		if (c->late)
+			c->flags |= FLOW_MIDSTREAM;
+		if (c->datagram)
+			layer_opaque(&c->raw);
+	}
+	if (c->self.cgroup_id != ev->cgroup_id || !c->self.known)
+		party_forget_names(&c->self);
+	c->self.known = true;
+	c->self.cgroup_id = ev->cgroup_id;
+	c->self.pid = ev->h.tgid ? ev->h.tgid : c->self.pid;
+	if (ev->comm[0])
+		memcpy(c->self.comm, ev->comm, EV_COMM_LEN);
+	c->self.comm[EV_COMM_LEN - 1] = '\0';
+	memcpy(c->self.addr, ev->local, 16);
+	memcpy(c->other.addr, ev->remote, 16);
+	c->self.port = ev->lport;
+	c->other.port = ev->rport;
+	c->netns = ev->netns;
+	learn_side(c, (enum ev_side)ev->side);
+}
+
+/* --- TLS --- */
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	size_t n = strnlen(from, size - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+void conn_hello(struct conn *c, const struct tls_hello *h)
+{
+	if (!c->hello)
+		c->hello = calloc(1, sizeof(*c->hello));
+	if (!c->hello) {
+		c->t->stats.nomem++;
+		return;
+	}
+	if (h->server) {
+		copy_text(c->hello->chosen, sizeof(c->hello->chosen), h->alpn);
+		c->hello->version = h->version;
+	} else {
+		copy_text(c->hello->sni, sizeof(c->hello->sni), h->sni);
+		copy_text(c->hello->offered, sizeof(c->hello->offered), h->alpn);
+	}
+}
+
+static void describe_tls(struct conn *c, const struct proto *p)
+{
+	struct conn_table *t = c->t;
+	const struct hellos *h = c->hello ? c->hello : c->peer ? c->peer->hello : NULL;
+
+	if (!c->tls.library && t->hooks.tls)
+		t->hooks.tls(t->ctx, c->tls_row, c->tls_lib, &c->tls);
+	c->tls.road = "probes";
+	if (!h)
+		return;
+	if (h != c->hello) { /* the other end may go away first */
+		c->hello = malloc(sizeof(*h));
+		if (!c->hello)
+			return;
+		*c->hello = *h;
+		h = c->hello;
+	}
+	c->tls.sni = h->sni[0] ? h->sni : NULL;
+	c->tls.protocol = tls_version_name(h->version);
+	if (h->chosen[0])
+		c->tls.alpn = h->chosen;
+	else if (p && p->alpn) { /* TLS 1.3 encrypts the choice; what is spoken tells it */
+		struct tls_hello offer = { 0 };
+
+		copy_text(offer.alpn, sizeof(offer.alpn), h->offered);
+		if (tls_hello_has_alpn(&offer, p->alpn))
+			c->tls.alpn = p->alpn;
+	}
+}
+
+void conn_count_undecrypted(struct conn *c)
+{
+	bool now = c->is_tls && !c->plain_seen && !c->lender && !c->covered &&
+		   !(c->peer && (c->peer->plain_seen || c->peer->counted_now));
+
+	if (now != c->counted_now)
+		c->t->stats.undecrypted_now += now ? 1 : (uint64_t)-1;
+	c->counted_now = now;
+}
+
+void conn_verdict(struct conn *c, enum ev_verdict v)
+{
+	if (c->verdict == v || c->closing)
+		return;
+	c->verdict = (uint8_t)v;
+	if (c->t->hooks.verdict)
+		c->t->hooks.verdict(c->t->ctx, c->cookie, v);
+}
+
+/* --- flows on their way out --- */
+
+static void count(struct conn_stats *s, const struct flow *f)
+{
+	if (f->state == FLOW_OPEN) {
+		s->flows_open++;
+		return;
+	}
+	s->flows++;
+	s->truncated += (f->flags & FLOW_TRUNCATED) != 0;
+}
+
+void conn_emit(void *ctx, const struct flow *f)
+{
+	struct layer *l = ctx;
+	struct conn *c = l->c;
+	bool server = c->side == EV_SERVER;
+	struct flow out = *f;
+
+	if (c->lender)
+		return;
+	c->spoke = true;
+	pair_claim(c);
+	find_names(c->t, &c->self);
+	find_names(c->t, &c->other);
+	if (l->plain)
+		describe_tls(c, l->proto);
+	l->fc = (struct flow_conn){ .id = c->id,
+				    .client = peer_of(server ? &c->other : &c->self),
+				    .server = peer_of(server ? &c->self : &c->other),
+				    .tls = l->plain ? &c->tls : NULL,
+				    .l4 = "tcp" };
+	if (c->self.known)
+		l->fc.seen_by |= server ? FLOW_SEEN_SERVER : FLOW_SEEN_CLIENT;
+	if (c->other.known)
+		l->fc.seen_by |= server ? FLOW_SEEN_CLIENT : FLOW_SEEN_SERVER;
+	out.flags |= c->flags;
+	if (c->side_inferred || c->self.inferred || c->other.inferred)
+		out.flags |= FLOW_PEER_INFERRED;
+	count(&c->t->stats, &out);
+	if (c->t->hooks.flow)
+		c->t->hooks.flow(c->t->ctx, &out);
+}
+
+/* --- the end --- */
+
+void conn_close(struct conn *c, const struct ev_close *ev)
+{
+	bool all = ev->how & (EV_END_ALL | EV_END_RESET);
+
+	c->reset |= (ev->how & EV_END_RESET) != 0;
+	if (all || (ev->how & EV_END_WRITE))
+		layer_total(&c->raw, EV_WRITE, ev->total[EV_WRITE]);
+	if (all || (ev->how & EV_END_READ))
+		layer_total(&c->raw, EV_READ, ev->total[EV_READ]);
+	if (all) { /* before that, a library may still have plaintext to give */
+		layer_total(&c->plain, EV_WRITE, ev->tls_total[EV_WRITE]);
+		layer_total(&c->plain, EV_READ, ev->tls_total[EV_READ]);
+	}
+	layer_feed(&c->raw);
+	layer_feed(&c->plain);
+	if (ev->how & EV_END_ALL) {
+		c->closing = true;
+		c->close_ns = c->t->now_ns;
+	}
+}
+
+static bool moved(const struct conn *c)
+{
+	return c->raw.dir[0].seen || c->raw.dir[1].seen || c->plain.dir[0].seen ||
+	       c->plain.dir[1].seen;
+}
+
+void conn_finish(struct conn *c)
+{
+	struct conn_stats *s = &c->t->stats;
+
+	layer_finish(&c->raw);
+	layer_finish(&c->plain);
+	if (c->lender || c->covered || c->peer || c->datagram)
+		return; /* the other end counts */
+	if (c->is_tls && !c->plain_seen)
+		s->undecrypted_conns++;
+	else if (!c->recognised && moved(c))
+		s->unknown_conns++;
+}
+
+void conn_release(struct conn *c)
+{
+	layer_release(&c->raw);
+	layer_release(&c->plain);
+	party_forget_names(&c->self);
+	party_forget_names(&c->other);
+	free(c->hello);
+	free(c);
+}

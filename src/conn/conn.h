@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn.h - one socket: its two layers of streams, who is at its ends, and its place in the table.
+ *
+ * Internal to src/conn.  A connection has a raw layer (what the socket carries) and, when a TLS probe
+ * sees it, a plaintext layer; each has two directions and at most one protocol.
+ *   layer.c   bytes to messages: detection, parsing, gaps, ends
+ *   conn.c    identity, TLS hello, flows on their way out, close
+ *   pair.c    two sockets that are the ends of one connection
+ *   table.c   events, limits, time
+ */
+#ifndef LIMPID_CONN_CONN_H
+#define LIMPID_CONN_CONN_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "conn/stream.h"
+#include "conn/table.h"
+#include "proto/match.h"
+#include "tls/hello.h"
+
+struct conn;
+
+struct dir {		    /* one direction of a layer */
+	struct stream *s;   /* NULL: no byte yet, or nobody reads them */
+	uint64_t seen;	    /* offset behind the last byte known to have moved */
+	uint64_t start;	    /* where reading begins */
+	uint64_t total;	    /* with has_total: how many there are */
+	uint64_t total_ns;  /* when that became known */
+	uint64_t begin_ns;  /* first byte of the message being parsed; 0: at a message's start */
+	uint64_t looked_at; /* bytes in which detection found no protocol */
+	size_t need;	    /* bytes the parser waits for */
+	size_t resync_from; /* with resync: where in the unread bytes the search begins */
+	bool has_total;
+	bool after_gap; /* bytes were lost before the next message */
+	bool resync;	/* a frame's start has to be found first */
+	bool poke;	/* the parser may have a message although no byte came */
+	bool ended;	/* the parser was told that nothing follows */
+	bool hello_done;
+};
+
+enum phase {
+	PHASE_DETECT, /* which protocol is it? */
+	PHASE_PARSE,
+	PHASE_HELLO,  /* TLS on the wire: only the two hellos are read */
+	PHASE_OPAQUE, /* nothing is read */
+};
+
+struct layer {
+	struct conn *c;
+	enum phase phase;
+	bool plain;	   /* of a TLS probe */
+	bool midstream;	   /* the first bytes may lie inside a message */
+	bool tunnel;	   /* a protocol ended here: what follows may be TLS, or is opaque */
+	bool force;	   /* the end: holes and late requests are waited for no longer */
+	struct dir dir[2]; /* by enum ev_dir */
+	const struct proto *proto;
+	const struct proto *was; /* before it was put to sleep */
+	void *state;
+	struct match *m;
+	unsigned bad;	/* refused frames without a message in between */
+	unsigned empty; /* messages without bytes, one after the other */
+	struct flow_conn fc;
+};
+
+struct party {	       /* one end */
+	bool known;    /* its socket is captured */
+	bool inferred; /* its name was concluded from its address */
+	uint8_t addr[16];
+	uint16_t port;
+	uint32_t pid;
+	uint64_t cgroup_id;
+	char comm[EV_COMM_LEN];
+	char *names; /* memory of the strings; NULL: not known */
+	const char *container, *container_id, *image, *project;
+};
+
+struct hellos { /* what the handshake said in the clear */
+	char sni[256], offered[128], chosen[128];
+	uint16_t version; /* 0: the ServerHello was not seen */
+};
+
+struct conn {
+	struct conn_table *t;
+	struct link lru, holder, attention, dead;
+	struct conn *addr_next; /* in the same slot of the address index */
+	uint64_t addr_key;
+	bool indexed;
+
+	uint64_t cookie, id;
+	enum ev_side side;
+	bool opened;	    /* an EV_OPEN was seen */
+	bool side_inferred; /* by what its directions look like */
+	bool late, datagram, closing, reset;
+	bool is_tls;	  /* the wire carries TLS */
+	bool plain_seen;  /* a probe gave plaintext */
+	bool recognised;  /* a protocol was */
+	bool covered;	  /* the other end was decoded, and is gone */
+	bool counted_now; /* in stats.undecrypted_now */
+	unsigned flags;	  /* of every flow that is still to be emitted */
+	uint64_t open_ns, first_read_ns, last_ns, close_ns;
+	uint32_t netns;
+	struct party self, other;
+	struct layer raw, plain;
+	struct hellos *hello;
+	struct flow_tls tls;
+	uint8_t tls_row;
+	uint16_t tls_lib;
+	size_t held;
+	uint8_t verdict; /* enum ev_verdict, as told last */
+
+	struct conn *peer; /* the other socket of this connection, while both exist */
+	bool paired;	   /* it has or had one */
+	bool spoke;	   /* a flow of it was emitted */
+	bool lender;	   /* only its identity counts: the other end is decoded */
+};
+
+struct conn_table {
+	struct conn_limits lim;
+	struct conn_hooks hooks;
+	void *ctx;
+	int64_t epoch_ns;
+	uint64_t rng[2], next_id;
+	uint64_t now_ns, ticked_ns, expired_ns;
+	struct map by_cookie, by_addr;
+	struct link lru;       /* all with a cookie, the last used first */
+	struct link holders;   /* those that hold memory for bytes or messages, likewise */
+	struct link attention; /* those that a tick has to look at */
+	struct link dead;      /* closed ones whose other end may still show up */
+	size_t ndead;
+	struct conn_stats stats;
+};
+
+/* --- layer.c --- */
+void layer_init(struct layer *l, struct conn *c, bool plain);
+/* A record of data: 0; -ENOMEM or -EOVERFLOW, both already counted and visible as a gap. */
+int layer_put(struct layer *l, const struct ev_data *ev);
+/* Parses what can be parsed by now. */
+void layer_feed(struct layer *l);
+/* What every byte that will come did: the rest is parsed, ends are told, pending flows emitted. */
+void layer_finish(struct layer *l);
+/* Gives up reading; nothing is emitted. */
+void layer_release(struct layer *l);
+void layer_opaque(struct layer *l);
+/* The direction is total bytes long. */
+void layer_total(struct layer *l, enum ev_dir dir, uint64_t total);
+/* After layer_finish: forgets all but the positions, and begins anew with the next byte. */
+void layer_sleep(struct layer *l);
+void layer_wake(struct layer *l); /* the same for a layer that was opaque */
+void layer_trim(struct layer *l);
+size_t layer_held(const struct layer *l);
+bool layer_waits(struct layer *l);	    /* for a hole, a late request, a time */
+bool layer_complete(const struct layer *l); /* every announced byte came, none is missing */
+bool layer_holds(struct layer *l);	    /* an answer is there, its request may still come */
+struct dir *layer_dir(struct layer *l, enum side side); /* the side must be known */
+
+/* --- detect.c --- */
+bool layer_detect(struct layer *l); /* true: something changed, go on */
+/* Begins to parse as p.  False: out of memory, counted, tried again later. */
+bool layer_start(struct layer *l, const struct proto *p);
+/* Gives up the hole at the head of d when its time has come.  Bytes missing, or 0. */
+uint64_t layer_skip_gap(struct layer *l, struct dir *d);
+
+/* --- conn.c --- */
+struct conn *conn_new(struct conn_table *t, uint64_t cookie);
+void conn_identify(struct conn *c, const struct ev_open *ev);
+void conn_close(struct conn *c, const struct ev_close *ev);
+void conn_emit(void *ctx, const struct flow *f); /* ctx: struct layer */
+void conn_new_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16]);
+void conn_hello(struct conn *c, const struct tls_hello *h);
+void conn_verdict(struct conn *c, enum ev_verdict v);
+void conn_count_undecrypted(struct conn *c);		    /* after anything that may change it */
+void party_copy(struct party *p, const struct party *from); /* without the names */
+void party_forget_names(struct party *p);
+/* Emits what is pending and says how it ended in the counters. */
+void conn_finish(struct conn *c);
+void conn_release(struct conn *c); /* memory of c, and c */
+
+/* --- pair.c --- */
+int pair_index(struct conn *c); /* under its addresses; 0, -ENOMEM */
+void pair_unindex(struct conn *c);
+void pair_find(struct conn *c);
+void pair_claim(struct conn *c); /* c yields messages: the other end only lends */
+/* c is a lender whose plaintext is seen, unlike the other end's: from now on it is decoded. */
+void pair_take_over(struct conn *c);
+void pair_share(struct conn *c); /* tells the other end who c is */
+void pair_part(struct conn *c);	 /* c goes away */
+
+#endif

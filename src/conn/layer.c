@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes to messages.  Requests are parsed before answers whenever both are there, because how an answer
+ * reads can depend on its request (HEAD, CONNECT).  An answer that comes before any request is held for
+ * a moment: two threads of a process may have been preempted between the kernel's work and the record
+ * of it. */
+#include "conn/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define HOLD_NS	    50000000u
+#define HELLO_BYTES 16384
+#define MAX_BAD	    64
+#define MAX_EMPTY   1000
+
+void layer_init(struct layer *l, struct conn *c, bool plain)
+{
+	*l = (struct layer){ .c = c, .plain = plain };
+}
+
+struct dir *layer_dir(struct layer *l, enum side side)
+{
+	bool client = l->c->side != EV_SERVER;
+
+	return &l->dir[client == (side == SIDE_REQ) ? EV_WRITE : EV_READ];
+}
+
+static struct slice head(const struct dir *d)
+{
+	return d->s ? stream_head(d->s) : (struct slice){ 0 };
+}
+
+static bool ignores(const struct layer *l, const struct dir *d)
+{
+	return l->phase == PHASE_OPAQUE || (l->phase == PHASE_HELLO && d->hello_done);
+}
+
+static bool has_stream(struct layer *l, struct dir *d)
+{
+	if (!d->s) {
+		d->s = stream_new(l->c->t->lim.stream_bytes, d->start);
+		l->c->t->stats.nomem += !d->s;
+	}
+	return d->s != NULL;
+}
+
+int layer_put(struct layer *l, const struct ev_data *ev)
+{
+	struct conn_table *t = l->c->t;
+	struct dir *d = &l->dir[ev->dir];
+	struct slice data = { ev->data, ev->ncap };
+	int rc;
+
+	if (l->c->late && d->seen == 0)
+		d->start = ev->off;
+	if (d->seen < ev->off + ev->len)
+		d->seen = ev->off + ev->len;
+	if (ignores(l, d))
+		return 0;
+	if (!has_stream(l, d))
+		return -ENOMEM;
+	if (!stream_fits(d->s, data.n)) { /* no more time to wait for what is missing */
+		l->force = true;
+		layer_feed(l);
+		l->force = false;
+		if (!d->s)
+			return 0;
+	}
+	rc = stream_put(d->s, ev->off, data, ev->h.ts_ns);
+	t->stats.nomem += rc == -ENOMEM;
+	t->stats.overflow_bytes += rc == -EOVERFLOW ? data.n : 0;
+	if (ev->len > ev->ncap)
+		(void)stream_put_lost(d->s, ev->off + ev->ncap, ev->len - ev->ncap, ev->h.ts_ns);
+	return rc;
+}
+
+/* --- what a parser gives --- */
+
+/* Before the used bytes are consumed. */
+static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg, size_t used)
+{
+	if (!d->begin_ns)
+		d->begin_ns = stream_time(d->s, 0);
+	msg->half.begin_ns = d->begin_ns;
+	msg->half.end_ns = stream_time(d->s, used ? used - 1 : 0);
+	if (d->after_gap)
+		msg->flags |= FLOW_AFTER_GAP;
+	if (!msg->partial) {
+		d->begin_ns = 0;
+		d->after_gap = false;
+	}
+	l->bad = 0;
+	if (match_push(l->m, side, msg) < 0)
+		l->c->t->stats.nomem++;
+}
+
+static void drop_parser(struct layer *l)
+{
+	if (l->state && l->proto->done)
+		l->proto->done(l->state);
+	free(l->state);
+	match_free(l->m);
+	l->state = NULL;
+	l->m = NULL;
+	l->proto = NULL;
+	for (int i = 0; i < 2; i++) {
+		l->dir[i].need = 0;
+		l->dir[i].begin_ns = 0;
+		l->dir[i].poke = l->dir[i].resync = false;
+	}
+}
+
+/* The protocol handed over to next, or to bytes that nobody reads. */
+static void hand_over(struct layer *l, const struct proto *next)
+{
+	match_end(l->m, false);
+	drop_parser(l);
+	l->tunnel = !next;
+	l->phase = PHASE_DETECT;
+	if (next && !layer_start(l, next))
+		l->was = next; /* tried again with the next byte */
+}
+
+/* Order and frames are lost in this direction; the search begins at from in the unread bytes. */
+static void lose_sync(struct layer *l, enum side side, struct dir *d, size_t from)
+{
+	struct msg msg = { 0 };
+
+	l->c->t->stats.resyncs++;
+	d->after_gap = true;
+	if (l->proto->end && l->proto->end(l->state, side, PROTO_END_LOST, &msg)) {
+		push(l, side, d, &msg, 0);
+		d->after_gap = true;
+	}
+	match_lost(l->m);
+	d->begin_ns = 0;
+	d->need = 0;
+	d->resync = true;
+	d->resync_from = from;
+}
+
+static void refuse(struct layer *l)
+{
+	l->c->t->stats.refused_conns++;
+	match_end(l->m, false);
+	layer_opaque(l);
+}
+
+/* --- one step --- */
+
+/* Behind the hole, if it is given up: the parser goes on there, or a frame's start is searched. */
+static bool at_gap(struct layer *l, enum side side, struct dir *d)
+{
+	uint64_t n = layer_skip_gap(l, d);
+
+	if (n == 0)
+		return false;
+	d->need = 0;
+	d->after_gap = true;
+	if (d->resync) {
+		d->resync_from = 0;
+		return true;
+	}
+	if (l->proto->lost && l->proto->lost(l->state, side, n))
+		d->poke = true;
+	else
+		lose_sync(l, side, d, 0);
+	return true;
+}
+
+static bool find_start(struct layer *l, enum side side, struct dir *d)
+{
+	struct slice in = head(d);
+	size_t from = d->resync_from < in.n ? d->resync_from : in.n, pos;
+
+	if (in.n == 0)
+		return false;
+	if (!l->proto->resync) {
+		refuse(l);
+		return false;
+	}
+	pos = l->proto->resync(l->state, side, in, from);
+	pos = pos > in.n ? in.n : pos < from ? from : pos;
+	stream_consume(d->s, pos);
+	d->resync_from = 0;
+	d->resync = pos == in.n;
+	return !d->resync;
+}
+
+bool layer_holds(struct layer *l)
+{
+	struct dir *d;
+
+	if (l->phase != PHASE_PARSE || l->force || l->proto->match != MATCH_ORDER ||
+	    !match_in_order(l->m) || match_pending(l->m) > 0)
+		return false;
+	d = layer_dir(l, SIDE_RESP);
+	return d->begin_ns == 0 && !d->poke && head(d).n > 0 &&
+	       l->c->t->now_ns < stream_time(d->s, 0) + HOLD_NS;
+}
+
+/* A parser's answer.  False: it cannot go on with the bytes there are. */
+static bool take(struct layer *l, enum side side, struct dir *d, struct parse r, struct msg *msg,
+		 size_t n)
+{
+	size_t used = r.used < n ? r.used : n;
+
+	l->empty = used ? 0 : l->empty + 1;
+	switch (r.kind) {
+	case PARSE_MSG:
+		push(l, side, d, msg, used);
+		stream_consume(d->s, used);
+		d->need = 0;
+		layer_dir(l, side == SIDE_REQ ? SIDE_RESP : SIDE_REQ)->need = 0;
+		break;
+	case PARSE_SKIP:
+		if (used == 0)
+			return false;
+		if (!d->begin_ns)
+			d->begin_ns = stream_time(d->s, 0);
+		stream_consume(d->s, used);
+		d->need = 0;
+		return true;
+	case PARSE_MORE:
+		d->need = r.need > n ? r.need : n + 1;
+		return false;
+	case PARSE_BAD:
+		if (n == 0)
+			return false;
+		if (++l->bad > MAX_BAD) {
+			refuse(l);
+			return false;
+		}
+		lose_sync(l, side, d, 1);
+		return true;
+	case PARSE_STOP:
+		if (r.has_msg)
+			push(l, side, d, msg, used);
+		stream_consume(d->s, used);
+		hand_over(l, r.next);
+		return true;
+	}
+	if (l->empty > MAX_EMPTY) { /* a parser that gives messages for nothing would never end */
+		refuse(l);
+		return false;
+	}
+	return true;
+}
+
+static bool step(struct layer *l, enum side side)
+{
+	struct dir *d = layer_dir(l, side);
+	struct msg msg = { 0 };
+	struct slice in;
+	struct parse r;
+
+	if (!d->s || d->ended)
+		return false;
+	if (d->resync && !find_start(l, side, d))
+		return l->phase == PHASE_PARSE && at_gap(l, side, d);
+	in = stream_head(d->s);
+	if (!d->poke && (in.n == 0 || in.n < d->need))
+		return at_gap(l, side, d);
+	if (side == SIDE_RESP && layer_holds(l))
+		return false;
+	d->poke = false;
+	r = l->proto->parse(l->state, side, in, &msg);
+	return take(l, side, d, r, &msg, in.n) || (l->phase == PHASE_PARSE && at_gap(l, side, d));
+}
+
+static bool drain(struct layer *l, enum side side)
+{
+	bool progress = false;
+
+	while (l->phase == PHASE_PARSE && step(l, side))
+		progress = true;
+	return progress;
+}
+
+/* --- the end of a direction --- */
+
+static void end_side(struct layer *l, enum side side)
+{
+	struct dir *d = layer_dir(l, side);
+	struct msg msg = { 0 };
+	uint64_t since;
+
+	if (l->phase != PHASE_PARSE || d->ended || !d->has_total)
+		return;
+	if (!l->force && (d->seen < d->total || (d->s && stream_has_gap(d->s, &since)) ||
+			  (side == SIDE_RESP && layer_holds(l))))
+		return;
+	d->ended = true;
+	if (l->proto->end && has_stream(l, d) &&
+	    l->proto->end(l->state, side, l->c->reset ? PROTO_END_RESET : PROTO_END_CLOSED, &msg))
+		push(l, side, d, &msg, head(d).n);
+	if (d->s)
+		stream_consume(d->s, head(d).n);
+	if (side == SIDE_RESP) /* nobody is left to answer */
+		match_end(l->m, l->c->reset);
+}
+
+void layer_total(struct layer *l, enum ev_dir dir, uint64_t total)
+{
+	struct dir *d = &l->dir[dir];
+
+	if (d->has_total)
+		return;
+	d->has_total = true;
+	d->total = total > d->seen ? total : d->seen;
+	d->total_ns = l->c->t->now_ns;
+	if (ignores(l, d) || (l->c->late && d->seen == 0))
+		return;
+	if (d->total > d->start && has_stream(l, d))
+		(void)stream_end(d->s, d->total); /* what is missing shows as a gap */
+}
+
+/* --- TLS on the wire --- */
+
+static bool read_hello(struct layer *l, struct dir *d)
+{
+	struct tls_hello h;
+	uint64_t since;
+	int rc;
+
+	if (d->hello_done || !d->s)
+		return false;
+	rc = tls_hello_parse(head(d), &h);
+	if (rc == 0)
+		conn_hello(l->c, &h);
+	else if (rc == -EAGAIN && head(d).n < HELLO_BYTES && !stream_has_gap(d->s, &since))
+		return false;
+	d->hello_done = true;
+	stream_free(d->s);
+	d->s = NULL;
+	return true;
+}
+
+static bool read_hellos(struct layer *l)
+{
+	bool some = read_hello(l, &l->dir[EV_READ]);
+
+	some |= read_hello(l, &l->dir[EV_WRITE]);
+	if (l->dir[EV_READ].hello_done && l->dir[EV_WRITE].hello_done)
+		layer_opaque(l);
+	return some;
+}
+
+/* --- the interface --- */
+
+void layer_feed(struct layer *l)
+{
+	bool again;
+
+	do {
+		again = false;
+		if (l->phase == PHASE_DETECT)
+			again = layer_detect(l);
+		if (l->phase == PHASE_PARSE) {
+			again |= drain(l, SIDE_REQ);
+			again |= drain(l, SIDE_RESP);
+		}
+		if (l->phase == PHASE_HELLO)
+			again = read_hellos(l);
+	} while (again);
+	end_side(l, SIDE_REQ);
+	end_side(l, SIDE_RESP);
+}
+
+void layer_finish(struct layer *l)
+{
+	l->force = true;
+	layer_total(l, EV_READ, l->dir[EV_READ].seen);
+	layer_total(l, EV_WRITE, l->dir[EV_WRITE].seen);
+	layer_feed(l);
+	if (l->m)
+		match_end(l->m, l->c->reset);
+	l->force = false;
+}
+
+void layer_release(struct layer *l)
+{
+	drop_parser(l);
+	for (int i = 0; i < 2; i++) {
+		stream_free(l->dir[i].s);
+		l->dir[i].s = NULL;
+	}
+}
+
+void layer_opaque(struct layer *l)
+{
+	layer_release(l);
+	l->phase = PHASE_OPAQUE;
+	if (!l->plain)
+		conn_verdict(l->c, EV_COPY_NONE);
+}
+
+static void begin_anew(struct layer *l)
+{
+	layer_release(l);
+	for (int i = 0; i < 2; i++) {
+		struct dir *d = &l->dir[i];
+
+		*d = (struct dir){ .start = d->seen, .seen = d->seen, .hello_done = d->hello_done };
+	}
+}
+
+void layer_sleep(struct layer *l)
+{
+	const struct proto *was = l->proto ? l->proto : l->was;
+
+	begin_anew(l);
+	if (l->phase == PHASE_PARSE) {
+		l->was = was;
+		l->phase = PHASE_DETECT;
+	}
+	if (l->phase == PHASE_DETECT)
+		l->midstream = l->dir[EV_READ].seen || l->dir[EV_WRITE].seen;
+}
+
+void layer_wake(struct layer *l)
+{
+	begin_anew(l);
+	l->phase = PHASE_DETECT;
+	l->midstream = l->dir[EV_READ].seen || l->dir[EV_WRITE].seen;
+}
+
+void layer_trim(struct layer *l)
+{
+	for (int i = 0; i < 2; i++)
+		if (l->dir[i].s)
+			stream_trim(l->dir[i].s);
+}
+
+size_t layer_held(const struct layer *l)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 2; i++)
+		n += l->dir[i].s ? stream_held(l->dir[i].s) : 0;
+	if (l->m)
+		n += match_held(l->m);
+	if (l->state && l->proto->held)
+		n += l->proto->held(l->state);
+	return n;
+}
+
+bool layer_waits(struct layer *l)
+{
+	uint64_t since;
+
+	if (l->phase == PHASE_OPAQUE)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		const struct dir *d = &l->dir[i];
+
+		if ((d->s && stream_has_gap(d->s, &since)) ||
+		    (d->has_total && !d->ended && l->phase == PHASE_PARSE) ||
+		    (l->phase == PHASE_DETECT && head(d).n > 0))
+			return true;
+	}
+	return layer_holds(l) || (l->m && match_wants_flush(l->m));
+}
+
+bool layer_complete(const struct layer *l)
+{
+	uint64_t since;
+
+	for (int i = 0; i < 2; i++) {
+		const struct dir *d = &l->dir[i];
+
+		if (d->has_total && (d->seen < d->total || (d->s && stream_has_gap(d->s, &since))))
+			return false;
+	}
+	return true;
+}

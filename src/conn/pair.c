@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two sockets with mirrored addresses are the ends of one connection.  Both are decoded until one of them
+ * yields a message; from then on the other only lends its identity.
+ *
+ * Addresses alone do not prove it.  Loopback addresses (and a host that talks to its own) exist once
+ * in every network namespace, so there the namespace has to be the same.  A port is used again: a
+ * socket is paired once in its life, and one that read bytes long before the other was opened cannot
+ * be its end.  And a program may be accepted late: a client that said all it had to say and closed is
+ * remembered for a moment, so that the server's socket is not taken for a second connection. */
+#include "conn/conn.h"
+
+#include <errno.h>
+
+#define STALE_NS 1000000000u
+
+static uint64_t mix(uint64_t h, const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < n; i++) /* FNV-1a */
+		h = (h ^ b[i]) * 0x100000001b3u;
+	return h;
+}
+
+static uint64_t key_of(const struct party *local, const struct party *remote)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	h = mix(h, local->addr, 16);
+	h = mix(h, &local->port, sizeof(local->port));
+	h = mix(h, remote->addr, 16);
+	return mix(h, &remote->port, sizeof(remote->port));
+}
+
+static bool same_end(const struct party *a, const struct party *b)
+{
+	return a->port == b->port && memcmp(a->addr, b->addr, 16) == 0;
+}
+
+int pair_index(struct conn *c)
+{
+	struct map *m = &c->t->by_addr;
+	uint64_t key = key_of(&c->self, &c->other);
+	struct conn *first;
+
+	if (c->indexed && c->addr_key == key)
+		return 0;
+	pair_unindex(c);
+	first = map_find(m, key);
+	if (map_put(m, key, c) < 0)
+		return -ENOMEM;
+	c->addr_next = first;
+	c->addr_key = key;
+	c->indexed = true;
+	return 0;
+}
+
+void pair_unindex(struct conn *c)
+{
+	struct map *m = &c->t->by_addr;
+	struct conn *first;
+
+	if (!c->indexed)
+		return;
+	c->indexed = false;
+	first = map_find(m, c->addr_key);
+	if (first == c) {
+		if (c->addr_next)
+			(void)map_put(m, c->addr_key, c->addr_next); /* replaces: needs no memory */
+		else
+			(void)map_take(m, c->addr_key);
+		return;
+	}
+	while (first && first->addr_next != c)
+		first = first->addr_next;
+	if (first)
+		first->addr_next = c->addr_next;
+}
+
+static bool loopback(const uint8_t addr[16])
+{
+	static const uint8_t v4[12] = { [10] = 0xff, [11] = 0xff }, v6[16] = { [15] = 1 };
+
+	return (memcmp(addr, v4, 12) == 0 && addr[12] == 127) || memcmp(addr, v6, 16) == 0;
+}
+
+static bool same_place(const struct conn *a, const struct conn *b)
+{
+	bool local = loopback(a->self.addr) || memcmp(a->self.addr, a->other.addr, 16) == 0;
+
+	return !local || a->netns == b->netns || !a->netns || !b->netns;
+}
+
+/* New was opened long after old had read something: that came from somebody else. */
+static bool stale(const struct conn *old, const struct conn *new)
+{
+	return !new->late && old->first_read_ns && old->first_read_ns + STALE_NS < new->open_ns;
+}
+
+static bool mirrors(const struct conn *c, const struct conn *p)
+{
+	return p != c && !p->paired && same_end(&c->self, &p->other) &&
+	       same_end(&c->other, &p->self) && same_place(c, p) && !stale(p, c) && !stale(c, p) &&
+	       !(p->side != EV_SIDE_UNKNOWN && p->side == c->side && !p->side_inferred);
+}
+
+/* c's identity is all that is wanted of it. */
+static void lend(struct conn *c)
+{
+	c->lender = true;
+	layer_opaque(&c->raw);
+	layer_opaque(&c->plain);
+	conn_count_undecrypted(c);
+}
+
+void pair_claim(struct conn *c)
+{
+	if (c->peer && !c->peer->lender)
+		lend(c->peer);
+}
+
+void pair_take_over(struct conn *c)
+{
+	struct conn *p = c->peer;
+
+	if (!c->lender || !p || p->plain_seen || p->raw.phase == PHASE_PARSE)
+		return;
+	layer_finish(&p->raw);
+	lend(p);
+	c->lender = false;
+	layer_wake(&c->plain);
+}
+
+void pair_share(struct conn *c)
+{
+	if (!c->peer)
+		return;
+	party_copy(&c->peer->other, &c->self);
+	if (c->peer->side == EV_SIDE_UNKNOWN || c->peer->side_inferred) {
+		bool known = c->side != EV_SIDE_UNKNOWN && !c->side_inferred;
+		enum ev_side opposite = c->side == EV_CLIENT ? EV_SERVER : EV_CLIENT;
+
+		if (known && (c->peer->side == EV_SIDE_UNKNOWN || c->peer->side == opposite)) {
+			c->peer->side = opposite;
+			c->peer->side_inferred = false;
+		}
+	}
+}
+
+/* Forgets those of an earlier connection between the same ends. */
+static void bury_predecessors(struct conn *c)
+{
+	struct conn *next;
+
+	for (struct conn *p = map_find(&c->t->by_addr, c->addr_key); p; p = next) {
+		next = p->addr_next;
+		if (p != c && same_end(&p->self, &c->self) && same_end(&p->other, &c->other) &&
+		    p->netns == c->netns)
+			pair_unindex(p);
+	}
+}
+
+void pair_find(struct conn *c)
+{
+	struct conn *p;
+
+	if (c->paired || !c->opened)
+		return;
+	bury_predecessors(c);
+	p = map_find(&c->t->by_addr, key_of(&c->other, &c->self));
+	while (p && !mirrors(c, p))
+		p = p->addr_next;
+	if (!p)
+		return;
+	c->paired = p->paired = true;
+	if (link_listed(&p->dead)) { /* all was said already */
+		c->covered = true;
+		lend(c);
+		return;
+	}
+	c->peer = p;
+	p->peer = c;
+	pair_share(c);
+	pair_share(p);
+	if (p->spoke)
+		lend(c);
+	else if (c->spoke)
+		lend(p);
+	conn_count_undecrypted(c);
+	conn_count_undecrypted(p);
+}
+
+void pair_part(struct conn *c)
+{
+	struct conn *p = c->peer;
+
+	pair_unindex(c);
+	if (!p)
+		return;
+	c->peer = NULL;
+	p->peer = NULL;
+	p->covered |= p->lender;
+	conn_count_undecrypted(p);
+}
