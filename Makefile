@@ -111,6 +111,14 @@ $(S)/tests/proto/coding_test: LIBS += -lbrotlienc
 $(S)/e2e/%: tests/e2e/%.c $(S)/liblimpid.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(S)/liblimpid.a $(LIBS)
+# llhttp comes as C source: node-llhttp has it below /usr/share.
+LLHTTP   := $(addprefix $(S)/llhttp/,llhttp.o api.o http.o)
+$(S)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(CC) -w -O2 -fPIE -I/usr/share/include/llhttp -c $< -o $@
+$(S)/tests/proto/llhttp_test: $(LLHTTP)
+$(S)/tests/proto/llhttp_test: CPPFLAGS += -isystem /usr/share/include/llhttp
+$(S)/tests/proto/llhttp_test: LIBS += $(LLHTTP)
 
 .PHONY: check units lint
 check: units lint

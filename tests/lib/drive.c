@@ -105,6 +105,7 @@ static void run(struct drive *d, enum side side)
 			return;
 		case PARSE_BAD:
 			d->bad++;
+			idle = 0;
 			resync(d, side, 1);
 			break;
 		}
