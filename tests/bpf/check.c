@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+unsigned tests, failed;
+
+bool check(bool ok, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("%sok %u - ", ok ? "" : "not ", ++tests);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	fflush(stdout);
+	failed += !ok;
+	return ok;
+}
+
+const char *const send_names[S_OPS] = { "write",	   "writev",  "writev of 1024",
+					"sendto",	   "sendmsg", "sendmmsg",
+					"sendfile",	   "splice",  "nonblocking send",
+					"write by a child" };
+const char *const recv_names[R_OPS] = {
+	"read",	    "readv",	"readv of 1024", "recvfrom",	"recvmsg",
+	"recvmmsg", "MSG_PEEK", "MSG_TRUNC",	 "MSG_WAITALL", "nonblocking recv"
+};
+const char *const family_names[F_FAMILIES] = { "127.0.0.1", "::1", "::ffff:127.0.0.1" };
+
+bool load(struct watch *w, size_t ring)
+{
+	struct tap_bpf_options o = { .events_bytes = ring };
+	struct tap_bpf *b;
+	char err[512] = "";
+
+	if (tap_bpf_open(&b, &o, err, sizeof(err)) < 0) {
+		check(false, "the programs load and attach: %s", err);
+		return false;
+	}
+	watch_init(w, b);
+	return true;
+}
+
+struct reply order(struct worker *k, uint32_t what, uint32_t a)
+{
+	struct reply r = { 0 };
+
+	if (worker_do(k, (struct order){ .what = what, .a = a }, &r))
+		printf("# order %u: %s\n", what, strerror(-r.error));
+	return r;
+}
+
+struct reply move(struct worker *k, int back, uint32_t sop, uint32_t rop, uint64_t n)
+{
+	struct reply r = { 0 };
+
+	if (worker_do(k, (struct order){ T_MOVE, (uint32_t)back, sop, rop, n, "" }, &r))
+		printf("# %s to %s of %llu bytes: %s\n", send_names[sop], recv_names[rop],
+		       (unsigned long long)n, strerror(-r.error));
+	return r;
+}
+
+void explain(const char *who, const struct end *e)
+{
+	if (!e) {
+		printf("# %s: not seen\n", who);
+		return;
+	}
+	for (int d = 0; d < 2; d++)
+		printf("# %s %s: captured %llu holes %llu no-buffer %llu total %llu wrong %u how "
+		       "%x side %u opens %u flags %x\n",
+		       who, d ? "write" : "read", (unsigned long long)e->captured[d],
+		       (unsigned long long)e->holes[d], (unsigned long long)e->no_buffer[d],
+		       (unsigned long long)e->total[d], e->wrong, e->how, e->side, e->opens,
+		       e->flags);
+}
+
+void start(struct worker *k, int pidns)
+{
+	int rc = worker_start(k, pidns);
+
+	if (rc < 0) {
+		printf("Bail out! no worker: %s\n", strerror(-rc));
+		exit(2);
+	}
+}

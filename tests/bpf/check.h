@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check.h - TAP lines, and the steps that all scenarios are made of. */
+#ifndef LIMPID_TESTS_CHECK_H
+#define LIMPID_TESTS_CHECK_H
+
+#include "traffic.h"
+#include "watch.h"
+
+extern unsigned tests, failed;
+extern const char *const send_names[S_OPS], *const recv_names[R_OPS],
+						    *const family_names[F_FAMILIES];
+
+/* One TAP line; returns ok. */
+bool check(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Loads the programs with a ring of that size (0: the usual), and watches.  False: said so. */
+bool load(struct watch *w, size_t ring);
+void start(struct worker *k, int pidns); /* worker_start, or the end */
+struct reply order(struct worker *k, uint32_t what, uint32_t a);
+struct reply move(struct worker *k, int back, uint32_t sop, uint32_t rop, uint64_t n);
+void explain(const char *who, const struct end *e); /* as TAP comments */
+
+/* scenarios.c */
+void errors(struct watch *w);		      /* loads by itself */
+void late(struct watch *w);		      /* loads by itself: connections from before */
+void overload(struct watch *w);		      /* loads by itself, with a small ring */
+void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
+/* policies.c */
+void policies(struct watch *w, struct worker *k); /* who is captured, and what */
+
+#endif

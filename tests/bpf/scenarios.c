@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* --- loading ---------------------------------------------------------------------------------------- */
+
+void errors(struct watch *w)
+{
+	struct tap_bpf_options odd = { .events_bytes = 12345 };
+	struct tap_bpf *b;
+	char err[512] = "";
+	int rc = tap_bpf_open(&b, &odd, err, sizeof(err));
+
+	check(rc == -EINVAL && strstr(err, "power of two"),
+	      "a ring size that is no power of two is refused: %s", err);
+	if (!load(w, 0))
+		return;
+	check(tap_bpf_verdict(w->bpf, 1234567890123, EV_COPY_NONE) == -ENOENT,
+	      "a verdict on an unknown connection is refused");
+	check(strcmp(tap_bpf_backend(w->bpf), "syscall tracepoints") == 0,
+	      "the back end has a name");
+	watch_release(w);
+}
+
+/* --- connections from before -------------------------------------------------------------------------- */
+
+void late(struct watch *w)
+{
+	struct worker k;
+	struct reply r;
+	struct end *c, *s;
+
+	start(&k, 0);
+	r = order(&k, T_OPEN, F_V4);
+	move(&k, 0, S_WRITE, R_READ, 1000);
+	move(&k, 1, S_WRITE, R_READ, 1000);
+	worker_do(&k, (struct order){ .what = T_BLOCK, .n = 3000 }, &r);
+	if (!load(w, 0))
+		return;
+	tap_bpf_rule_tgid(w->bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
+	w->late_shift = 1000;
+	w->late_sport = r.sport;
+	order(&k, T_UNBLOCK, 0);
+	order(&k, T_CLOSE, 0);
+	watch_gone(w, r.cport, r.sport);
+	c = watch_end(w, r.cport, r.sport);
+	s = watch_end(w, r.sport, r.cport);
+	if (!check(c && s && (c->flags & EV_LATE) && (s->flags & EV_LATE),
+		   "a connection from before is marked late"))
+		printf("# %p %p\n", (void *)c, (void *)s);
+	if (!check(c && s && c->captured[EV_WRITE] == 3000 && s->captured[EV_READ] == 3000 &&
+			   !c->wrong && !s->wrong,
+		   "a read that waited when capture began is captured")) {
+		explain("client", c);
+		explain("server", s);
+	}
+	worker_stop(&k);
+	watch_release(w);
+}
+
+/* --- open, close, tasks ------------------------------------------------------------------------------- */
+
+static void half_closed(struct watch *w, struct worker *k)
+{
+	struct reply r = order(k, T_OPEN, F_V4);
+	struct end *c, *s;
+
+	move(k, 0, S_WRITE, R_READ, 100);
+	order(k, T_HALF, 0);
+	move(k, 1, S_WRITE, R_READ, 100000);
+	order(k, T_CLOSE, 0);
+	watch_gone(w, r.cport, r.sport);
+	c = watch_end(w, r.cport, r.sport);
+	s = watch_end(w, r.sport, r.cport);
+	if (!check(c && s && s->ends_read == 1 && (c->how & EV_END_WRITE) &&
+			   c->captured[EV_READ] == 100000 && c->total[EV_READ] == 100000 &&
+			   !c->wrong && !s->wrong && !c->holes[EV_READ] &&
+			   !((c->how | s->how) & EV_END_RESET),
+		   "what comes after shutdown of the other direction is captured")) {
+		explain("client", c);
+		explain("server", s);
+	}
+	watch_forget(w);
+}
+
+static void reset(struct watch *w, struct worker *k)
+{
+	struct reply r = order(k, T_OPEN, F_V6);
+	struct end *c, *s;
+
+	move(k, 0, S_WRITE, R_READ, 100);
+	order(k, T_CLOSE, 1);
+	watch_gone(w, r.cport, r.sport);
+	c = watch_end(w, r.cport, r.sport);
+	s = watch_end(w, r.sport, r.cport);
+	if (!check(c && s && (c->how & EV_END_RESET) && (s->how & EV_END_RESET),
+		   "a reset is told from an end")) {
+		explain("client", c);
+		explain("server", s);
+	}
+	watch_forget(w);
+}
+
+static void identity(struct watch *w, struct worker *k)
+{
+	struct reply r = order(k, T_OPEN, F_V4);
+	struct stat ns = { 0 };
+	struct end *c;
+	uint32_t first = 0;
+
+	stat("/proc/self/ns/net", &ns);
+	move(k, 0, S_WRITE, R_READ, 100);
+	watch_moved(w, r.cport, r.sport, 100, 0);
+	c = watch_end(w, r.cport, r.sport);
+	if (c)
+		first = c->tgid;
+	tap_bpf_rule_tgid(w->bpf, (uint32_t)k->pid, -1);
+	tap_bpf_set_policy(w->bpf, &(struct ev_policy){ .dflt = EV_DEFAULT_ALL });
+	move(k, 0, S_FORKED, R_READ, 100);
+	watch_moved(w, r.cport, r.sport, 200, 0);
+	check(c && first == (uint32_t)k->pid && c->netns == ns.st_ino && c->cgroup_id &&
+		      strncmp(c->comm, "capture_check", EV_COMM_LEN) == 0,
+	      "EV_OPEN names process, network namespace, cgroup and command");
+	if (!check(c && c->opens == 2 && c->tgid != first && c->captured[EV_WRITE] == 200 &&
+			   !c->wrong,
+		   "a process that takes a socket over is told"))
+		explain("client", c);
+	order(k, T_CLOSE, 0);
+	watch_gone(w, r.cport, r.sport);
+	tap_bpf_rule_tgid(w->bpf, (uint32_t)k->pid, EV_RULE_INCLUDE);
+	tap_bpf_set_policy(w->bpf, &(struct ev_policy){ .dflt = EV_DEFAULT_NONE });
+	watch_forget(w);
+}
+
+static const struct ev_task *task_seen(const struct watch *w, uint16_t kind, uint32_t tgid)
+{
+	for (unsigned i = 0; i < w->ntasks; i++)
+		if (w->tasks[i].h.kind == kind && w->tasks[i].h.tgid == tgid)
+			return &w->tasks[i];
+	return NULL;
+}
+
+static bool has_exited(const struct watch *w, const void *arg)
+{
+	return task_seen(w, EV_EXIT, *(const uint32_t *)arg);
+}
+
+static bool has_mapped(const struct watch *w, const void *arg)
+{
+	return task_seen(w, EV_MAP, *(const uint32_t *)arg);
+}
+
+static void tasks(struct watch *w, struct worker *k)
+{
+	struct reply r = order(k, T_EXEC, 0);
+	const struct ev_task *ev;
+	struct stat ns = { 0 };
+	uint32_t pid = (uint32_t)k->pid;
+
+	stat("/proc/self/ns/pid", &ns);
+	watch_until(w, has_exited, &r.pid);
+	ev = task_seen(w, EV_EXEC, r.pid);
+	check(ev && ev->ppid == pid && ev->pidns == ns.st_ino && strcmp(ev->name, "exe") == 0,
+	      "exec is seen with parent, pid namespace and name");
+	check(task_seen(w, EV_EXIT, r.pid), "exit is seen");
+	r = order(k, T_MAP, 0);
+	watch_until(w, has_mapped, &pid);
+	ev = task_seen(w, EV_MAP, pid);
+	if (!check(ev && ev->ino == r.ino && strncmp(ev->name, "capture_check", 13) == 0 &&
+			   ev->addr,
+		   "a file mapped executable is seen with its inode and name"))
+		printf("# ino %llu, want %llu; %s\n", ev ? (unsigned long long)ev->ino : 0,
+		       (unsigned long long)r.ino, ev ? ev->name : "no record");
+	watch_forget(w);
+}
+
+void life(struct watch *w, struct worker *k)
+{
+	half_closed(w, k);
+	reset(w, k);
+	identity(w, k);
+	tasks(w, k);
+}
+
+/* --- more than the ring holds --------------------------------------------------------------------------- */
+
+void overload(struct watch *w)
+{
+	const uint64_t n = 8 << 20;
+	uint64_t loss[EV_LOSS_MAX] = { 0 }, got = 0, holes = 0;
+	struct worker k;
+	struct end *c, *s;
+	struct reply r;
+
+	if (!load(w, 256 << 10))
+		return;
+	start(&k, 0);
+	tap_bpf_rule_tgid(w->bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
+	r = order(&k, T_OPEN, F_V4);
+	move(&k, 0, S_WRITE, R_READ, n); /* and nobody looks at the ring */
+	watch_forget(w);
+	tap_bpf_losses(w->bpf, loss);
+	check(loss[EV_LOSS_RING] > 0 && loss[EV_LOSS_RING_BYTES] > n,
+	      "a full ring refuses, and counts");
+	/* Again, but looking: what is there now says how much is missing. */
+	order(&k, T_CLOSE, 0);
+	watch_release(w);
+	if (!load(w, 256 << 10))
+		return;
+	tap_bpf_rule_tgid(w->bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
+	r = order(&k, T_OPEN, F_V4);
+	move(&k, 0, S_WRITE, R_READ, n);
+	watch_moved(w, r.cport, r.sport, 1, 0);
+	order(&k, T_CLOSE, 0);
+	watch_gone(w, r.cport, r.sport);
+	tap_bpf_losses(w->bpf, loss);
+	c = watch_end(w, r.cport, r.sport);
+	s = watch_end(w, r.sport, r.cport);
+	if (c && s) {
+		got = c->captured[EV_WRITE] + s->captured[EV_READ];
+		/* The hole at the end shows in the totals. */
+		holes = c->holes[EV_WRITE] + s->holes[EV_READ] + c->total[EV_WRITE] -
+			c->next[EV_WRITE] + s->total[EV_READ] - s->next[EV_READ];
+	}
+	if (!check(c && s && !c->wrong && !s->wrong && got + holes == 2 * n &&
+			   loss[EV_LOSS_RING_BYTES] == holes,
+		   "overload: captured and missing bytes add up to those moved, and the counters "
+		   "agree")) {
+		explain("client", c);
+		explain("server", s);
+		printf("# lost %llu records, %llu bytes\n", (unsigned long long)loss[EV_LOSS_RING],
+		       (unsigned long long)loss[EV_LOSS_RING_BYTES]);
+	}
+	worker_stop(&k);
+	watch_release(w);
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "traffic.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MANY 1024
+
+struct conn {
+	int end[2]; /* client, server */
+	uint16_t cport, sport;
+	uint64_t pos[2]; /* client to server, back */
+	pthread_t blocked;
+	uint8_t *block_buf;
+	size_t block_n;
+};
+
+uint8_t pattern(uint16_t cport, int back, uint64_t off)
+{
+	uint64_t x = (off + 1) * 0x9e3779b97f4a7c15u + cport * 2 + (back != 0);
+
+	return (uint8_t)((x ^ x >> 29) * 0xbf58476d1ce4e5b9u >> 56);
+}
+
+/* --- one transfer --------------------------------------------------------------------------------- */
+
+struct move {
+	struct conn *c;
+	int back;
+	uint32_t op;
+	uint8_t *buf;
+	size_t n;
+	int error;
+};
+
+/* Describes n bytes at p as cnt buffers; the second is empty when there are three or more. */
+static size_t cut(struct iovec *v, size_t cnt, uint8_t *p, size_t n)
+{
+	size_t each = n / cnt, i;
+
+	for (i = 0; i < cnt; i++) {
+		size_t len = i + 1 == cnt ? n : each;
+
+		if (i == 1 && cnt > 2)
+			len = 0;
+		v[i] = (struct iovec){ p, len };
+		p += len;
+		n -= len;
+	}
+	return cnt;
+}
+
+static ssize_t send_many(int fd, uint32_t op, uint8_t *p, size_t n)
+{
+	static __thread struct iovec v[MANY];
+	struct mmsghdr mm[2] = { 0 };
+	struct msghdr m = { .msg_iov = v };
+	int rc;
+
+	switch (op) {
+	case S_WRITEV:
+		return writev(fd, v, (int)cut(v, 3, p, n));
+	case S_WRITEV_MANY:
+		return writev(fd, v, (int)cut(v, MANY, p, n));
+	case S_SENDMSG:
+		m.msg_iovlen = cut(v, 5, p, n);
+		return sendmsg(fd, &m, MSG_NOSIGNAL);
+	default: /* S_SENDMMSG */
+		cut(v, 2, p, n);
+		mm[0].msg_hdr = (struct msghdr){ .msg_iov = v, .msg_iovlen = 1 };
+		mm[1].msg_hdr = (struct msghdr){ .msg_iov = v + 1, .msg_iovlen = 1 };
+		rc = sendmmsg(fd, mm, 2, MSG_NOSIGNAL);
+		return rc < 0 ? rc : (ssize_t)mm[0].msg_len + (rc > 1 ? (ssize_t)mm[1].msg_len : 0);
+	}
+}
+
+/* Bytes that come from a file or a pipe. */
+static ssize_t send_unseen(int fd, uint32_t op, const uint8_t *p, size_t n)
+{
+	int pipe_fd[2], mem;
+	ssize_t rc;
+
+	if (op == S_SENDFILE) {
+		off_t at = 0;
+
+		mem = memfd_create("traffic", MFD_CLOEXEC);
+		if (mem < 0 || write(mem, p, n) != (ssize_t)n)
+			return -1;
+		rc = sendfile(fd, mem, &at, n);
+		close(mem);
+		return rc;
+	}
+	if (n > 32768)
+		n = 32768; /* fits a pipe */
+	if (pipe(pipe_fd) < 0 || write(pipe_fd[1], p, n) != (ssize_t)n)
+		return -1;
+	rc = splice(pipe_fd[0], NULL, fd, NULL, n, 0);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	return rc;
+}
+
+static ssize_t send_forked(int fd, const uint8_t *p, size_t n)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(write(fd, p, n) == (ssize_t)n ? 0 : 1);
+	return waitpid(pid, &status, 0) == pid && status == 0 ? (ssize_t)n : -1;
+}
+
+static ssize_t send_some(int fd, uint32_t op, uint8_t *p, size_t n)
+{
+	struct pollfd pf = { fd, POLLOUT, 0 };
+
+	switch (op) {
+	case S_WRITE:
+		return write(fd, p, n);
+	case S_SEND:
+		return sendto(fd, p, n, MSG_NOSIGNAL, NULL, 0);
+	case S_SENDFILE:
+	case S_SPLICE:
+		return send_unseen(fd, op, p, n);
+	case S_FORKED:
+		return send_forked(fd, p, n);
+	case S_NONBLOCK:
+		poll(&pf, 1, 5000);
+		return send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	default:
+		return send_many(fd, op, p, n);
+	}
+}
+
+static void *sender(void *arg)
+{
+	struct move *m = arg;
+	int fd = m->c->end[m->back];
+	size_t done = 0;
+
+	do {
+		ssize_t rc = send_some(fd, m->op, m->buf + done, m->n - done);
+
+		if (rc < 0 && errno != EAGAIN && errno != EINTR) {
+			m->error = -errno;
+			break;
+		}
+		done += rc > 0 ? (size_t)rc : 0;
+	} while (done < m->n);
+	return NULL;
+}
+
+static ssize_t recv_many(int fd, uint32_t op, uint8_t *p, size_t n)
+{
+	static __thread struct iovec v[MANY];
+	struct mmsghdr mm[2] = { 0 };
+	struct msghdr m = { .msg_iov = v };
+	int rc;
+
+	switch (op) {
+	case R_READV:
+		return readv(fd, v, (int)cut(v, 3, p, n));
+	case R_READV_MANY:
+		return readv(fd, v, (int)cut(v, MANY, p, n));
+	case R_RECVMSG:
+		m.msg_iovlen = cut(v, 4, p, n);
+		return recvmsg(fd, &m, 0);
+	default: /* R_RECVMMSG; one message of a stream may fill its buffer in part, so only one */
+		cut(v, 1, p, n);
+		mm[0].msg_hdr = (struct msghdr){ .msg_iov = v, .msg_iovlen = 1 };
+		rc = recvmmsg(fd, mm, 1, 0, NULL);
+		return rc < 0 ? rc : (ssize_t)mm[0].msg_len;
+	}
+}
+
+static ssize_t recv_some(int fd, uint32_t op, uint8_t *p, size_t n)
+{
+	struct pollfd pf = { fd, POLLIN, 0 };
+
+	switch (op) {
+	case R_READ:
+		return read(fd, p, n);
+	case R_RECV:
+		return recvfrom(fd, p, n, 0, NULL, NULL);
+	case R_PEEK:
+		if (recv(fd, p, n, MSG_PEEK) < 0)
+			return -1;
+		return recv(fd, p, n, 0);
+	case R_TRUNC:
+		return recv(fd, p, n, MSG_TRUNC);
+	case R_WAITALL:
+		return recv(fd, p, n, MSG_WAITALL);
+	case R_NONBLOCK:
+		poll(&pf, 1, 5000);
+		return recv(fd, p, n, MSG_DONTWAIT);
+	default:
+		return recv_many(fd, op, p, n);
+	}
+}
+
+static int move_bytes(struct conn *c, int back, uint32_t sop, uint32_t rop, size_t n)
+{
+	struct move m = { .c = c, .back = back, .op = sop, .n = n };
+	uint8_t *in = malloc(n + 1);
+	size_t done = 0;
+	pthread_t t;
+
+	m.buf = malloc(n + 1);
+	for (size_t i = 0; i < n; i++)
+		m.buf[i] = pattern(c->cport, back, c->pos[back] + i);
+	pthread_create(&t, NULL, sender, &m);
+	if (n == 0 && rop >= R_RECV) /* recv of nothing waits for something */
+		rop = R_READ;
+	do {
+		ssize_t rc = recv_some(c->end[!back], rop, in + done, n - done);
+
+		if (rc < 0 && errno != EAGAIN && errno != EINTR)
+			break;
+		done += rc > 0 ? (size_t)rc : 0;
+	} while (done < n);
+	pthread_join(t, NULL);
+	if (!m.error && (done != n || (rop != R_TRUNC && memcmp(in, m.buf, n) != 0)))
+		m.error = -EIO;
+	c->pos[back] += n;
+	free(in);
+	free(m.buf);
+	return m.error;
+}
+
+/* --- the worker ----------------------------------------------------------------------------------- */
+
+static int conn_open(struct conn *c, uint32_t family, uint16_t port)
+{
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct sockaddr_in a4 = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr *a = family == F_V4 ? (void *)&a4 : (void *)&a6;
+	socklen_t len = family == F_V4 ? sizeof(a4) : sizeof(a6);
+	int af = family == F_V4 ? AF_INET : AF_INET6, one = 1;
+	int l = socket(af, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memset(c, 0, sizeof(*c));
+	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	a4.sin_port = a6.sin6_port = htons(port);
+	c->end[0] = socket(af, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (family == F_MAPPED)
+		inet_pton(AF_INET6, "::ffff:127.0.0.1", &a6.sin6_addr);
+	if (bind(l, a, len) < 0 || listen(l, 1) < 0 || getsockname(l, a, &len) < 0)
+		return -errno;
+	if (connect(c->end[0], a, len) < 0)
+		return -errno;
+	c->sport = ntohs(family == F_V4 ? a4.sin_port : a6.sin6_port);
+	if (getsockname(c->end[0], a, &len) < 0)
+		return -errno;
+	c->cport = ntohs(family == F_V4 ? a4.sin_port : a6.sin6_port);
+	c->end[1] = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	close(l);
+	for (int i = 0; i < 2; i++)
+		setsockopt(c->end[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return c->end[1] < 0 ? -errno : 0;
+}
+
+static int conn_close(struct conn *c, bool reset)
+{
+	struct linger now = { 1, 0 };
+	char byte;
+
+	if (reset)
+		setsockopt(c->end[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(c->end[0]);
+	while (read(c->end[1], &byte, 1) > 0)
+		;
+	close(c->end[1]);
+	return 0;
+}
+
+static void *blocked_reader(void *arg)
+{
+	struct conn *c = arg;
+
+	return (void *)(intptr_t)(read(c->end[1], c->block_buf, c->block_n) == (ssize_t)c->block_n);
+}
+
+static int unblock(struct conn *c)
+{
+	uint8_t *p = malloc(c->block_n);
+	void *ok = NULL;
+
+	for (size_t i = 0; i < c->block_n; i++)
+		p[i] = pattern(c->cport, 0, c->pos[0] + i);
+	if (write(c->end[0], p, c->block_n) != (ssize_t)c->block_n)
+		return -EIO;
+	pthread_join(c->blocked, &ok);
+	c->pos[0] += c->block_n;
+	free(p);
+	free(c->block_buf);
+	return ok ? 0 : -EIO;
+}
+
+static int half_close(struct conn *c)
+{
+	char byte;
+
+	shutdown(c->end[0], SHUT_WR);
+	return read(c->end[1], &byte, 1) == 0 ? 0 : -EIO;
+}
+
+static int run_program(struct reply *r)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		execl("/proc/self/exe", "capture_check", "--nothing", NULL);
+		_exit(1);
+	}
+	r->pid = (uint32_t)pid;
+	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -EIO;
+}
+
+static int map_self(struct reply *r)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED)
+		return -errno;
+	munmap(p, 4096);
+	r->ino = st.st_ino;
+	return 0;
+}
+
+static int enter_cgroup(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		rc = -errno;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int obey(struct conn *c, const struct order *o, struct reply *r)
+{
+	switch ((enum what)o->what) {
+	case T_OPEN:
+		return conn_open(c, o->a, (uint16_t)o->n);
+	case T_MOVE:
+		return move_bytes(c, o->a != 0, o->b, o->c, o->n);
+	case T_BLOCK:
+		c->block_n = o->n;
+		c->block_buf = malloc(o->n);
+		return -pthread_create(&c->blocked, NULL, blocked_reader, c);
+	case T_UNBLOCK:
+		return unblock(c);
+	case T_HALF:
+		return half_close(c);
+	case T_CLOSE:
+		return conn_close(c, o->a != 0);
+	case T_EXEC:
+		return run_program(r);
+	case T_MAP:
+		return map_self(r);
+	case T_CGROUP:
+		return enter_cgroup(o->path);
+	}
+	return -EINVAL;
+}
+
+static void work(int fd)
+{
+	struct conn c = { .end = { -1, -1 } };
+	struct order o;
+
+	signal(SIGPIPE, SIG_IGN);
+	while (recv(fd, &o, sizeof(o), 0) == sizeof(o)) {
+		struct reply r = { 0 };
+
+		r.error = obey(&c, &o, &r);
+		r.cport = c.cport;
+		r.sport = c.sport;
+		if (send(fd, &r, sizeof(r), 0) != sizeof(r))
+			break;
+	}
+	_exit(0);
+}
+
+int worker_start(struct worker *w, int pidns)
+{
+	int pair[2], own = -1;
+
+	*w = (struct worker){ -1, -1 };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	if (pidns) {
+		own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+		if (own < 0 || unshare(CLONE_NEWPID) < 0)
+			return -errno;
+	}
+	w->pid = fork();
+	if (w->pid == 0) {
+		close(pair[0]);
+		work(pair[1]);
+	}
+	/* Without this, the worker would be the init of all later children, and they could not be made
+	 * after its end. */
+	if (own >= 0 && setns(own, CLONE_NEWPID) < 0)
+		return -errno;
+	if (own >= 0)
+		close(own);
+	close(pair[1]);
+	w->fd = pair[0];
+	return w->pid < 0 ? -errno : 0;
+}
+
+int worker_do(struct worker *w, struct order o, struct reply *ret)
+{
+	struct pollfd pf = { w->fd, POLLIN, 0 };
+
+	if (send(w->fd, &o, sizeof(o), MSG_NOSIGNAL) != sizeof(o) || poll(&pf, 1, 20000) != 1 ||
+	    recv(w->fd, ret, sizeof(*ret), 0) != sizeof(*ret))
+		return -EPIPE;
+	return ret->error;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	/* Never with the -1 of a fork that failed: to kill() that means every process there is. */
+	if (w->pid > 1) {
+		kill(w->pid, SIGKILL);
+		waitpid(w->pid, NULL, 0);
+	}
+	*w = (struct worker){ -1, -1 };
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* traffic.h - a worker process that moves known bytes over loopback TCP, on command.
+ *
+ * The byte at each position of each direction follows from the client's port, so that whoever sees the
+ * stream can tell whether it is right.
+ */
+#ifndef LIMPID_TESTS_TRAFFIC_H
+#define LIMPID_TESTS_TRAFFIC_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum send_op {
+	S_WRITE,
+	S_WRITEV,
+	S_WRITEV_MANY, /* 1,024 buffers */
+	S_SEND,
+	S_SENDMSG,
+	S_SENDMMSG,
+	S_SENDFILE, /* no user buffer */
+	S_SPLICE,   /* no user buffer */
+	S_NONBLOCK,
+	S_FORKED, /* written by a child of the worker */
+	S_OPS
+};
+enum recv_op {
+	R_READ,
+	R_READV,
+	R_READV_MANY,
+	R_RECV,
+	R_RECVMSG,
+	R_RECVMMSG,
+	R_PEEK,	 /* everything is peeked first */
+	R_TRUNC, /* thrown away by the kernel */
+	R_WAITALL,
+	R_NONBLOCK,
+	R_OPS
+};
+enum family { F_V4, F_V6, F_MAPPED, F_FAMILIES };
+enum what {
+	T_OPEN,	   /* a: enum family; n: the server's port, or 0 */
+	T_MOVE,	   /* a: 0 client to server, 1 back; b: send_op; c: recv_op; n: bytes */
+	T_BLOCK,   /* a thread reads n bytes on the server's end, and waits for them */
+	T_UNBLOCK, /* the client writes them; replies when they were read */
+	T_HALF,	   /* client: shutdown(SHUT_WR); server reads the end */
+	T_CLOSE,   /* a: 1: with a reset */
+	T_EXEC,	   /* a child executes a program and ends; its pid comes back */
+	T_MAP,	   /* maps its own executable file executable */
+	T_CGROUP,  /* path: moves itself into that cgroup */
+};
+struct order {
+	uint32_t what, a, b, c;
+	uint64_t n;
+	char path[200];
+};
+struct reply {
+	int32_t error; /* 0, or a negative errno */
+	uint16_t cport, sport;
+	uint32_t pid;
+	uint64_t ino; /* T_MAP */
+};
+
+struct worker {
+	pid_t pid; /* as seen here */
+	int fd;
+};
+/* Starts a worker; in a pid namespace of its own when pidns.  0, or negative errno. */
+int worker_start(struct worker *w, int pidns);
+/* Gives one order and waits for its end, at most 20 seconds.  The error of the reply, or -EPIPE. */
+int worker_do(struct worker *w, struct order o, struct reply *ret);
+void worker_stop(struct worker *w);
+
+/* The byte at off of direction back (0: client to server). */
+uint8_t pattern(uint16_t cport, int back, uint64_t off);
+
+#endif

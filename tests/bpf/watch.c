@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "watch.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "traffic.h"
+
+static struct end *by_cookie(struct watch *w, uint64_t cookie)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->ends[i].cookie == cookie)
+			return &w->ends[i];
+	return NULL;
+}
+
+static void on_open(struct watch *w, const struct ev_open *ev)
+{
+	struct end *e = by_cookie(w, ev->h.cookie);
+
+	if (!e) {
+		if (w->n == sizeof(w->ends) / sizeof(*w->ends))
+			return;
+		e = &w->ends[w->n++];
+		*e = (struct end){ .cookie = ev->h.cookie };
+	}
+	e->opens++;
+	memcpy(e->local, ev->local, 16);
+	memcpy(e->remote, ev->remote, 16);
+	memcpy(e->comm, ev->comm, sizeof(e->comm));
+	e->lport = ev->lport;
+	e->rport = ev->rport;
+	e->side = ev->side;
+	e->tgid = ev->h.tgid;
+	e->flags = ev->h.flags;
+	e->netns = ev->netns;
+	e->cgroup_id = ev->cgroup_id;
+}
+
+static void on_data(const struct watch *w, struct end *e, const struct ev_data *ev)
+{
+	/* The server's port is the one that listened; a client's is the pattern's key. */
+	bool client = e->side != EV_SERVER && e->lport != w->late_sport;
+	uint16_t cport = client ? e->lport : e->rport;
+	uint64_t shift = e->flags & EV_LATE ? w->late_shift : 0;
+	int dir = ev->dir & 1, back = client == (dir == EV_READ);
+
+	if (ev->dir > 1 || ev->ncap > ev->len || ev->h.size != sizeof(*ev) + ev->ncap ||
+	    ev->off < e->next[dir]) {
+		e->wrong++;
+		return;
+	}
+	for (uint32_t i = 0; i < ev->ncap; i++)
+		if (ev->data[i] != pattern(cport, back, shift + ev->off + i))
+			e->wrong++;
+	e->captured[dir] += ev->ncap;
+	e->holes[dir] += ev->off - e->next[dir] + ev->len - ev->ncap;
+	if (ev->h.flags & EV_NO_BUFFER)
+		e->no_buffer[dir] += ev->len;
+	e->next[dir] = ev->off + ev->len;
+}
+
+static void on_event(void *ctx, const struct ev_hdr *ev)
+{
+	struct watch *w = ctx;
+	struct end *e;
+
+	w->records++;
+	if (ev->kind == EV_OPEN) {
+		on_open(w, (const struct ev_open *)ev);
+		return;
+	}
+	e = by_cookie(w, ev->cookie);
+	if (!e)
+		return;
+	if (ev->kind == EV_DATA)
+		on_data(w, e, (const struct ev_data *)ev);
+	if (ev->kind == EV_CLOSE) {
+		const struct ev_close *c = (const struct ev_close *)ev;
+
+		if (e->how & EV_END_ALL)
+			e->wrong++;
+		e->how |= c->how;
+		e->ends_read += (c->how & EV_END_READ) != 0;
+		memcpy(e->total, c->total, sizeof(e->total));
+	}
+}
+
+static void on_task(void *ctx, const struct ev_task *ev)
+{
+	struct watch *w = ctx;
+
+	if (w->ntasks < sizeof(w->tasks) / sizeof(*w->tasks))
+		w->tasks[w->ntasks++] = *ev;
+}
+
+void watch_init(struct watch *w, struct tap_bpf *b)
+{
+	memset(w, 0, sizeof(*w));
+	w->bpf = b;
+	if (source_live_open(&w->src, tap_bpf_events_map(b)) < 0)
+		w->src = NULL;
+}
+
+void watch_forget(struct watch *w)
+{
+	while (w->src->ops->poll(w->src, 0, on_event, w) > 0)
+		;
+	tap_bpf_tasks_poll(w->bpf, on_task, w);
+	w->n = w->records = w->ntasks = 0;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void *arg),
+		 const void *arg)
+{
+	uint64_t end = now_ms() + 5000;
+
+	do {
+		w->src->ops->poll(w->src, 20, on_event, w);
+		tap_bpf_tasks_poll(w->bpf, on_task, w);
+		if (done(w, arg))
+			return true;
+	} while (now_ms() < end);
+	return false;
+}
+
+static const struct end *find(const struct watch *w, uint16_t lport, uint16_t rport)
+{
+	for (unsigned i = w->n; i > 0; i--) /* the newest */
+		if (w->ends[i - 1].lport == lport && w->ends[i - 1].rport == rport)
+			return &w->ends[i - 1];
+	return NULL;
+}
+
+struct end *watch_end(struct watch *w, uint16_t lport, uint16_t rport)
+{
+	return (struct end *)find(w, lport, rport);
+}
+
+struct goal {
+	uint16_t cport, sport;
+	uint64_t c2s, s2c;
+};
+
+static bool both_gone(const struct watch *w, const void *arg)
+{
+	const struct goal *g = arg;
+	const struct end *c = find(w, g->cport, g->sport), *s = find(w, g->sport, g->cport);
+
+	return c && s && (c->how & EV_END_ALL) && (s->how & EV_END_ALL);
+}
+
+static bool both_moved(const struct watch *w, const void *arg)
+{
+	const struct goal *g = arg;
+	const struct end *c = find(w, g->cport, g->sport), *s = find(w, g->sport, g->cport);
+
+	return c && s && c->next[EV_WRITE] >= g->c2s && s->next[EV_READ] >= g->c2s &&
+	       s->next[EV_WRITE] >= g->s2c && c->next[EV_READ] >= g->s2c;
+}
+
+bool watch_gone(struct watch *w, uint16_t cport, uint16_t sport)
+{
+	struct goal g = { cport, sport, 0, 0 };
+
+	return watch_until(w, both_gone, &g);
+}
+
+bool watch_moved(struct watch *w, uint16_t cport, uint16_t sport, uint64_t c2s, uint64_t s2c)
+{
+	struct goal g = { cport, sport, c2s, s2c };
+
+	return watch_until(w, both_moved, &g);
+}
+
+void watch_release(struct watch *w)
+{
+	w->src->ops->close(w->src);
+	tap_bpf_close(w->bpf);
+}

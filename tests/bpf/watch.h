@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch.h - what the kernel side reported, per socket, compared with what was sent. */
+#ifndef LIMPID_TESTS_WATCH_H
+#define LIMPID_TESTS_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/source.h"
+#include "tap/bpf.h"
+
+struct end { /* one socket */
+	uint64_t cookie;
+	uint8_t local[16], remote[16];
+	uint16_t lport, rport;
+	uint8_t side;
+	uint32_t tgid, netns, flags;
+	uint64_t cgroup_id;
+	char comm[EV_COMM_LEN];
+	unsigned opens;
+	uint64_t next[2];      /* position behind the last record */
+	uint64_t captured[2];  /* bytes that came, and were right */
+	uint64_t holes[2];     /* positions passed by without bytes */
+	uint64_t no_buffer[2]; /* of those: announced as moved without a buffer */
+	unsigned wrong;	       /* bytes that differ, records that overlap or come before EV_OPEN */
+	uint32_t how;	       /* all EV_CLOSE together */
+	unsigned ends_read;    /* EV_CLOSE with EV_END_READ */
+	uint64_t total[2];     /* of the last EV_CLOSE */
+};
+
+struct watch {
+	uint64_t late_shift; /* true position of what a late connection's records call 0 */
+	uint16_t late_sport;
+	struct tap_bpf *bpf;
+	struct source *src;
+	struct end ends[512];
+	unsigned n, records;
+	struct ev_task tasks[4096];
+	unsigned ntasks;
+};
+
+void watch_init(struct watch *w, struct tap_bpf *b);
+void watch_forget(struct watch *w); /* what was seen so far */
+/* Takes what comes until done says true.  False: it did not within 5 seconds. */
+bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void *arg),
+		 const void *arg);
+/* The socket with these ports, or NULL. */
+struct end *watch_end(struct watch *w, uint16_t lport, uint16_t rport);
+/* Waits until both sockets are gone; until so many bytes were passed by at both. */
+bool watch_gone(struct watch *w, uint16_t cport, uint16_t sport);
+bool watch_moved(struct watch *w, uint16_t cport, uint16_t sport, uint64_t c2s, uint64_t s2c);
+void watch_release(struct watch *w);
+
+#endif
