@@ -25,8 +25,8 @@
 #include "capture/source.h"
 #include "tap/bpf.h"
 #include "tap/bpf_tls.h"
-#include "tap/elf.h"
 #include "tap/maps.h"
+#include "tap/tls_file.h"
 #include "tap/tls_plan.h"
 
 #define BYTES  1000
@@ -152,14 +152,7 @@ static struct tap_tls_links *attach(struct tap_bpf *b, const struct library *l, 
 		if (c->dir == TLS_DIR_NONE)
 			continue;
 		places[n].off = plan.site[i].at.off;
-		places[n++].site = (struct ev_tls_site){
-			.lib = 1,
-			.tls = 1,
-			.what = c->dir == TLS_DIR_READ ? EV_TLS_READ : EV_TLS_WRITE,
-			.buf_arg = c->buf_arg,
-			.num_arg = c->num_arg,
-			.len_arg = c->len == TLS_LEN_POINTER ? c->len_arg : EV_TLS_LEN_RETURN,
-		};
+		places[n++].site = tls_file_site(c, 1, 1);
 	}
 	if (tap_bpf_tls_attach(&links, b, l->fd, places, n))
 		die("attach");

@@ -20,6 +20,11 @@ int maps_each(uint32_t pid, bool (*fn)(void *ctx, const struct maps_entry *e), v
  * and for other mount namespaces; without the capability for that, by its path below /proc/PID/root, if
  * that still leads to the same inode.  Negative errno. */
 int maps_open(uint32_t pid, const struct maps_entry *e);
+/* When fd is open on a file of an overlay that process pid sees at path: the same file in the layer that
+ * has it, open O_PATH, so that who keeps it keeps the container's file system from nothing.  Layers are
+ * looked for where the host's processes see them.  -ENOENT: it is not on an overlay, or its layer cannot
+ * be found. */
+int maps_open_layer(uint32_t pid, const char *path, int fd);
 /* Reopens an O_PATH descriptor for reading.  Negative errno; -ENOEXEC: not a regular file. */
 int maps_reopen(int path_fd);
 

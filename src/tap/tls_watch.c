@@ -4,7 +4,6 @@
  */
 #include "tap/tls_watch.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +20,12 @@
 #include "base/map.h"
 #include "tap/bpf_tls.h"
 #include "tap/maps.h"
+#include "tap/tls_file.h"
 #include "tap/tls_plan.h"
 
-#define MAX_KNOWN 65536 /* negative answers kept; then they are forgotten together */
+#define VERSION_SIZE 48
+#define HOW_SIZE     320
+#define MAX_KNOWN    65536 /* negative answers kept; then they are forgotten together */
 
 /* What tells one file from another.  Containers of one image see the same inode through different
  * overlays, each with a device number of its own, so there the device does not count.  The change time
@@ -34,7 +36,9 @@ struct identity {
 struct file {
 	struct identity id;
 	uint16_t lib;
+	uint8_t tls;
 	struct tap_tls_links *links; /* NULL: not attached */
+	char *path, *version, *how;
 };
 struct tls_watch {
 	struct tap_bpf *b;
@@ -84,11 +88,11 @@ static void forget_nothing(struct map *m)
 			(void)map_take(m, key);
 }
 
-static void remember(struct map *m, uint64_t key, struct file *f)
+static bool remember(struct map *m, uint64_t key, struct file *f)
 {
 	if (m->n >= MAX_KNOWN)
 		forget_nothing(m);
-	(void)map_put(m, key, f); /* out of memory: it is looked at again */
+	return map_put(m, key, f) == 0;
 }
 
 static int identify(int fd, struct identity *ret)
@@ -110,107 +114,57 @@ static int identify(int fd, struct identity *ret)
 
 /* --- one file ------------------------------------------------------------------------------------- */
 
-struct candidate {
-	uint32_t pid;
-	const char *path; /* as the process sees it */
-	int fd;
-	struct elf_image *img;
-	const struct tls_lib *row;
-	uint8_t tls;
-};
-
-static void find_version(const struct candidate *c, char *ret, size_t size)
+static void tell(struct tls_watch *w, const struct file *f, const char *problem)
 {
-	char name[MAPS_PATH_MAX + 128];
-	const char *slash = strrchr(c->path, '/');
-	struct elf_image *img;
-	int fd;
-
-	ret[0] = '\0';
-	if (elf_image_version(c->img, c->row->version_text, ret, size) == 0 ||
-	    elf_image_soname_version(c->img, ret, size) != 0 || !slash || !c->row->companion)
-		return;
-	(void)snprintf(name, sizeof(name), "/proc/%u/root%.*s/%s.%s", c->pid,
-		       (int)(slash - c->path), c->path, c->row->companion, ret);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return;
-	if (elf_image_open(&img, fd) == 0) {
-		(void)elf_image_version(img, c->row->version_text, ret, size);
-		elf_image_close(img);
-	}
-	close(fd);
-}
-
-static struct ev_tls_site site_of(const struct tls_call *call, uint16_t lib, uint8_t tls)
-{
-	static const uint8_t what[] = {
-		[TLS_DIR_READ] = EV_TLS_READ,
-		[TLS_DIR_WRITE] = EV_TLS_WRITE,
-		[TLS_DIR_NONE] = EV_TLS_HANDSHAKE,
+	struct tls_watch_lib l = {
+		.lib = f->lib,
+		.tls = f->tls,
+		.name = tls_table[f->tls - 1].name,
+		.version = f->version,
+		.path = f->path,
+		.how = f->how,
+		.attached = f->links != NULL,
+		.problem = problem,
 	};
 
-	return (struct ev_tls_site){
-		.lib = lib,
-		.tls = tls,
-		.what = what[call->dir],
-		.buf_arg = call->buf_arg,
-		.num_arg = call->num_arg,
-		.len_arg = call->len == TLS_LEN_POINTER ? call->len_arg : EV_TLS_LEN_RETURN,
-	};
+	w->found(w->ctx, &l);
 }
 
-/* Attaches, after comparing the bytes once more: the file may have been written to meanwhile. */
-static int attach(struct tls_watch *w, const struct candidate *c, const struct tls_plan *plan,
-		  struct file *f)
+static void file_free(struct file *f)
 {
-	struct tap_tls_place places[TLS_PLAN_SITES];
-
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct site *s = &plan->site[i].at;
-		uint8_t now[SITE_BYTES];
-
-		if (pread(c->fd, now, s->nbytes, (off_t)s->off) != s->nbytes ||
-		    memcmp(now, s->bytes, s->nbytes) != 0)
-			return -ESTALE;
-		places[i] = (struct tap_tls_place){ s->off,
-						    site_of(&plan->site[i].call, f->lib, c->tls) };
-	}
-	return tap_bpf_tls_attach(&f->links, w->b, c->fd, places, plan->n);
+	if (!f || f == &nothing)
+		return;
+	tap_bpf_tls_detach(f->links);
+	free(f->path);
+	free(f->version);
+	free(f->how);
+	free(f);
 }
 
-static const char *explain(int err, char *buf, size_t size)
+static struct file *file_new(const struct tls_file *c, const struct identity *id, uint16_t lib)
 {
-	switch (err) {
-	case -ESTALE:
-		return "the file changed while it was looked at";
-	case -EBADMSG:
-		return "its ELF headers are damaged";
-	case -EINVAL:
-	case -ENOEXEC:
-	case -ERANGE:
-		return "its functions do not look like those of the library; please report it";
-	case -EPERM:
-	case -EACCES:
-		return "the kernel refuses probes: CAP_BPF and CAP_PERFMON (before Linux 6.6: "
-		       "CAP_SYS_ADMIN) "
-		       "are needed";
-	default:
-		(void)snprintf(buf, size, "the kernel refuses the probes (%s)", strerror(-err));
-		return buf;
-	}
+	struct file *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->id = *id;
+	f->lib = lib;
+	f->tls = c->tls;
+	f->path = strdup(c->path);
+	f->version = calloc(1, VERSION_SIZE);
+	f->how = calloc(1, HOW_SIZE);
+	if (f->path && f->version && f->how)
+		return f;
+	file_free(f);
+	return NULL;
 }
 
 /* A file that has a TLS library in it: attaches if that can be, and says so either way. */
-static struct file *take_file(struct tls_watch *w, const struct candidate *c,
+static struct file *take_file(struct tls_watch *w, const struct tls_file *c,
 			      const struct identity *id)
 {
-	char how[320] = "", version[48], problem[128];
-	struct tls_watch_lib l = {
-		.tls = c->tls, .name = c->row->name, .path = c->path, .how = how
-	};
+	char problem[128];
 	struct file *f;
-	struct tls_plan plan;
 	int err;
 
 	if (w->nlibs + 1 >= EV_TLS_LIBS) {
@@ -218,31 +172,15 @@ static struct file *take_file(struct tls_watch *w, const struct candidate *c,
 			 EV_TLS_LIBS, c->path);
 		return NULL;
 	}
-	f = calloc(1, sizeof(*f));
+	f = file_new(c, id, w->nlibs + 1);
 	if (!f)
 		return NULL;
-	f->id = *id;
-	f->lib = l.lib = ++w->nlibs;
-	err = tls_plan_make(&plan, c->img, c->row, w->nop5);
-	if (!err) {
-		size_t at;
-
-		tls_plan_text(&plan, how, sizeof(how));
-		at = strlen(how);
-		(void)snprintf(how + at, sizeof(how) - at, "; return probes; %s",
-			       tap_bpf_tls_backend(w->b));
-		if (!w->unsafe)
-			err = attach(w, c, &plan, f);
-	}
-	find_version(c, version, sizeof(version));
-	l.version = version;
-	l.attached = f->links != NULL;
-	if (err)
-		l.problem = explain(err, problem, sizeof(problem));
-	else if (w->unsafe)
-		l.problem = w->unsafe;
-	w->attached += l.attached;
-	w->found(w->ctx, &l);
+	w->nlibs++;
+	err = tls_file_probe(c, w->b, f->lib, w->nop5, w->unsafe ? NULL : &f->links, f->how,
+			     HOW_SIZE);
+	tls_file_version(c, f->version, VERSION_SIZE);
+	w->attached += f->links != NULL;
+	tell(w, f, err ? tls_file_explain(err, problem, sizeof(problem)) : w->unsafe);
 	return f;
 }
 
@@ -250,7 +188,7 @@ static struct file *take_file(struct tls_watch *w, const struct candidate *c,
 static struct file *analyse(struct tls_watch *w, uint32_t pid, const char *path, int path_fd,
 			    const struct identity *id)
 {
-	struct candidate c = { .pid = pid, .path = path };
+	struct tls_file c = { .pid = pid, .path = path };
 	struct file *f = &nothing;
 
 	c.fd = maps_reopen(path_fd);
@@ -284,8 +222,10 @@ static struct file *look_at(struct tls_watch *w, uint32_t pid, const char *path,
 	if (f)
 		return f;
 	f = analyse(w, pid, path, path_fd, &id);
-	if (f)
-		remember(&w->files, key, f);
+	if (f && !remember(&w->files, key, f)) { /* looked at again another time */
+		file_free(f);
+		return NULL;
+	}
 	return f;
 }
 
@@ -319,7 +259,7 @@ static bool visit_mapping(void *ctx, const struct maps_entry *e)
 	f = look_at(v->w, v->pid, e->path, fd);
 	v->nothing = f == &nothing;
 	if (f == &nothing)
-		remember(&v->w->names, key, f);
+		(void)remember(&v->w->names, key, f); /* else it is looked at again */
 	close(fd);
 	return v->addr == 0;
 }
@@ -355,7 +295,7 @@ void tls_watch_task(struct tls_watch *w, const struct ev_task *ev)
 	if (map_find(&w->names, key))
 		return;
 	if (maps_each(v.pid, visit_mapping, &v) == 0 && v.nothing)
-		remember(&w->names, key, &nothing);
+		(void)remember(&w->names, key, &nothing);
 }
 
 int tls_watch_pid(struct tls_watch *w, uint32_t pid)
@@ -367,10 +307,34 @@ int tls_watch_pid(struct tls_watch *w, uint32_t pid)
 	return err ? err : (int)(w->attached - before);
 }
 
+/* The kernel side stops listening to a library whose calls claim what cannot be. */
+static void check_sanity(struct tls_watch *w)
+{
+	struct ev_tls_lib stats;
+	uint64_t key;
+	size_t pos = 0;
+	void *v;
+
+	while (map_next(&w->files, &pos, &key, &v)) {
+		struct file *f = v;
+
+		if (f == &nothing || !f->links || tap_bpf_tls_stats(w->b, f->lib, &stats) != 0 ||
+		    !stats.off)
+			continue;
+		tap_bpf_tls_detach(f->links);
+		f->links = NULL;
+		w->attached--;
+		tell(w, f,
+		     "its calls said that they moved more than their buffers hold, so it is left "
+		     "alone; please report it");
+	}
+}
+
 int tls_watch_scan(struct tls_watch *w)
 {
 	size_t before = w->attached;
 	DIR *d = opendir("/proc");
+	int n;
 
 	if (!d)
 		return -errno;
@@ -382,7 +346,9 @@ int tls_watch_scan(struct tls_watch *w)
 			(void)tls_watch_pid(w, (uint32_t)pid);
 	}
 	(void)closedir(d);
-	return (int)(w->attached - before);
+	n = (int)(w->attached - before);
+	check_sanity(w);
+	return n;
 }
 
 /* --- the watch ------------------------------------------------------------------------------------ */
@@ -438,8 +404,7 @@ void tls_watch_free(struct tls_watch *w)
 	while (map_next(&w->files, &pos, &key, &v))
 		if (v != &nothing) {
 			(void)map_take(&w->files, key);
-			tap_bpf_tls_detach(((struct file *)v)->links);
-			free(v);
+			file_free(v);
 		}
 	map_release(&w->files);
 	map_release(&w->names);

@@ -22,7 +22,8 @@ struct tls_watch_lib {
 };
 typedef void (*tls_watch_fn)(void *ctx, const struct tls_watch_lib *l);
 
-/* b is borrowed.  found is called once per library file, attached or not. */
+/* b is borrowed.  found is called once per library file, attached or not, and again should it
+ * have to be given up (tls_watch_scan finds that out). */
 int tls_watch_new(struct tls_watch **ret, struct tap_bpf *b, tls_watch_fn found, void *ctx);
 /* EV_EXEC, EV_MAP, EV_EXIT as they come. */
 void tls_watch_task(struct tls_watch *w, const struct ev_task *ev);

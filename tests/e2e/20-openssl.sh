@@ -187,6 +187,7 @@ if overlay one && overlay two; then
 	exchange "two overlays, one image: both ends are decrypted, once" two -n 20
 	equal "the shared file is attached once" 1 "$(grep -c '^lib .* attached .*/merged/libssl.so.3 ' "$TMP/watch.out")"
 	stop server
+	check "a container's file system is not held by the probes" umount "$TMP/one/merged"
 	stop watch
 else
 	skip "one inode behind two overlays" "no overlay file system"

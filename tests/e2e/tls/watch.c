@@ -27,7 +27,7 @@
 #include "capture/source.h"
 #include "tap/bpf.h"
 #include "tap/bpf_tls.h"
-#include "tap/elf.h"
+#include "tap/tls_file.h"
 #include "tap/tls_plan.h"
 #include "tap/tls_watch.h"
 
@@ -144,11 +144,23 @@ static void on_task(void *ctx, const struct ev_task *ev)
 	map_seen_ns = 0;
 }
 
-/* What two containers with one image would give if they were not told to be one file. */
-static void attach_again(const struct tls_watch_lib *l)
+static void attach_plan(const struct tls_plan *plan, const struct tls_watch_lib *l, int fd)
 {
 	struct tap_tls_place places[TLS_PLAN_SITES];
-	struct tap_tls_links *links;
+	struct tap_tls_links *links; /* until the end */
+
+	for (size_t i = 0; i < plan->n; i++) {
+		places[i].off = plan->site[i].at.off;
+		places[i].site = tls_file_site(&plan->site[i].call, l->lib, l->tls);
+	}
+	if (tap_bpf_tls_attach(&links, bpf, fd, places, plan->n) != 0)
+		exit(3);
+}
+
+/* What two containers of one image would give if they were not told to be one file; and the exported
+ * functions besides. */
+static void attach_again(const struct tls_watch_lib *l)
+{
 	struct tls_plan plan;
 	struct elf_image *img;
 	int fd = open(l->path, O_RDONLY | O_CLOEXEC);
@@ -156,39 +168,12 @@ static void attach_again(const struct tls_watch_lib *l)
 	if (fd < 0 || elf_image_open(&img, fd) != 0 ||
 	    tls_plan_make(&plan, img, &tls_table[0], true) != 0)
 		exit(3);
-	for (size_t i = 0; i < plan.n; i++) {
-		const struct tls_call *c = &plan.site[i].call;
-
-		places[i].off = plan.site[i].at.off;
-		places[i].site = (struct ev_tls_site){ .lib = l->lib,
-						       .tls = l->tls,
-						       .what = c->dir,
-						       .buf_arg = c->buf_arg,
-						       .num_arg = c->num_arg,
-						       .len_arg = c->len == TLS_LEN_POINTER
-									  ? c->len_arg
-									  : EV_TLS_LEN_RETURN };
-	}
-	if (tap_bpf_tls_attach(&links, bpf, fd, places, plan.n) != 0)
-		exit(3);
-	/* And on the exported functions besides. */
+	attach_plan(&plan, l, fd);
 	if (tls_plan_naive(&plan, img, &tls_table[0]) != 0)
 		exit(3);
-	for (size_t i = 0; i < plan.n; i++) {
-		const struct tls_call *c = &plan.site[i].call;
-
-		places[i].off = plan.site[i].at.off;
-		places[i].site = (struct ev_tls_site){ .lib = l->lib,
-						       .tls = l->tls,
-						       .what = c->dir,
-						       .buf_arg = c->buf_arg,
-						       .num_arg = c->num_arg,
-						       .len_arg = c->len == TLS_LEN_POINTER
-									  ? c->len_arg
-									  : EV_TLS_LEN_RETURN };
-	}
-	if (tap_bpf_tls_attach(&links, bpf, fd, places, plan.n) != 0)
-		exit(3);
+	attach_plan(&plan, l, fd);
+	elf_image_close(img);
+	close(fd);
 }
 
 static void on_lib(void *ctx, const struct tls_watch_lib *l)

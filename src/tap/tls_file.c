@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/tls_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tap/maps.h"
+#include "tap/tls_plan.h"
+
+void tls_file_version(const struct tls_file *c, char *ret, size_t size)
+{
+	char name[MAPS_PATH_MAX + 128];
+	const char *slash = strrchr(c->path, '/');
+	struct elf_image *img;
+	int fd;
+
+	ret[0] = '\0';
+	if (elf_image_version(c->img, c->row->version_text, ret, size) == 0 ||
+	    elf_image_soname_version(c->img, ret, size) != 0 || !slash || !c->row->companion)
+		return;
+	(void)snprintf(name, sizeof(name), "/proc/%u/root%.*s/%s.%s", c->pid,
+		       (int)(slash - c->path), c->path, c->row->companion, ret);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (elf_image_open(&img, fd) == 0) {
+		(void)elf_image_version(img, c->row->version_text, ret, size);
+		elf_image_close(img);
+	}
+	close(fd);
+}
+
+struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint8_t tls)
+{
+	static const uint8_t what[] = {
+		[TLS_DIR_READ] = EV_TLS_READ,
+		[TLS_DIR_WRITE] = EV_TLS_WRITE,
+		[TLS_DIR_NONE] = EV_TLS_HANDSHAKE,
+	};
+
+	return (struct ev_tls_site){
+		.lib = lib,
+		.tls = tls,
+		.what = what[call->dir],
+		.buf_arg = call->buf_arg,
+		.num_arg = call->num_arg,
+		.len_arg = call->len == TLS_LEN_POINTER ? call->len_arg : EV_TLS_LEN_RETURN,
+	};
+}
+
+/* Attaches, after comparing the bytes once more: the file may have been written to meanwhile. */
+static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_plan *plan,
+		  uint16_t lib, struct tap_tls_links **ret)
+{
+	struct tap_tls_place places[TLS_PLAN_SITES];
+	int layer, err;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct site *s = &plan->site[i].at;
+		uint8_t now[SITE_BYTES];
+
+		if (pread(c->fd, now, s->nbytes, (off_t)s->off) != s->nbytes ||
+		    memcmp(now, s->bytes, s->nbytes) != 0)
+			return -ESTALE;
+		places[i].off = s->off;
+		places[i].site = tls_file_site(&plan->site[i].call, lib, c->tls);
+	}
+	layer = maps_open_layer(c->pid, c->path, c->fd);
+	err = tap_bpf_tls_attach(ret, b, layer >= 0 ? layer : c->fd, places, plan->n);
+	if (layer >= 0)
+		close(layer);
+	return err;
+}
+
+int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib, bool nop5,
+		   struct tap_tls_links **ret, char *how, size_t size)
+{
+	struct tls_plan plan;
+	int err = tls_plan_make(&plan, c->img, c->row, nop5);
+	size_t at;
+
+	if (err)
+		return err;
+	tls_plan_text(&plan, how, size);
+	at = strlen(how);
+	(void)snprintf(how + at, size - at, "; return probes; %s", tap_bpf_tls_backend(b));
+	return ret ? attach(c, b, &plan, lib, ret) : 0;
+}
+
+const char *tls_file_explain(int err, char *buf, size_t size)
+{
+	switch (err) {
+	case -ESTALE:
+		return "the file changed while it was looked at";
+	case -EBADMSG:
+		return "its ELF headers are damaged";
+	case -EINVAL:
+	case -ENOEXEC:
+	case -ERANGE:
+		return "its functions do not look like those of the library; please report it";
+	case -EPERM:
+	case -EACCES:
+		return "the kernel refuses probes: CAP_BPF and CAP_PERFMON (before Linux 6.6: "
+		       "CAP_SYS_ADMIN) "
+		       "are needed";
+	default:
+		(void)snprintf(buf, size, "the kernel refuses the probes (%s)", strerror(-err));
+		return buf;
+	}
+}
