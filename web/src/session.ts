@@ -30,6 +30,7 @@ export const health = signal<Health | null>(null);
 export const healthError = signal("");
 export const total = signal(0);
 export const matched = signal(0);
+export const scanning = signal(-1); /* part of the list that the filter has looked at; -1: all */
 export const live = signal(false); /* the list has been seen at least once */
 export const follow = signal(START);
 export const filter = signal(first.filter); /* the one in force */
@@ -64,6 +65,8 @@ let selectedAt = -1; /* its absolute position */
 /* Where the display was frozen; null: not paused. */
 let frozen: number | null = null;
 let anchorRow = -1;
+let toPlace = false;
+let firstView = true;
 
 export const selection = () => selectedAt;
 /* One past the last row on display. */
@@ -121,7 +124,9 @@ export function connect(): void {
 function onMessage(m: HubMessage): void {
 	switch (m.op) {
 	case "hello":
-		boot = m.boot || boot;
+		/* Another run of the hub may count its rows otherwise; ids stay. */
+		if (boot && m.boot !== boot) selectedRow = -1;
+		boot = m.boot;
 		batch(() => {
 			link.value = "open";
 			lostSince.value = 0;
@@ -164,28 +169,36 @@ function onTick(m: Tick): void {
 	const wasLive = view.live;
 	const oldBase = view.base;
 	const fresh = view.tick(m);
+	const scan = m.scan ? m.scan.done / Math.max(1, m.scan.of) : -1;
+	if (m.stale) view.rows.expire();
 	batch(() => {
+		scanning.value = scan;
 		live.value = true;
 		total.value = m.total;
 		matched.value = m.matched;
 		counters.value = m.counters;
 		if (JSON.stringify(m.capture) !== JSON.stringify(capture.peek())) capture.value = m.capture;
-		if (fresh < 0) void beginAnew(wasLive);
-		else if (fresh > 0) {
+		if (fresh < 0) beginAnew(wasLive);
+		else if (fresh > 0 && scan >= 0) {
+			/* Older rows that the filter finds are not news. */
+			if (follow.peek().mode === "follow") grid?.changed("end");
+		} else if (fresh > 0) {
 			countNews(m.rows, fresh);
 			step({ type: "rows", n: fresh });
 		}
 		if (view.base !== oldBase) step({ type: "evicted" });
 	});
+	if (toPlace && scan < 0) void placeAgain();
 	grid?.changed("stay");
 	/* Acknowledged when drawn, so that a hidden or slow tab gets fewer ticks, not a longer queue. */
 	requestAnimationFrame(() => channel.send({ op: "ack", seq: m.seq }));
 }
 
 /* First tick of a subscription, or everything was cleared. */
-async function beginAnew(wasLive: boolean): Promise<void> {
+function beginAnew(wasLive: boolean): void {
 	selectedAt = -1;
 	frozen = follow.peek().mode === "paused" ? view.end : null;
+	toPlace = false;
 	if (wasLive) {
 		/* Cleared for everybody: what was selected is gone. */
 		if (!view.matched) closeDetail();
@@ -193,12 +206,22 @@ async function beginAnew(wasLive: boolean): Promise<void> {
 		grid?.anew(-1);
 		return;
 	}
-	if (follow.peek().mode === "follow" && selected.peek() === null) {
+	const linked = firstView && selected.peek() !== null; /* the address names a flow */
+	firstView = false;
+	if (follow.peek().mode === "follow" && !linked) {
 		grid?.anew(-1);
 		grid?.changed("end");
 		return;
 	}
+	toPlace = true;
+}
+
+/* Once the filter has looked at everything: the row that was selected, or else the one that was on top,
+ * where it was; if it is gone, the nearest older one. */
+async function placeAgain(): Promise<void> {
 	const id = view.id;
+	toPlace = false;
+	if (frozen !== null) frozen = view.end;
 	if (selected.peek() !== null && selectedRow < 0) selectedRow = (await flowNumber(selected.peek()!)) ?? -1;
 	const n = selectedRow >= 0 ? selectedRow : anchorRow;
 	const at = n >= 0 ? await view.find(n) : -1;
@@ -253,6 +276,7 @@ export function select(at: number): void {
 	if (to < view.base) return;
 	const row = view.rows.get(to);
 	step({ type: "away" });
+	if (row?.state === "gone") return;
 	if (!row) {
 		pendingAt = to;
 		view.want(to, to + 1);

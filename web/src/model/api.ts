@@ -120,7 +120,7 @@ export interface Half {
 	status?: string | null;
 	reason?: string | null;
 	headers?: [string, string][];
-	attrs?: Record<string, string>;
+	attrs?: Record<string, string | string[]>;
 	body?: Body | null;
 }
 
@@ -147,7 +147,7 @@ export interface Flow {
 	client: Peer;
 	server: Peer;
 	seen_by?: string | null;
-	tls?: { library?: string; version?: string; road?: string; sni?: string; alpn?: string; protocol?: string } | null;
+	tls?: { library?: string; version?: string; wire?: string; road?: string; sni?: string; alpn?: string; protocol?: string } | null;
 	request?: Half | null;
 	response?: Half | null;
 	failed: boolean;

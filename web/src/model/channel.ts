@@ -13,6 +13,8 @@ export interface Tick {
 	counters: Counters;
 	agents: number;
 	capture: Capture;
+	scan?: { done: number; of: number }; /* the filter still runs over older rows */
+	stale?: boolean; /* more rows changed than were sent */
 	rows: Row[];
 }
 export type HubMessage =

@@ -3,20 +3,20 @@
 import type { Flow } from "./api";
 
 /* Headers whose value is a secret, and the shell variable that stands for it in a copy. */
-const SECRET: Record<string, string> = {
-	authorization: "TOKEN",
-	"proxy-authorization": "PROXY_TOKEN",
-	cookie: "COOKIE",
-	"set-cookie": "COOKIE",
-	"x-api-key": "API_KEY",
-	"api-key": "API_KEY",
-	"x-auth-token": "AUTH_TOKEN",
-	"x-csrf-token": "CSRF_TOKEN",
-	"x-xsrf-token": "CSRF_TOKEN",
-	"x-amz-security-token": "AWS_TOKEN",
-};
+const SECRET = new Map<string, string>([
+	["authorization", "TOKEN"],
+	["proxy-authorization", "PROXY_TOKEN"],
+	["cookie", "COOKIE"],
+	["set-cookie", "COOKIE"],
+	["x-api-key", "API_KEY"],
+	["api-key", "API_KEY"],
+	["x-auth-token", "AUTH_TOKEN"],
+	["x-csrf-token", "CSRF_TOKEN"],
+	["x-xsrf-token", "CSRF_TOKEN"],
+	["x-amz-security-token", "AWS_TOKEN"],
+]);
 
-export const isSecret = (name: string): boolean => name.toLowerCase() in SECRET;
+export const isSecret = (name: string): boolean => SECRET.has(name.toLowerCase());
 
 /* The part of a secret header that may be shown: "Bearer " of "Bearer eyJ…". */
 export function schemeOf(name: string, value: string): string {
@@ -99,7 +99,7 @@ export function curl(f: Flow, withSecrets: boolean): CurlLine {
 			notes.push(`The body is sent decoded, without “Content-Encoding: ${v}”.`);
 			continue;
 		}
-		const variable = SECRET[name];
+		const variable = SECRET.get(name);
 		if (variable && !withSecrets) words.push("-H", `${shellWord(`${k}: ${schemeOf(k, v)}`)}"$${variable}"`);
 		else words.push("-H", shellWord(v === "" ? `${k};` : `${k}: ${v}`));
 	}

@@ -86,23 +86,23 @@ export function bodyLine(text: string): string {
 	return text.replace(HIDDEN, (c) => (c === "\t" ? c : picture(c)));
 }
 
-const PROTO: Record<string, string> = {
-	http1: "HTTP",
-	http2: "HTTP/2",
-	grpc: "gRPC",
-	websocket: "WS",
-	postgres: "PG",
-	mysql: "MySQL",
-	redis: "Redis",
-	kafka: "Kafka",
-	mongodb: "Mongo",
-	amqp: "AMQP",
-	dns: "DNS",
-	tls: "TLS?",
-};
+const PROTO = new Map<string, string>([
+	["http1", "HTTP"],
+	["http2", "HTTP/2"],
+	["grpc", "gRPC"],
+	["websocket", "WS"],
+	["postgres", "PG"],
+	["mysql", "MySQL"],
+	["redis", "Redis"],
+	["kafka", "Kafka"],
+	["mongodb", "Mongo"],
+	["amqp", "AMQP"],
+	["dns", "DNS"],
+	["tls", "TLS?"],
+]);
 
 export function protoName(proto: string): string {
-	return PROTO[proto] ?? proto.toUpperCase();
+	return PROTO.get(proto) ?? proto.toUpperCase();
 }
 
 export type StatusKind = "ok" | "redirect" | "client" | "server" | "pending" | "lost" | "info";

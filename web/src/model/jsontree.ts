@@ -106,6 +106,11 @@ export function parseJson(text: string): JsonDoc {
 	while (at < text.length && !d.error) {
 		const top = open[open.length - 1];
 		if (top === undefined) {
+			const last = d.kind.length - 1;
+			if (last >= 0 && d.kind[last]! > Kind.Array && d.end[last] === at) {
+				fail("Nothing is expected here.");
+				break;
+			}
 			if (!value()) break;
 		} else {
 			const closer = d.kind[top] === Kind.Object ? "}" : "]";

@@ -11,6 +11,8 @@ export class RowCache {
 	/* A Map iterates in the order of insertion: the first key is the one used longest ago. */
 	private blocks = new Map<number, (Row | undefined)[]>();
 	private where = new Map<number, number>();
+	/* Held, but to be asked for again. */
+	private old = new Set<number>();
 
 	get(at: number): Row | undefined {
 		const k = Math.floor(at / BLOCK);
@@ -51,10 +53,19 @@ export class RowCache {
 		return this.where.get(n) ?? -1;
 	}
 
-	/* Is any row of block k inside [from, to) not held? */
+	/* What is held may have changed unseen; it stays on screen until something newer has come. */
+	expire(): void {
+		for (const k of this.blocks.keys()) this.old.add(k);
+	}
+
+	renewed(k: number): void {
+		this.old.delete(k);
+	}
+
+	/* Is any row of block k inside [from, to) not held, or held no longer for sure? */
 	lacks(k: number, from: number, to: number): boolean {
 		const b = this.blocks.get(k);
-		if (!b) return true;
+		if (!b || this.old.has(k)) return true;
 		const end = Math.min(to - k * BLOCK, BLOCK);
 		for (let i = Math.max(from - k * BLOCK, 0); i < end; i++) if (!b[i]) return true;
 		return false;
@@ -63,6 +74,7 @@ export class RowCache {
 	clear(): void {
 		this.blocks.clear();
 		this.where.clear();
+		this.old.clear();
 	}
 
 	get size(): number {
@@ -74,6 +86,7 @@ export class RowCache {
 			if (this.blocks.size <= KEEP) return;
 			if (k === except) continue;
 			this.blocks.delete(k);
+			this.old.delete(k);
 			for (const r of b) if (r) this.where.delete(r.n);
 		}
 	}

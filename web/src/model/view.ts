@@ -76,7 +76,11 @@ export class View {
 
 	/* An answer to `rows`. */
 	window(m: Window): void {
-		for (const [k, req] of this.asked) if (req === m.req) this.asked.delete(k);
+		for (const [k, req] of this.asked)
+			if (req === m.req) {
+				this.asked.delete(k);
+				this.rows.renewed(k);
+			}
 		const at = (m.base ?? this.base) + m.from;
 		m.rows.forEach((r, i) => this.rows.put(at + i, r));
 	}

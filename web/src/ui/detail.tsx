@@ -180,7 +180,7 @@ function Headers({ h, side }: { h: Half | null; side: "req" | "resp" }) {
 						{attrs.map(([k, v]) => (
 							<div class="header">
 								<dt>{oneLine(k, 200)}</dt>
-								<dd>{oneLine(String(v))}</dd>
+								<dd>{oneLine(Array.isArray(v) ? v.join(", ") : String(v))}</dd>
 							</div>
 						))}
 					</dl>
@@ -213,7 +213,7 @@ function Header({ k, v, side }: { k: string; v: string; side: "req" | "resp" }) 
 					</>
 				)}
 			</dd>
-			{shown && (
+			{shown && /^[\w-]+$/.test(k) && (
 				<button
 					class="bare add"
 					title="Show only flows with this header"
@@ -293,7 +293,7 @@ function Timing({ f }: { f: Flow }) {
 					</dl>
 				</>
 			)}
-			<p class="muted note">Measured in the kernel of the host, on {f.seen_by === "server" ? "the server's" : "the client's"} side.</p>
+			<p class="muted note">Measured in the kernel of the host, on {f.seen_by === "server" ? "the server's side" : f.seen_by === "both" ? "both sides" : "the client's side"}.</p>
 		</div>
 	);
 }
@@ -334,15 +334,15 @@ function PeerCard({ title, p }: { title: string; p: Peer }) {
 	);
 }
 
-const FLAGS: Record<string, string> = {
-	truncated: "A body or a list was cut at a configured limit.",
-	after_gap: "Bytes before or inside this exchange were lost.",
-	midstream: "The connection was already open when capture began.",
-	peer_inferred: "A peer's name, or which side is which, was concluded and not observed.",
-	no_request: "The request of this answer was not seen.",
-	bad_framing: "The lengths contradict each other; decided as the protocol's RFC says.",
-	decode_error: "The content encoding could not be undone: the body is as sent.",
-};
+const FLAGS = new Map<string, string>([
+	["truncated", "A body or a list was cut at a configured limit."],
+	["after_gap", "Bytes before or inside this exchange were lost."],
+	["midstream", "The connection was already open when capture began."],
+	["peer_inferred", "A peer's name, or which side is which, was concluded and not observed."],
+	["no_request", "The request of this answer was not seen."],
+	["bad_framing", "The lengths contradict each other; decided as the protocol's RFC says."],
+	["decode_error", "The content encoding could not be undone: the body is as sent."],
+]);
 
 function Connection({ f }: { f: Flow }) {
 	const t = f.tls;
@@ -350,6 +350,7 @@ function Connection({ f }: { f: Flow }) {
 	if (t) {
 		rows.push(["TLS library", oneLine(`${t.library ?? "unknown"} ${t.version ?? ""}`, 80)]);
 		rows.push(["read by", t.road === "keys" ? "session keys" : t.road === "probes" ? "probes in the library" : oneLine(t.road ?? "–", 40)]);
+		if (t.wire) rows.push(["TLS version", oneLine(t.wire, 40)]);
 		if (t.sni) rows.push(["server name", oneLine(t.sni, 200)]);
 		if (t.alpn) rows.push(["ALPN", oneLine(t.alpn, 60)]);
 	}
@@ -374,7 +375,7 @@ function Connection({ f }: { f: Flow }) {
 				<ul class="flag-list">
 					{f.flags.map((x) => (
 						<li>
-							<Icon name="warn" /> <b>{oneLine(x.replace(/_/g, " "), 40)}</b> {FLAGS[x] ?? ""}
+							<Icon name="warn" /> <b>{oneLine(x.replace(/_/g, " "), 40)}</b> {FLAGS.get(x) ?? ""}
 						</li>
 					))}
 				</ul>

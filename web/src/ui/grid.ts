@@ -11,14 +11,14 @@ import { Recycler } from "./recycler";
 
 const ROW = 24;
 const HEAD = 28;
-const FLAG: Record<string, [string, string]> = {
-	truncated: ["cut", "The body was cut at the configured limit"],
-	after_gap: ["gap", "Bytes before or inside this exchange were lost"],
-	midstream: ["mid", "The connection was already open when capture began"],
-	no_request: ["no req", "The request of this answer was not seen"],
-	bad_framing: ["framing", "The lengths contradict each other"],
-	decode_error: ["undecoded", "The content encoding could not be undone"],
-};
+const FLAG = new Map<string, [string, string]>([
+	["truncated", ["cut", "The body was cut at the configured limit"]],
+	["after_gap", ["gap", "Bytes before or inside this exchange were lost"]],
+	["midstream", ["mid", "The connection was already open when capture began"]],
+	["no_request", ["no req", "The request of this answer was not seen"]],
+	["bad_framing", ["framing", "The lengths contradict each other"]],
+	["decode_error", ["undecoded", "The content encoding could not be undone"]],
+]);
 
 interface Cells {
 	[key: string]: HTMLElement;
@@ -87,7 +87,7 @@ function fill(row: HTMLElement, r: Row): void {
 	c.op!.classList.toggle("writes", r.op !== "GET" && r.op !== "HEAD" && r.op !== "OPTIONS");
 	put(c["target-text"]!, oneLine(r.target, 600));
 	c.target!.title = oneLine(r.host ? `${r.host}${r.target}` : r.target, 1500);
-	const flags = r.flags.map((f) => FLAG[f]).filter((f) => f !== undefined);
+	const flags = r.flags.map((f) => FLAG.get(f)).filter((f) => f !== undefined);
 	put(c.flags!, flags.map((f) => f[0]).join(" · "));
 	c.flags!.title = flags.map((f) => f[1]).join(". ");
 	const kind = statusKind(r);
@@ -138,7 +138,7 @@ export function mountGrid(host: HTMLElement): () => void {
 			draw(el, i) {
 				const at = base + i;
 				const r = view.rows.get(at);
-				if (r) fill(el, r);
+				if (r && r.state !== "gone") fill(el, r);
 				else blank(el);
 				el.setAttribute("aria-rowindex", String(i + 2));
 				const on = at === selection();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { signal } from "@preact/signals";
 import { count } from "../model/format";
-import { capture, changeCapture, check, clearAll, containers, filter, follow, go, live, matched, page, step, total } from "../session";
+import { capture, changeCapture, check, clearAll, containers, filter, follow, go, live, matched, page, scanning, step, total } from "../session";
 import type { Page } from "../model/route";
 import { confirmClear } from "./dialogs";
 import { FilterBox } from "./filter-box";
@@ -114,6 +114,7 @@ export function ViewLine() {
 				<p class="view-state">
 					{filtered && (
 						<span class="num">
+							{scanning.value >= 0 && <span class="muted">looking, {Math.floor(scanning.value * 100)} % · </span>}
 							{count(matched.value)} of {count(total.value)}
 						</span>
 					)}
