@@ -212,20 +212,20 @@ function Header({ k, v, side }: { k: string; v: string; side: "req" | "resp" }) 
 						</button>
 					</>
 				)}
+				{shown && /^[\w-]+$/.test(k) && (
+					<button
+						class="bare add"
+						title="Show only flows with this header"
+						aria-label={`Add ${oneLine(k, 60)} to the filter`}
+						onClick={() => {
+							go("flows");
+							addToFilter(`${side}.header.${k.toLowerCase()}:${quoted(v.slice(0, 200))}`);
+						}}
+					>
+						<Icon name="plus" />
+					</button>
+				)}
 			</dd>
-			{shown && /^[\w-]+$/.test(k) && (
-				<button
-					class="bare add"
-					title="Show only flows with this header"
-					aria-label={`Add ${oneLine(k, 60)} to the filter`}
-					onClick={() => {
-						go("flows");
-						addToFilter(`${side}.header.${k.toLowerCase()}:${quoted(v.slice(0, 200))}`);
-					}}
-				>
-					<Icon name="plus" />
-				</button>
-			)}
 		</div>
 	);
 }

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { ApiError, api } from "../model/api";
 import { utf16Offset } from "../model/format";
-import { applyFilter, check, filter } from "../session";
+import { applyFilter, check, filter, go } from "../session";
 import { Icon } from "./icons";
 
 const DELAY_MS = 120;
@@ -85,8 +85,10 @@ export function FilterBox() {
 		if (e.key === "Enter") {
 			clearTimeout(timer);
 			void judge(draft.peek());
+			go("flows");
 		}
-		document.getElementById("grid")?.focus();
+		/* After the list is on screen again. */
+		requestAnimationFrame(() => document.getElementById("grid")?.focus());
 	};
 	const syncScroll = () => {
 		if (mirror.current && input.current) mirror.current.scrollLeft = input.current.scrollLeft;

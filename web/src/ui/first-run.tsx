@@ -92,7 +92,7 @@ export function FirstRun() {
 	facts.sort((a, b) => Number(b.level === 2) - Number(a.level === 2));
 	const command = tryIt(containers.value?.containers ?? []);
 	const c = counters.value;
-	const connections = agents.reduce((n, a) => n + (a.counters.connections ?? 0), 0);
+	const connections = agents.reduce((n, a) => n + (a.counters["conn.open"] ?? 0), 0);
 	return (
 		<div class="first-run">
 			<div class="first-run-inner">
@@ -164,7 +164,7 @@ export function FirstRun() {
 					)}
 					<FactLine level="wait">
 						{count(c.flows)} requests so far
-						{connections > 0 && <span class="muted">, {count(connections)} connections seen</span>}
+						{connections > 0 && <span class="muted">, {count(connections)} open {connections === 1 ? "connection" : "connections"} seen</span>}
 					</FactLine>
 				</ul>
 				{command && (

@@ -65,42 +65,38 @@ function running(r: Row): string {
 	return duration(Math.max(0, Date.now() * 1e6 - Number(r.ts_ns))) + "…";
 }
 
-function drawSize(r: Row): [string, string] {
-	const resp = r.resp_len ?? 0;
-	const req = r.req_len ?? 0;
-	if (r.resp_len === null && !req) return ["–", ""];
-	return [size(resp || req), `request ${size(req)}, response ${r.resp_len === null ? "–" : size(resp)}`];
-}
-
 function fill(row: HTMLElement, r: Row): void {
 	const c = cellsOf.get(row)!;
 	put(c.time!, clock(r.ts_ns));
-	c.time!.title = clockLong(r.ts_ns);
 	put(c["proto-name"]!, protoName(r.proto));
 	c.lock!.classList.toggle("off", !r.tls);
-	c.proto!.title = r.tls ? `${r.proto} over TLS, decrypted` : `${r.proto}, sent in plain text`;
 	put(c.from!, oneLine(r.src, 200));
-	c.from!.title = oneLine(`${r.src}  ${r.src_ip}`, 300);
 	put(c.to!, oneLine(r.dst, 200));
-	c.to!.title = oneLine(`${r.dst}  ${r.dst_ip}`, 300);
 	put(c.op!, oneLine(r.op || "–", 40));
 	c.op!.classList.toggle("writes", r.op !== "GET" && r.op !== "HEAD" && r.op !== "OPTIONS");
 	put(c["target-text"]!, oneLine(r.target, 600));
-	c.target!.title = oneLine(r.host ? `${r.host}${r.target}` : r.target, 1500);
-	const flags = r.flags.map((f) => FLAG.get(f)).filter((f) => f !== undefined);
-	put(c.flags!, flags.map((f) => f[0]).join(" · "));
-	c.flags!.title = flags.map((f) => f[1]).join(". ");
-	const kind = statusKind(r);
-	c.status!.dataset.kind = kind;
+	put(c.flags!, flagsOf(r).map((f) => f[0]).join(" · "));
+	c.status!.dataset.kind = statusKind(r);
 	put(c["status-text"]!, statusText(r));
-	c.status!.title = statusText(r);
 	put(c.duration!, r.dur_ns !== null ? duration(r.dur_ns) : r.state === "open" ? running(r) : "–");
-	c.duration!.title = r.dur_ns !== null ? `${(r.dur_ns / 1e6).toFixed(3)} ms` : "";
-	const [text, title] = drawSize(r);
-	put(c.size!, text);
-	c.size!.title = title;
+	put(c.size!, r.resp_len === null && !r.req_len ? "–" : size(r.resp_len || r.req_len || 0));
 	row.dataset.state = r.state;
 }
+
+const flagsOf = (r: Row) => r.flags.map((f) => FLAG.get(f)).filter((f) => f !== undefined);
+
+/* What a cell says when the pointer rests on it; made only then, since rows are drawn at every frame. */
+const TITLE: { [key: string]: (r: Row) => string } = {
+	time: (r) => clockLong(r.ts_ns),
+	proto: (r) => (r.tls ? `${r.proto} over TLS, decrypted` : `${r.proto}, sent in plain text`),
+	from: (r) => oneLine(`${r.src}  ${r.src_ip}`, 300),
+	to: (r) => oneLine(`${r.dst}  ${r.dst_ip}`, 300),
+	op: (r) => oneLine(r.op, 200),
+	target: (r) => [oneLine(r.host ? `${r.host}${r.target}` : r.target, 1500), ...flagsOf(r).map((f) => f[1])].join(". "),
+	status: (r) => statusText(r),
+	duration: (r) => (r.dur_ns !== null ? `${(r.dur_ns / 1e6).toFixed(3)} ms` : ""),
+	size: (r) => `request ${size(r.req_len ?? 0)}, response ${r.resp_len === null ? "–" : size(r.resp_len)}`,
+};
 
 function blank(row: HTMLElement): void {
 	const c = cellsOf.get(row)!;
@@ -202,6 +198,14 @@ export function mountGrid(host: HTMLElement): () => void {
 		if (i < 0 || getSelection()?.type === "Range") return;
 		select(i);
 		openDetail();
+	});
+
+	canvas.addEventListener("pointerover", (e) => {
+		const cell = (e.target as Element).closest<HTMLElement>(".cell");
+		const r = view.rows.get(at(e));
+		if (!cell || !r) return;
+		const key = COLUMNS[[...cell.parentElement!.children].indexOf(cell)]?.key ?? "";
+		cell.title = TITLE[key]?.(r) ?? "";
 	});
 
 	/* Running times of open exchanges. */

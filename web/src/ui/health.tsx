@@ -8,11 +8,29 @@ import { FactLine, factLevel } from "./first-run";
 import { Icon } from "./icons";
 import { Gauge } from "./status-bar";
 
-/* Names of counters as agents report them, in words. */
-const words = (key: string) => key.replace(/[._]+/g, " ");
+const GROUPS = new Map([
+	["loss", "Lost on the way"],
+	["conn", "Connections and streams"],
+	["queue", "Queue to the hub"],
+	["decode", "Decoder"],
+]);
+
+/* An agent's counters, "loss.ring_bytes", by what stands before the dot. */
+function counterGroups(a: Agent): [string, Tile[]][] {
+	const by = new Map<string, Tile[]>();
+	for (const [key, n] of Object.entries(a.counters).sort(([x], [y]) => (x < y ? -1 : 1))) {
+		const [, group = "other", name = key] = /^(\w+)\.(.+)$/.exec(key) ?? [];
+		const value = /(^|_)bytes(_|$)/.test(name) ? size(n) : count(n);
+		const list = by.get(group) ?? [];
+		list.push([name.replace(/_/g, " "), value, n > 0 && (group === "loss" || /dropped|bad|restarts/.test(name))]);
+		by.set(group, list);
+	}
+	const order = [...GROUPS.keys()];
+	const place = (g: string) => (order.indexOf(g) + order.length + 1) % (order.length + 1);
+	return [...by].sort(([x], [y]) => place(x) - place(y));
+}
 
 function AgentCard({ a }: { a: Agent }) {
-	const list = Object.entries(a.counters).sort(([x], [y]) => (x < y ? -1 : 1));
 	const facts = [...a.facts].sort((x, y) => y.level - x.level);
 	return (
 		<section class="card">
@@ -34,12 +52,20 @@ function AgentCard({ a }: { a: Agent }) {
 				))}
 				{!facts.length && <FactLine level="wait">No report from this agent yet</FactLine>}
 			</ul>
-			{list.length > 0 && <Numbers list={list.map(([k, v]) => [words(k), count(v), false])} />}
+			{counterGroups(a).map(([group, list]) => (
+				<section class="counter-group">
+					<h4>{GROUPS.get(group) ?? group}</h4>
+					<Numbers list={list} />
+				</section>
+			))}
 		</section>
 	);
 }
 
-function Numbers({ list }: { list: [string, string, boolean][] }) {
+/* Name, value, whether it is bad. */
+type Tile = [string, string, boolean];
+
+function Numbers({ list }: { list: Tile[] }) {
 	return (
 		<dl class="numbers">
 			{list.map(([k, v, bad]) => (
@@ -55,9 +81,9 @@ function Numbers({ list }: { list: [string, string, boolean][] }) {
 	);
 }
 
-function losses(h: Health): [string, string, boolean][] {
+function losses(h: Health): Tile[] {
 	const c = h.counters;
-	const row = (k: string, n: number): [string, string, boolean] => [k, count(n), n > 0];
+	const row = (k: string, n: number): Tile => [k, count(n), n > 0];
 	return [
 		["flows", count(c.flows), false],
 		row("dropped", c.dropped),

@@ -127,9 +127,10 @@ export class Recycler {
 		return Math.max(0, this.spacerHeight - this.height);
 	}
 
-	private moveTo(top: number): void {
+	/* all: draw also the rows that stay on screen. */
+	private moveTo(top: number, all = true): void {
 		this.top = Math.max(0, Math.min(top, this.maxTop));
-		this.paint(true);
+		this.paint(all);
 	}
 
 	private resized(): void {
@@ -158,7 +159,7 @@ export class Recycler {
 		if (this.scaled) {
 			e.preventDefault();
 			const notch = e.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? e.deltaY / 100 : e.deltaMode === WheelEvent.DOM_DELTA_LINE ? e.deltaY / 3 : e.deltaY * 10;
-			this.moveTo(this.top + notch * WHEEL_ROWS * this.rowHeight);
+			this.moveTo(this.top + notch * WHEEL_ROWS * this.rowHeight, false);
 		} else if (!(e.deltaY > 0 && this.atEnd)) return;
 		this.src.scrolled?.(e.deltaY < 0, this.atEnd);
 	};
