@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows lie in chunks that never move, used as a ring of chunks.  What rows share (names, addresses, targets) is
+ * interned: an end of a connection is one blob, its address followed by its names. */
+#include "hub/list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define CHUNK 4096
+
+int list_init(struct list *l, size_t max_rows, size_t max_bytes)
+{
+	*l = (struct list){ .max_rows = max_rows, .max_bytes = max_bytes };
+	l->nchunks = max_rows / CHUNK + 2;
+	l->chunks = calloc(l->nchunks, sizeof(*l->chunks));
+	l->changes = calloc(LIST_CHANGES, sizeof(*l->changes));
+	if (l->chunks && l->changes)
+		return 0;
+	list_release(l);
+	return -ENOMEM;
+}
+
+static struct row *at(const struct list *l, uint64_t pos)
+{
+	return &l->chunks[pos / CHUNK % l->nchunks][pos % CHUNK];
+}
+
+const struct row *list_at(const struct list *l, uint64_t pos)
+{
+	return at(l, pos);
+}
+
+uint64_t list_place(const struct list *l, uint64_t n)
+{
+	uint64_t lo = l->base, hi = l->end;
+
+	while (lo < hi) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (at(l, mid)->n < n)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+size_t list_bytes(const struct list *l)
+{
+	uint64_t chunks = l->end > l->base ? (l->end - 1) / CHUNK - l->base / CHUNK + 1 : 0;
+
+	return l->strings.bytes + l->blobs.bytes + (size_t)chunks * CHUNK * sizeof(struct row);
+}
+
+static void forget(struct list *l, const struct row *r)
+{
+	const uint32_t strings[] = { r->proto,	r->op,	 r->target,   r->status,
+				     r->reason, r->host, r->req_type, r->resp_type };
+
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++)
+		intern_drop(&l->strings, strings[i]);
+	intern_drop(&l->blobs, r->client);
+	intern_drop(&l->blobs, r->server);
+	intern_drop(&l->strings, r->tls);
+}
+
+static void drop_first(struct list *l)
+{
+	uint64_t chunk = l->base / CHUNK;
+
+	forget(l, at(l, l->base));
+	l->base++;
+	l->version++;
+	if (l->base / CHUNK != chunk) {
+		free(l->chunks[chunk % l->nchunks]);
+		l->chunks[chunk % l->nchunks] = NULL;
+	}
+}
+
+void list_drop_below(struct list *l, uint64_t n)
+{
+	while (l->base < l->end && at(l, l->base)->n < n)
+		drop_first(l);
+}
+
+void list_clear(struct list *l)
+{
+	while (l->base < l->end)
+		drop_first(l);
+	l->version++;
+}
+
+void list_release(struct list *l)
+{
+	for (size_t i = 0; l->chunks && i < l->nchunks; i++)
+		free(l->chunks[i]);
+	free(l->chunks);
+	free(l->changes);
+	intern_release(&l->strings);
+	intern_release(&l->blobs);
+	*l = (struct list){ 0 };
+}
+
+/* --- from a flow --------------------------------------------------------------------------------------- */
+
+#define NAMES 6
+
+static uint32_t put_blob(struct intern *t, const uint8_t *head, size_t nhead,
+			 const char *const names[NAMES])
+{
+	struct buf b = { 0 };
+	uint32_t id;
+
+	if (nhead)
+		buf_put(&b, (struct slice){ head, nhead });
+	for (size_t i = 0; i < NAMES; i++) {
+		struct slice s = slice_cut(slice_str(names[i]), 0, 256);
+
+		buf_put(&b, s);
+		buf_put(&b, (struct slice){ (const uint8_t *)"", 1 });
+	}
+	id = b.failed ? 0 : intern_put(t, buf_slice(&b));
+	buf_release(&b);
+	return id;
+}
+
+/* Names come after head, each with its NUL; an empty one is NULL. */
+static void get_blob(struct slice s, size_t nhead, const char *ret[NAMES])
+{
+	size_t pos = nhead;
+
+	for (size_t i = 0; i < NAMES; i++) {
+		const char *name = pos < s.n ? (const char *)s.p + pos : "";
+
+		ret[i] = name[0] ? name : NULL;
+		pos += strlen(name) + 1;
+	}
+}
+
+static uint32_t put_peer(struct list *l, const struct flow_peer *p)
+{
+	const char *const names[NAMES] = { p->comm, p->container, p->container_id };
+
+	return put_blob(&l->blobs, p->addr, 16, names);
+}
+
+static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret)
+{
+	struct slice s = intern_get(&l->blobs, id);
+	const char *names[NAMES];
+
+	if (s.n < 16)
+		return;
+	get_blob(s, 16, names);
+	memcpy(ret->addr, s.p, 16);
+	ret->comm = names[0];
+	ret->container = names[1];
+	ret->container_id = names[2];
+}
+
+const char *list_container_id(const struct list *l, uint32_t blob)
+{
+	struct flow_peer p = { 0 };
+
+	get_peer(l, blob, &p);
+	return p.container_id;
+}
+
+static void replace(struct intern *t, uint32_t *id, const char *s, size_t max)
+{
+	uint32_t now = intern_put(t, slice_cut(slice_str(s), 0, max));
+
+	intern_drop(t, *id);
+	*id = now;
+}
+
+static void put_conn(struct list *l, struct row *r, const struct flow *f)
+{
+	const struct flow_conn *c = f->conn;
+	const struct flow_tls *tls = c->tls;
+	uint32_t client = put_peer(l, &c->client), server = put_peer(l, &c->server), id = 0;
+
+	if (tls) {
+		const char *const names[NAMES] = { tls->library, tls->version, tls->road,
+						   tls->sni,	 tls->alpn,    tls->protocol };
+
+		id = put_blob(&l->strings, NULL, 0, names);
+	}
+	intern_drop(&l->blobs, r->client);
+	intern_drop(&l->blobs, r->server);
+	intern_drop(&l->strings, r->tls);
+	r->client = client;
+	r->server = server;
+	r->tls = id;
+	r->cport = c->client.port;
+	r->sport = c->server.port;
+}
+
+static const char *host_of(const struct flow *f)
+{
+	const char *h = flow_header(&f->req, "host");
+
+	if (!h)
+		h = flow_header(&f->req, ":authority");
+	return h ? h : f->conn->tls ? f->conn->tls->sni : NULL;
+}
+
+/* Later facts win; a side that this write does not have is left as it was. */
+static void fill(struct list *l, struct row *r, const struct flow *f)
+{
+	struct intern *t = &l->strings;
+
+	put_conn(l, r, f);
+	replace(t, &r->proto, f->proto, 64);
+	r->state = (uint8_t)f->state;
+	r->flags = (uint16_t)f->flags;
+	r->bits = (uint8_t)((r->bits & ~ROW_FAILED) | (f->failed ? ROW_FAILED : 0));
+	if (f->has_req || !(r->bits & ROW_HAS_REQ)) {
+		replace(t, &r->op, f->req.op, 256);
+		replace(t, &r->target, f->req.target, LIST_TARGET_MAX);
+		replace(t, &r->host, host_of(f), 256);
+		replace(t, &r->req_type, f->req.body.type, 256);
+		r->req_len = f->req.body.len;
+		if (f->req.target && strlen(f->req.target) > LIST_TARGET_MAX)
+			r->bits |= ROW_CUT;
+	}
+	if (f->has_resp || !(r->bits & ROW_HAS_RESP)) {
+		replace(t, &r->status, f->resp.status, 256);
+		replace(t, &r->reason, f->resp.reason, 256);
+		replace(t, &r->resp_type, f->resp.body.type, 256);
+		r->resp_len = f->resp.body.len;
+	}
+	if (f->state == FLOW_OPEN)
+		r->dur_ns = ROW_NO_DURATION;
+	else if (f->req.begin_ns && f->resp.end_ns)
+		r->dur_ns = flow_duration_ns(f);
+	if (f->req.begin_ns || r->ts_ns == 0)
+		r->ts_ns = flow_time_ns(f);
+	r->bits |= (uint8_t)((f->has_req ? ROW_HAS_REQ : 0) | (f->has_resp ? ROW_HAS_RESP : 0));
+}
+
+static struct row *append(struct list *l)
+{
+	struct row **chunk;
+
+	while (l->end > l->base &&
+	       (l->end - l->base >= l->max_rows || list_bytes(l) > l->max_bytes))
+		drop_first(l);
+	chunk = &l->chunks[l->end / CHUNK % l->nchunks];
+	if (!*chunk)
+		*chunk = calloc(CHUNK, sizeof(**chunk));
+	if (!*chunk)
+		return NULL;
+	*at(l, l->end) = (struct row){ .dur_ns = ROW_NO_DURATION };
+	return at(l, l->end);
+}
+
+int list_put(struct list *l, uint64_t n, const struct flow *f)
+{
+	uint64_t pos = l->base < l->end && n <= at(l, l->end - 1)->n ? list_place(l, n) : l->end;
+	struct row *r;
+
+	if (pos < l->end && at(l, pos)->n != n)
+		return -ESTALE;
+	if (pos < l->end) {
+		r = at(l, pos);
+		l->changes[l->nchanges++ % LIST_CHANGES] = pos;
+	} else {
+		r = append(l);
+		if (!r)
+			return -ENOMEM;
+		r->n = n;
+		memcpy(r->id, f->id, 16);
+		l->end++;
+	}
+	fill(l, r, f);
+	l->version++;
+	return 0;
+}
+
+/* --- to a flow ----------------------------------------------------------------------------------------- */
+
+static const char *text(const struct list *l, uint32_t id)
+{
+	return (const char *)intern_get(&l->strings, id).p;
+}
+
+void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
+{
+	struct flow *f = &ret->flow;
+	bool req = r->bits & ROW_HAS_REQ, resp = r->bits & ROW_HAS_RESP;
+
+	*ret = (struct row_flow){ 0 };
+	ret->conn.l4 = "tcp";
+	get_peer(l, r->client, &ret->conn.client);
+	get_peer(l, r->server, &ret->conn.server);
+	ret->conn.client.port = r->cport;
+	ret->conn.server.port = r->sport;
+	if (r->tls) {
+		const char *names[NAMES];
+
+		get_blob(intern_get(&l->strings, r->tls), 0, names);
+		ret->tls = (struct flow_tls){
+			.library = names[0],
+			.version = names[1],
+			.road = names[2],
+			.sni = names[3],
+			.alpn = names[4],
+			.protocol = names[5],
+		};
+		ret->conn.tls = &ret->tls;
+	}
+	memcpy(f->id, r->id, 16);
+	f->conn = &ret->conn;
+	f->proto = text(l, r->proto);
+	f->state = r->state;
+	f->flags = r->flags;
+	f->failed = r->bits & ROW_FAILED;
+	f->has_req = req;
+	f->has_resp = resp;
+	/* Only differences of times are looked at: begin at 1 ns. */
+	f->epoch_ns = r->ts_ns - 1;
+	f->req.begin_ns = req;
+	f->resp.begin_ns = resp;
+	f->resp.end_ns = r->dur_ns == ROW_NO_DURATION ? 0 : 1 + r->dur_ns;
+	f->req.op = text(l, r->op);
+	f->req.target = text(l, r->target);
+	f->req.body.len = r->req_len;
+	f->req.body.type = text(l, r->req_type);
+	f->resp.status = text(l, r->status);
+	f->resp.reason = text(l, r->reason);
+	f->resp.body.len = r->resp_len;
+	f->resp.body.type = text(l, r->resp_type);
+	if (r->host) {
+		ret->host = (struct flow_attr){ "host", text(l, r->host) };
+		f->req.headers = &ret->host;
+		f->req.nheaders = 1;
+	}
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A row of the list as JSON: the one writer for the HTTP answers and the WebSocket. */
+#include "hub/list.h"
+
+#include <inttypes.h>
+
+static void str(struct buf *out, const char *key, struct slice s, bool or_null)
+{
+	buf_printf(out, ",\"%s\":", key);
+	if (!s.p && or_null)
+		buf_puts(out, "null");
+	else
+		buf_put_json_str(out, s);
+}
+
+/* "10.0.0.1:80", "[::1]:80", or "" where the address is not known. */
+static void put_ip(struct buf *out, const char *key, const struct flow_peer *p)
+{
+	char ip[46];
+
+	flow_addr_format(p->addr, ip);
+	if (!ip[0])
+		buf_printf(out, ",\"%s\":\"\"", key);
+	else
+		buf_printf(out, strchr(ip, ':') ? ",\"%s\":\"[%s]:%u\"" : ",\"%s\":\"%s:%u\"", key,
+			   ip, p->port);
+}
+
+/* The best name known. */
+static void put_name(struct buf *out, const char *key, const struct flow_peer *p)
+{
+	char ip[46];
+
+	flow_addr_format(p->addr, ip);
+	str(out, key, slice_str(p->container ? p->container : p->comm ? p->comm : ip), false);
+}
+
+static void put_flags(struct buf *out, unsigned flags)
+{
+	const char *comma = "";
+
+	buf_puts(out, ",\"flags\":[");
+	for (unsigned bit = 1; bit && bit <= flags; bit <<= 1) {
+		if (!(flags & bit) || !flow_flag_name(bit))
+			continue;
+		buf_printf(out, "%s\"%s\"", comma, flow_flag_name(bit));
+		comma = ",";
+	}
+	buf_puts(out, "]");
+}
+
+/* At most max bytes, ending with a whole character. */
+static struct slice shorten(struct slice s, size_t max)
+{
+	size_t n = s.n;
+
+	if (n <= max)
+		return s;
+	n = max;
+	while (n > max - 3 && (s.p[n] & 0xc0) == 0x80)
+		n--;
+	return slice_cut(s, 0, n);
+}
+
+static void gone(struct buf *out)
+{
+	buf_puts(
+		out,
+		"{\"n\":0,\"id\":\"\",\"ts_ns\":\"0\",\"proto\":\"\",\"tls\":false,\"src\":\"\","
+		"\"dst\":\"\","
+		"\"src_ip\":\"\",\"dst_ip\":\"\",\"op\":\"\",\"target\":\"\",\"host\":\"\","
+		"\"status\":null,"
+		"\"reason\":null,\"state\":\"gone\",\"failed\":false,\"dur_ns\":null,\"req_len\":0,"
+		"\"resp_len\":0,\"type\":null,\"flags\":[]}");
+}
+
+void row_json(struct buf *out, const struct list *l, const struct row *r)
+{
+	struct row_flow rf;
+	const struct flow *f = &rf.flow;
+	struct slice target;
+	char id[37];
+
+	if (!r) {
+		gone(out);
+		return;
+	}
+	row_flow(l, r, &rf);
+	target = slice_str(f->req.target);
+	flow_id_format(r->id, id);
+	buf_printf(out, "{\"n\":%" PRIu64 ",\"id\":\"%s\",\"ts_ns\":\"%" PRId64 "\"", r->n, id,
+		   r->ts_ns);
+	str(out, "proto", slice_str(f->proto), false);
+	buf_printf(out, ",\"tls\":%s", r->tls ? "true" : "false");
+	put_name(out, "src", &rf.conn.client);
+	put_name(out, "dst", &rf.conn.server);
+	put_ip(out, "src_ip", &rf.conn.client);
+	put_ip(out, "dst_ip", &rf.conn.server);
+	str(out, "op", slice_str(f->req.op), false);
+	str(out, "target", shorten(target, ROW_TARGET_MAX), false);
+	str(out, "host", slice_str(rf.host.value), false);
+	str(out, "status", slice_str(f->resp.status), true);
+	str(out, "reason", slice_str(f->resp.reason), true);
+	buf_printf(out, ",\"state\":\"%s\",\"failed\":%s,\"dur_ns\":", flow_state_name(f->state),
+		   f->failed ? "true" : "false");
+	if (r->dur_ns == ROW_NO_DURATION)
+		buf_puts(out, "null");
+	else
+		buf_printf(out, "%" PRIu64, r->dur_ns);
+	buf_printf(out, ",\"req_len\":%" PRIu64 ",\"resp_len\":%" PRIu64, r->req_len, r->resp_len);
+	str(out, "type", slice_str(r->resp_type ? f->resp.body.type : f->req.body.type), true);
+	put_flags(out, r->flags);
+	buf_puts(out, target.n > ROW_TARGET_MAX ? ",\"cut\":true}" : "}");
+}
