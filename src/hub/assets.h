@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 struct asset {
-	const char *path; /* "/index.html", "/a/main-4f2a.js" */
-	const char *type; /* "text/html; charset=utf-8" */
+	const char *path;	  /* "/index.html", "/a/main-4f2a.js" */
+	const char *type;	  /* "text/html; charset=utf-8" */
 	const uint8_t *data, *br; /* br: brotli, or NULL where that is no smaller */
 	size_t n, nbr;
 	bool immutable; /* the name holds a hash of the content */

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls of docs/api.md. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "flow/json.h"
+#include "hub/body.h"
+#include "hub/serve.h"
+
+#define FLOW_BODY_MAX ((size_t)256 << 10)
+#define FLOW_MEMORY   ((size_t)1 << 30)
+#define FLOW_MESSAGES 1000
+#define BODY_MESSAGES 100000
+
+/* --- access --------------------------------------------------------------------------------------------------- */
+
+static void login(struct conn *c, const char *rest)
+{
+	struct slice given = buf_slice(&c->q.body);
+
+	(void)rest;
+	while (given.n > 0 && (given.p[given.n - 1] == '\n' || given.p[given.n - 1] == '\r'))
+		given.n--;
+	if (!access_token_is(c->w->rules.token, (const char *)given.p, given.n)) {
+		answer_error(c, 401, "this is not the token: open the address that limpid printed");
+		return;
+	}
+	buf_printf(&c->a.head, "Set-Cookie: limpid_%u=%s; HttpOnly; SameSite=Strict; Path=/\r\n",
+		   c->w->rules.port, c->w->rules.token);
+	answer(c, 204, NULL, (struct slice){ 0 });
+}
+
+/* --- the list --------------------------------------------------------------------------------------------------- */
+
+static bool number_arg(const struct conn *c, const char *name, int64_t *ret)
+{
+	const char *s = request_arg(c, name);
+	char *end;
+
+	if (!s)
+		return true;
+	errno = 0;
+	*ret = strtoll(s, &end, 10);
+	return end != s && *end == '\0' && errno == 0;
+}
+
+static void flows(struct conn *c, const char *rest)
+{
+	const char *filter = request_arg(c, "f");
+	struct filter_error e = { 0 };
+	int64_t n = 100;
+	char text[256];
+	int r;
+
+	(void)rest;
+	c->q.from = 0;
+	if (!number_arg(c, "from", &c->q.from) || !number_arg(c, "n", &n) || n < 0 ||
+	    c->q.from == INT64_MIN) {
+		answer_error(c, 400, "from and n are whole numbers");
+		return;
+	}
+	c->q.n = n > VIEW_ROWS_MAX ? VIEW_ROWS_MAX : (size_t)n;
+	c->view = view_new();
+	r = c->view ? view_sub(c->view, filter ? filter : "", 0, -1, &e) : -ENOMEM;
+	if (r == 0) { /* answered when the filter has run over everything */
+		lws_cancel_service(c->w->context);
+		return;
+	}
+	view_free(c->view);
+	c->view = NULL;
+	(void)snprintf(text, sizeof(text), "at byte %zu of the filter: %s", e.at, e.text);
+	answer_error(c, r == -EINVAL ? 400 : 503, r == -EINVAL ? text : "the hub is out of memory");
+}
+
+static void flows_window(struct conn *c)
+{
+	const struct list *l = &c->w->st->list;
+	struct buf *out = &c->a.own;
+	uint64_t matched = view_matched(c->view), back = (uint64_t)-c->q.from, from;
+
+	from = c->q.from >= 0 ? (uint64_t)c->q.from : back > matched ? 0 : matched - back;
+	buf_clear(out);
+	buf_printf(out, "{\"total\":%" PRIu64 ",\"matched\":%" PRIu64 ",\"first\":%" PRIu64 ",",
+		   l->end - l->base, matched, l->base < l->end ? list_at(l, l->base)->n : 0);
+	view_rows(c->view, l, out, from, c->q.n);
+	buf_puts(out, "}");
+}
+
+/* --- one flow ----------------------------------------------------------------------------------------------------- */
+
+static int load(struct conn *c, const char *id, struct arena *a, size_t max_msgs, struct flow *ret,
+		uint64_t *ret_row)
+{
+	struct web *w = c->w;
+	uint8_t bytes[16];
+	int r;
+
+	if (flow_id_parse(id, bytes) < 0)
+		return -ENOENT;
+	if (!w->reader) {
+		r = w->ops->open_reader(&w->reader, w->st->o->db_path);
+		if (r < 0)
+			return r;
+	}
+	return w->ops->by_id(w->reader, bytes, a, max_msgs, ret, ret_row);
+}
+
+static void load_failed(struct conn *c, int r)
+{
+	if (r == -ENOENT)
+		answer_error(c, 404, "there is no such flow: it was deleted, or never was");
+	else if (r == -ENOMEM)
+		answer_error(c, 503, "this flow is larger than the memory for it");
+	else
+		answer_error(c, 503, "the database cannot be read now");
+}
+
+static void flow_whole(struct conn *c, const char *id, struct arena *a)
+{
+	const struct flow_json_options opts = { .body_max = FLOW_BODY_MAX };
+	struct buf *out = &c->a.own;
+	struct flow f;
+	uint64_t row;
+	int r = load(c, id, a, FLOW_MESSAGES, &f, &row);
+
+	if (r < 0) {
+		load_failed(c, r);
+		return;
+	}
+	buf_clear(out);
+	flow_json(out, &f, &opts);
+	if (!out->failed && out->n > 0) {
+		out->n--; /* the closing brace: one more member */
+		buf_printf(out, ",\"n\":%" PRIu64 "}", row);
+	}
+	answer_own(c, 200, NULL);
+}
+
+static int put_form(struct buf *out, const char *form, struct slice data)
+{
+	if (form && strcmp(form, "hex") == 0) {
+		body_hex(out, data);
+		return 0;
+	}
+	if (form && strcmp(form, "pretty") == 0 && body_pretty_json(out, data))
+		return 0;
+	if (form && strcmp(form, "pretty") != 0 && strcmp(form, "decoded") != 0)
+		return -EINVAL;
+	buf_clear(out);
+	buf_put(out, data);
+	return 0;
+}
+
+/* Never as anything that a browser would run. */
+static void body_answer(struct conn *c, const struct flow_body *b, const char *name)
+{
+	struct buf *own = &c->a.own;
+	size_t from = 0, to;
+	char range[128];
+	int r = 0;
+
+	buf_clear(own);
+	if (put_form(own, request_arg(c, "form"), b->data) < 0) {
+		answer_error(c, 400, "form is decoded, pretty or hex");
+		return;
+	}
+	to = own->n;
+	if (lws_hdr_total_length(c->wsi, WSI_TOKEN_HTTP_RANGE) > 0 &&
+	    lws_hdr_copy(c->wsi, range, sizeof(range), WSI_TOKEN_HTTP_RANGE) > 0)
+		r = body_range(range, own->n, &from, &to);
+	if (r < 0) {
+		buf_printf(&c->a.head, "Content-Range: bytes */%zu\r\n", own->n);
+		answer_error(c, 416, "the body is shorter than that range");
+		return;
+	}
+	if (r > 0)
+		buf_printf(&c->a.head, "Content-Range: bytes %zu-%zu/%zu\r\n", from, to - 1,
+			   own->n);
+	buf_printf(
+		&c->a.head,
+		"Accept-Ranges: bytes\r\n"
+		"Content-Disposition: attachment; filename=\"%s\"\r\n"
+		"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n",
+		name);
+	answer_own(c, r > 0 ? 206 : 200, "application/octet-stream");
+	if (c->a.status < 300)
+		c->a.body = slice_cut(c->a.body, from, to);
+}
+
+static void flow_body(struct conn *c, const char *id, struct arena *a)
+{
+	const char *side = request_arg(c, "side");
+	const struct flow_body *b = NULL;
+	char name[64];
+	int64_t msg = 0;
+	struct flow f;
+	uint64_t row;
+	int r;
+
+	if (!number_arg(c, "msg", &msg) ||
+	    (msg <= 0 && (!side || (strcmp(side, "req") != 0 && strcmp(side, "resp") != 0)))) {
+		answer_error(c, 400, "say side=req or side=resp, or msg=NUMBER");
+		return;
+	}
+	r = load(c, id, a, msg > 0 ? BODY_MESSAGES : 0, &f, &row);
+	if (r < 0) {
+		load_failed(c, r);
+		return;
+	}
+	for (size_t i = 0; msg > 0 && i < f.nmsgs; i++)
+		if (f.msgs[i].seq == (uint64_t)msg)
+			b = &f.msgs[i].body;
+	if (msg <= 0)
+		b = strcmp(side, "req") == 0 ? &f.req.body : &f.resp.body;
+	if (!b) {
+		answer_error(c, 404, "this flow has no such message");
+		return;
+	}
+	if (msg > 0)
+		(void)snprintf(name, sizeof(name), "%s-%" PRId64, id, msg);
+	else
+		(void)snprintf(name, sizeof(name), "%s-%s", id, side);
+	body_answer(c, b, name);
+}
+
+static void flow(struct conn *c, const char *rest)
+{
+	size_t n = strcspn(rest, "/");
+	struct arena *a;
+	char id[37];
+
+	if (n != 36 || (rest[n] && strcmp(rest + n, "/body") != 0)) {
+		answer_error(c, 404, "there is no such flow");
+		return;
+	}
+	memcpy(id, rest, 36);
+	id[36] = '\0';
+	a = arena_new(FLOW_MEMORY);
+	if (!a)
+		answer_error(c, 503, "the hub is out of memory");
+	else if (rest[n])
+		flow_body(c, id, a);
+	else
+		flow_whole(c, id, a);
+	arena_free(a);
+}
+
+/* --- filter, containers, health ------------------------------------------------------------------------------------ */
+
+static void filter_check(struct conn *c, const char *rest)
+{
+	const char *text = request_arg(c, "q");
+	struct buf *out = &c->a.own, sentence = { 0 };
+	struct filter_error e = { 0 };
+	struct filter *q = NULL;
+	int r = filter_new(&q, text ? text : "", &e);
+
+	(void)rest;
+	buf_clear(out);
+	if (r == 0) {
+		filter_sentence(q, &sentence);
+		buf_puts(out, "{\"ok\":true,\"sentence\":");
+		buf_put_json_str(out, buf_slice(&sentence));
+		buf_puts(out, "}");
+	} else {
+		buf_printf(out, "{\"ok\":false,\"error\":{\"at\":%zu,\"len\":%zu,\"text\":", e.at,
+			   e.len);
+		buf_put_json_str(out,
+				 slice_str(r == -EINVAL ? e.text : "the hub is out of memory"));
+		buf_puts(out, "}}");
+	}
+	filter_free(q);
+	buf_release(&sentence);
+	answer_own(c, 200, NULL);
+}
+
+static void containers(struct conn *c, const char *rest)
+{
+	(void)rest;
+	buf_clear(&c->a.own);
+	hub_lock(c->w->st);
+	agents_containers_json(&c->w->st->agents, &c->w->st->list, &c->a.own);
+	hub_unlock(c->w->st);
+	answer_own(c, 200, NULL);
+}
+
+void api_counters(const struct hub_state *st, struct buf *out)
+{
+	struct agents_sums s;
+
+	agents_sums(&st->agents, &s);
+	buf_printf(out,
+		   "{\"flows\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"truncated\":%" PRIu64
+		   ",\"undecrypted\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"dropped_bytes\":%" PRIu64
+		   ",\"gap_bytes\":%" PRIu64 "}",
+		   st->flows, s.dropped + st->rejected, s.truncated, s.undecrypted, s.gaps,
+		   s.dropped_bytes, s.gap_bytes);
+}
+
+static void health(struct conn *c, const char *rest)
+{
+	struct hub_state *st = c->w->st;
+	struct buf *out = &c->a.own;
+	uint64_t now = hub_now_ns();
+
+	(void)rest;
+	buf_clear(out);
+	hub_lock(st);
+	buf_printf(out,
+		   "{\"hub\":{\"version\":\"%s\",\"uptime_s\":%" PRIu64 ",\"rows\":%" PRIu64
+		   ",\"rows_max\":%zu,\"rows_bytes\":%zu,\"store_bytes\":%" PRIu64
+		   ",\"store_max\":%" PRIu64 ",\"oldest_ns\":\"%" PRIu64 "\",\"evicted\":%" PRIu64
+		   ",\"repeats\":%" PRIu64 ",\"clients\":%u,\"store_error\":",
+		   LIMPID_VERSION, (now - st->started_ns) / 1000000000,
+		   st->list.end - st->list.base, st->o->max_rows, list_bytes(&st->list),
+		   st->store.bytes, st->o->max_bytes, st->store.oldest_ns, st->store.evicted,
+		   st->store.repeats, st->clients);
+	if (st->store_error[0])
+		buf_put_json_str(out, slice_str(st->store_error));
+	else
+		buf_puts(out, "null");
+	buf_puts(out, "},\"agents\":");
+	agents_health_json(&st->agents, out, now);
+	buf_puts(out, ",\"counters\":");
+	api_counters(st, out);
+	buf_puts(out, "}");
+	hub_unlock(st);
+	answer_own(c, 200, NULL);
+}
+
+/* --- what changes something ------------------------------------------------------------------------------------------ */
+
+static void await(struct conn *c, enum hub_command_kind kind, struct capture *cap)
+{
+	c->q.ticket = hub_command(c->w->st, kind, cap);
+	if (c->q.ticket == 0)
+		answer_error(c, 503, "the hub is out of memory");
+}
+
+static void capture_get(struct conn *c, const char *rest)
+{
+	(void)rest;
+	buf_clear(&c->a.own);
+	hub_lock(c->w->st);
+	capture_json(&c->a.own, &c->w->st->capture);
+	hub_unlock(c->w->st);
+	answer_own(c, 200, NULL);
+}
+
+static void capture_put(struct conn *c, const char *rest)
+{
+	const char *why = "the hub is out of memory";
+	struct capture cap;
+	int r = capture_parse(buf_slice(&c->q.body), &cap, &why);
+
+	(void)rest;
+	if (r < 0)
+		answer_error(c, r == -EINVAL ? 400 : 503, why);
+	else
+		await(c, COMMAND_CAPTURE, &cap);
+}
+
+static void clear(struct conn *c, const char *rest)
+{
+	(void)rest;
+	await(c, COMMAND_CLEAR, NULL);
+}
+
+static void poll_command(struct conn *c)
+{
+	int r;
+
+	if (!hub_command_done(c->w->st, c->q.ticket, &r))
+		return;
+	c->q.ticket = 0;
+	if (r == 0)
+		answer(c, 204, NULL, (struct slice){ 0 });
+	else if (r == -ENOSPC)
+		answer_error(c, 503,
+			     "the disk is full, not even deleting works: free some space first");
+	else
+		answer_error(c, 503, "the database cannot be written now");
+}
+
+static void poll_view(struct conn *c)
+{
+	bool done;
+
+	hub_lock(c->w->st);
+	done = view_done(c->view, &c->w->st->list);
+	if (done)
+		flows_window(c);
+	hub_unlock(c->w->st);
+	if (!done)
+		return;
+	view_free(c->view);
+	c->view = NULL;
+	answer_own(c, 200, NULL);
+}
+
+void api_poll(struct conn *c)
+{
+	if (c->a.status == 0 && c->q.ticket)
+		poll_command(c);
+	else if (c->a.status == 0 && c->view)
+		poll_view(c);
+}
+
+/* --- the table ---------------------------------------------------------------------------------------------------------- */
+
+static const struct route {
+	const char *method, *path;
+	bool prefix; /* what follows is handed to fn */
+	void (*fn)(struct conn *c, const char *rest);
+} routes[] = {
+	{ "POST", "/api/login", false, login },
+	{ "GET", "/api/flows", false, flows },
+	{ "GET", "/api/flow/", true, flow },
+	{ "GET", "/api/filter/check", false, filter_check },
+	{ "GET", "/api/containers", false, containers },
+	{ "GET", "/api/capture", false, capture_get },
+	{ "PUT", "/api/capture", false, capture_put },
+	{ "GET", "/api/health", false, health },
+	{ "POST", "/api/clear", false, clear },
+};
+
+void api_call(struct conn *c)
+{
+	const char *path = (const char *)c->q.path.p;
+	const char *method = strcmp(c->q.method, "HEAD") == 0 ? "GET" : c->q.method, *comma = "";
+	struct buf allow = { 0 };
+
+	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+		const struct route *r = &routes[i];
+		size_t n = strlen(r->path);
+
+		if (r->prefix ? strncmp(path, r->path, n) != 0 : strcmp(path, r->path) != 0)
+			continue;
+		if (strcmp(method, r->method) == 0) {
+			buf_release(&allow);
+			r->fn(c, path + n);
+			return;
+		}
+		buf_printf(&allow, "%s%s", comma, r->method);
+		comma = ", ";
+	}
+	if (allow.n > 0) {
+		buf_printf(&c->a.head, "Allow: %.*s\r\n", (int)allow.n, (const char *)allow.p);
+		answer_error(c, 405, "this call has another method: see docs/api.md");
+	} else if (strcmp(path, "/api/ws") == 0) {
+		answer_error(c, 400, "this is a WebSocket");
+	} else {
+		answer_error(c, 404, "there is no such call: see docs/api.md");
+	}
+	buf_release(&allow);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The main thread: one epoll loop over the agents' side, commands of the web thread, and the end.  It alone
+ * writes the store. */
+#include "hub/hub.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "hub/keep.h"
+#include "hub/web.h"
+
+#define TICK_NS	  UINT64_C(100000000)
+#define TRIM_NS	  UINT64_C(1000000000)
+#define ROW_BYTES 400 /* of memory per row of the list, with what it refers to */
+
+struct hub {
+	struct hub_state st;
+	const struct store_ops *ops;
+	struct store *store;
+	struct keep *keep;
+	struct ingest *ingest;
+	struct web *web;
+	int epoll, signals, stop;
+	uint64_t next_tick_ns, next_trim_ns;
+	uint64_t seen_version, seen_agents, seen_list; /* what the web thread was woken for */
+	bool ending;
+};
+
+uint64_t hub_now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t unix_now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* --- commands of the web thread --------------------------------------------------------------------------- */
+
+uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct capture *c)
+{
+	struct hub_command *cmd = calloc(1, sizeof(*cmd));
+	uint64_t ticket = 0, one = 1;
+
+	if (cmd) {
+		cmd->kind = kind;
+		cmd->capture = c ? *c : (struct capture){ 0 };
+		hub_lock(st);
+		ticket = cmd->ticket = ++st->tickets;
+		*st->last = cmd;
+		st->last = &cmd->next;
+		hub_unlock(st);
+		(void)!write(st->wake_main, &one, sizeof(one)); /* full: it is awake already */
+	} else if (c) {
+		capture_release(c);
+	}
+	return ticket;
+}
+
+bool hub_command_done(struct hub_state *st, uint64_t ticket, int *ret_result)
+{
+	bool done;
+
+	hub_lock(st);
+	done = st->done >= ticket;
+	*ret_result = st->results[ticket % HUB_RESULTS];
+	hub_unlock(st);
+	return done;
+}
+
+static void apply_capture(struct hub *h, struct capture *c)
+{
+	Limpid__V1__Settings settings;
+
+	capture_settings(c, &settings);
+	(void)ingest_settings(h->ingest, &settings); /* without memory: the next change */
+	hub_lock(&h->st);
+	capture_release(&h->st.capture);
+	h->st.capture = *c;
+	h->st.version++;
+	hub_unlock(&h->st);
+	keep_capture(h->keep);
+}
+
+static int run_commands(struct hub *h)
+{
+	struct hub_command *cmd, *next;
+	int r;
+
+	hub_lock(&h->st);
+	cmd = h->st.first;
+	h->st.first = NULL;
+	h->st.last = &h->st.first;
+	hub_unlock(&h->st);
+	for (; cmd; cmd = next) {
+		next = cmd->next;
+		r = 0;
+		if (cmd->kind == COMMAND_CAPTURE)
+			apply_capture(h, &cmd->capture);
+		else
+			r = keep_clear(h->keep);
+		hub_lock(&h->st);
+		h->st.results[cmd->ticket % HUB_RESULTS] = r;
+		h->st.done = cmd->ticket;
+		h->st.version++;
+		hub_unlock(&h->st);
+		free(cmd);
+		if (r == -EUCLEAN)
+			return r;
+	}
+	return 0;
+}
+
+/* --- what the agents say ----------------------------------------------------------------------------------- */
+
+static uint64_t on_hello(void *ctx, const struct ingest_agent *a)
+{
+	struct hub *h = ctx;
+
+	hub_lock(&h->st);
+	agents_hello(&h->st.agents, a, hub_now_ns());
+	hub_unlock(&h->st);
+	log_info("agent on %s connected", a->hostname && a->hostname[0] ? a->hostname : "?");
+	return keep_hello(h->keep, a->id);
+}
+
+static void on_gone(void *ctx, const struct ingest_agent *a)
+{
+	struct hub *h = ctx;
+
+	hub_lock(&h->st);
+	agents_gone(&h->st.agents, a, hub_now_ns());
+	hub_unlock(&h->st);
+	if (!h->ending)
+		log_info("agent on %s is gone", a->hostname && a->hostname[0] ? a->hostname : "?");
+}
+
+static void on_containers(void *ctx, const struct ingest_agent *a, const Limpid__V1__Containers *m)
+{
+	struct hub *h = ctx;
+
+	hub_lock(&h->st);
+	agents_containers(&h->st.agents, a, m);
+	hub_unlock(&h->st);
+}
+
+static void on_health(void *ctx, const struct ingest_agent *a, const Limpid__V1__Health *m)
+{
+	struct hub *h = ctx;
+
+	hub_lock(&h->st);
+	agents_health(&h->st.agents, a, m, hub_now_ns());
+	hub_unlock(&h->st);
+}
+
+static void on_flow(void *ctx, const struct ingest_agent *a, const struct flow *f)
+{
+	(void)a;
+	keep_flow(((struct hub *)ctx)->keep, f);
+}
+
+static void on_batch_end(void *ctx, const struct ingest_agent *a, uint64_t seq)
+{
+	keep_batch_end(((struct hub *)ctx)->keep, a->id, seq);
+}
+
+static void on_stored(void *ctx, const char *agent_id, uint64_t seq)
+{
+	ingest_ack(((struct hub *)ctx)->ingest, agent_id, seq);
+}
+
+/* --- starting ----------------------------------------------------------------------------------------------- */
+
+static bool load_row(void *ctx, uint64_t row, const struct flow *f)
+{
+	struct hub *h = ctx;
+
+	(void)list_put(&h->st.list, row, f);
+	return true;
+}
+
+static int load_list(struct hub *h)
+{
+	struct store_stats *s = &h->st.store;
+	uint64_t begun = hub_now_ns(), rows = h->st.o->max_rows;
+	int r = h->ops->stats(h->store, s);
+
+	if (r == 0 && s->rows > 0)
+		r = h->ops->scan(h->store, s->last_row > rows ? s->last_row - rows + 1 : 0,
+				 UINT64_MAX, false, load_row, h);
+	if (r == 0 && s->rows > 0)
+		log_debug("%" PRIu64 " rows loaded in %" PRIu64 " ms",
+			  h->st.list.end - h->st.list.base, (hub_now_ns() - begun) / 1000000);
+	return r;
+}
+
+static void load_capture(struct hub *h)
+{
+	struct buf b = { 0 };
+	const char *why = "";
+
+	h->st.capture = CAPTURE_DEFAULT;
+	if (h->ops->get(h->store, "capture", &b) == 0 &&
+	    capture_parse(buf_slice(&b), &h->st.capture, &why) < 0)
+		log_warn("the stored capture settings are unusable (%s): starting with the default",
+			 why);
+	buf_release(&b);
+}
+
+static int open_store(struct hub *h, char *err, size_t errlen)
+{
+	const struct store_limits lim = { h->st.o->max_bytes, h->st.o->max_age_ns };
+	int r = h->ops->open(&h->store, h->st.o->db_path, &lim, err, errlen);
+
+	if (r == -EUCLEAN) {
+		log_warn("%s", err);
+		r = h->ops->open(&h->store, h->st.o->db_path, &lim, err, errlen);
+	}
+	if (r == 0) {
+		r = load_list(h);
+		if (r < 0)
+			(void)snprintf(err, errlen, "the database %s cannot be read (%s)",
+				       h->st.o->db_path, strerror(-r));
+	}
+	return r;
+}
+
+static int open_sides(struct hub *h, char *err, size_t errlen)
+{
+	const struct ingest_hooks hooks = { on_hello,  on_gone, on_containers,
+					    on_health, on_flow, on_batch_end,
+					    h };
+	const struct keep_hooks keep_hooks = { on_stored, h };
+	const struct hub_options *o = h->st.o;
+	Limpid__V1__Settings settings;
+	int r = keep_open(&h->keep, &h->st, h->ops, h->store, &keep_hooks);
+
+	if (r == 0)
+		r = ingest_open(&h->ingest, o->grpc_addr, o->agent_token, &hooks, err, errlen);
+	if (r == 0) {
+		capture_settings(&h->st.capture, &settings);
+		r = ingest_settings(h->ingest, &settings);
+	}
+	if (r == 0)
+		r = web_start(&h->web, &h->st, err, errlen);
+	return r;
+}
+
+static int watch(struct hub *h, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &ev) == 0 ? 0 : -errno;
+}
+
+static int open_loop(struct hub *h)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	/* Before the web thread begins, so that it has them blocked too. */
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	h->epoll = epoll_create1(EPOLL_CLOEXEC);
+	h->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	h->st.wake_main = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (h->epoll < 0 || h->signals < 0 || h->st.wake_main < 0)
+		return -errno;
+	r = watch(h, h->signals);
+	if (r == 0)
+		r = watch(h, h->st.wake_main);
+	if (r == 0 && h->st.o->stop_fd >= 0)
+		r = watch(h, h->st.o->stop_fd);
+	return r;
+}
+
+/* --- running ------------------------------------------------------------------------------------------------- */
+
+/* The web thread is woken only when there is something new: it paces itself. */
+static void wake_web(struct hub *h)
+{
+	bool news;
+
+	hub_lock(&h->st);
+	news = h->seen_version != h->st.version ||
+	       h->seen_agents != h->st.agents.version + h->st.agents.containers_version ||
+	       h->seen_list != h->st.list.version;
+	h->seen_version = h->st.version;
+	h->seen_agents = h->st.agents.version + h->st.agents.containers_version;
+	h->seen_list = h->st.list.version;
+	hub_unlock(&h->st);
+	if (news)
+		web_wake(h->web);
+}
+
+static int trim(struct hub *h)
+{
+	struct store_stats s;
+	int64_t n = h->ops->trim(h->store, unix_now_ns());
+	int r = n < 0 ? (int)n : 0;
+
+	if (r == 0)
+		r = h->ops->stats(h->store, &s);
+	if (r == 0) {
+		hub_lock(&h->st);
+		h->st.store = s;
+		if (n > 0)
+			list_drop_below(&h->st.list, s.rows ? s.first_row : UINT64_MAX);
+		hub_unlock(&h->st);
+	}
+	return r == -EUCLEAN ? r : 0; /* any other failure shows when flows are written */
+}
+
+static int on_time(struct hub *h, uint64_t now)
+{
+	int r = keep_run(h->keep, now, false);
+
+	if (r == 0 && now >= h->next_trim_ns) {
+		h->next_trim_ns = now + TRIM_NS;
+		r = trim(h);
+	}
+	if (now >= h->next_tick_ns) {
+		h->next_tick_ns = now + TICK_NS;
+		ingest_tick(h->ingest, now);
+	}
+	return r;
+}
+
+static int wait_ms(const struct hub *h, uint64_t now)
+{
+	uint64_t due = keep_due_ns(h->keep);
+
+	due = due < h->next_tick_ns ? due : h->next_tick_ns;
+	return due <= now ? 0 : (int)((due - now + 999999) / 1000000);
+}
+
+static int run(struct hub *h)
+{
+	struct epoll_event ev[8];
+	uint64_t count;
+	int r = watch(h, ingest_fd(h->ingest));
+
+	while (r == 0) {
+		int n = epoll_wait(h->epoll, ev, 8, wait_ms(h, hub_now_ns()));
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		for (int i = 0; i < n; i++) {
+			if (ev[i].data.fd == h->signals ||
+			    (h->st.o->stop_fd >= 0 && ev[i].data.fd == h->st.o->stop_fd)) {
+				(void)keep_run(h->keep, hub_now_ns(), true);
+				return 0;
+			}
+			if (ev[i].data.fd == h->st.wake_main)
+				(void)!read(h->st.wake_main, &count, sizeof(count));
+			else
+				(void)ingest_poll(h->ingest, hub_now_ns());
+		}
+		r = run_commands(h);
+		if (r == 0)
+			r = on_time(h, hub_now_ns());
+		wake_web(h);
+	}
+	return r;
+}
+
+static void finish(struct hub *h)
+{
+	struct hub_command *cmd;
+
+	h->ending = true;
+	web_stop(h->web);
+	ingest_close(h->ingest);
+	keep_close(h->keep);
+	h->ops->close(h->store);
+	while ((cmd = h->st.first)) {
+		h->st.first = cmd->next;
+		capture_release(&cmd->capture);
+		free(cmd);
+	}
+	list_release(&h->st.list);
+	agents_release(&h->st.agents);
+	capture_release(&h->st.capture);
+	if (h->epoll >= 0)
+		close(h->epoll);
+	if (h->signals >= 0)
+		close(h->signals);
+	if (h->st.wake_main >= 0)
+		close(h->st.wake_main);
+	(void)pthread_mutex_destroy(&h->st.lock);
+	free(h);
+}
+
+static void ready(const struct hub_options *o, const char *line)
+{
+	if (o->ready_fd < 0)
+		return;
+	(void)!write(o->ready_fd, line,
+		     strlen(line)); /* whoever waits sees the end of it otherwise */
+	(void)!write(o->ready_fd, "\n", 1);
+}
+
+static int init_state(struct hub_state *st, const struct hub_options *o)
+{
+	uint8_t boot[16];
+	size_t rows = o->max_rows ? o->max_rows : 1000000;
+
+	st->o = o;
+	st->last = &st->first;
+	st->wake_main = -1;
+	st->started_ns = hub_now_ns();
+	if (getrandom(boot, sizeof(boot), 0) != sizeof(boot))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(boot); i++)
+		(void)snprintf(st->boot + 2 * i, 3, "%02x", boot[i]);
+	(void)pthread_mutex_init(&st->lock, NULL);
+	return list_init(&st->list, rows, rows * ROW_BYTES);
+}
+
+/* One life of the hub, until it is stopped or its database has to be opened again. */
+static int live(const struct hub_options *o, bool *first, char *err, size_t errlen)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	h->ops = &store_sqlite;
+	h->epoll = h->signals = h->stop = -1;
+	r = init_state(&h->st, o);
+	if (r == 0)
+		r = open_store(h, err, errlen);
+	if (r == 0) {
+		load_capture(h);
+		r = open_loop(h);
+	}
+	if (r == 0)
+		r = open_sides(h, err, errlen);
+	if (r == 0) {
+		if (*first)
+			ready(o, "ok");
+		*first = false;
+		r = run(h);
+	}
+	finish(h);
+	return r;
+}
+
+int hub_run(const struct hub_options *o, char *err, size_t errlen)
+{
+	struct hub_options with_rows = *o;
+	bool first = true;
+	int r;
+
+	err[0] = '\0';
+	if (with_rows.max_rows == 0)
+		with_rows.max_rows = 1000000;
+	do {
+		r = live(&with_rows, &first, err, errlen);
+		if (r == -EUCLEAN && !first)
+			log_warn("the database is damaged: it is set aside and a new one is begun");
+	} while (r == -EUCLEAN && !first);
+	if (r < 0 && !err[0])
+		(void)snprintf(err, errlen, "the hub cannot go on: %s", strerror(-r));
+	if (r < 0 && first)
+		ready(o, err);
+	return r;
+}

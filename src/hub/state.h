@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state.h - what the hub's two threads share: the main thread writes flows, the web thread shows them. */
+#ifndef LIMPID_HUB_STATE_H
+#define LIMPID_HUB_STATE_H
+
+#include <pthread.h>
+
+#include "hub/agents.h"
+#include "hub/capture.h"
+#include "hub/hub.h"
+#include "hub/list.h"
+#include "store/store.h"
+
+enum hub_command_kind { COMMAND_CLEAR, COMMAND_CAPTURE };
+struct hub_command { /* from the web thread to the main thread */
+	enum hub_command_kind kind;
+	struct capture capture;
+	uint64_t ticket;
+	struct hub_command *next;
+};
+#define HUB_RESULTS 64 /* of the newest commands */
+
+struct hub_state {
+	const struct hub_options *o;
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	char boot[33];	     /* another one each time the hub starts */
+	int wake_main;	     /* eventfd */
+
+	pthread_mutex_t lock; /* around all that follows */
+	struct list list;
+	struct agents agents;
+	struct capture capture;
+	struct store_stats store;
+	char store_error[256]; /* "": none */
+	uint64_t flows, rejected;
+	uint64_t version; /* of what a tick tells besides rows and agents */
+	struct hub_command *first, **last;
+	uint64_t tickets, done; /* given out; finished */
+	int results[HUB_RESULTS];
+	unsigned clients; /* tabs */
+};
+
+static inline void hub_lock(struct hub_state *st)
+{
+	(void)pthread_mutex_lock(&st->lock);
+}
+static inline void hub_unlock(struct hub_state *st)
+{
+	(void)pthread_mutex_unlock(&st->lock);
+}
+
+uint64_t hub_now_ns(void); /* CLOCK_MONOTONIC */
+/* Web thread: hands a command to the main thread; takes over c.  Its ticket; 0: out of memory. */
+uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct capture *c);
+/* True once it is done; *ret_result is 0 or negative errno. */
+bool hub_command_done(struct hub_state *st, uint64_t ticket, int *ret_result);
+
+#endif
