@@ -272,7 +272,10 @@ static enum grpc_status on_called(void *ctx, int32_t stream, const char *path, c
 		return GRPC_UNIMPLEMENTED;
 	if (!token_ok(p->in, auth)) {
 		p->in->stats.refused++;
-		log_warn("an agent was refused: its token is %s", auth ? "wrong" : "missing");
+		/* It will try again every few seconds: said once. */
+		log_write(p->in->told_token ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+			  "an agent was refused: its token is %s", auth ? "wrong" : "missing");
+		p->in->told_token = true;
 		(void)grpc_finish(p->g, stream, GRPC_UNAUTHENTICATED,
 				  auth ? "this hub wants another agent token: check --agent-token"
 				       : "this hub wants an agent token: pass --agent-token TOKEN");

@@ -40,6 +40,7 @@ struct ingest {
 	struct ingest_stats stats;
 	struct peer *peers;
 	size_t npeers;
+	bool told_token;     /* a refusal was logged */
 	struct buf settings; /* HubMessage for all, encoded; empty: none yet */
 	uint64_t now_ns;
 };
