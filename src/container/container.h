@@ -40,6 +40,8 @@ int containers_fd(
 /* Never blocks.  0, or the last error as negative errno (also in containers_problem). */
 int containers_poll(struct containers *c);
 enum containers_state containers_state(const struct containers *c);
+/* Docker has told all it knows: what was running is listed with its cgroup. */
+bool containers_settled(const struct containers *c);
 const char *containers_problem(const struct containers *c); /* one clear sentence, or NULL */
 const char *containers_version(const struct containers *c); /* Docker's, or NULL */
 const struct container *containers_find(const struct containers *c,
@@ -56,7 +58,8 @@ void containers_free(struct containers *c);
  * directory cannot be found.  0; -ENOENT: not in a container; -ESRCH: no such process. */
 int container_of_pid(uint32_t pid, char ret_id[65], uint64_t *ret_cgroup_id);
 /* The same for a cgroup whose processes may be gone already, as long as its directory is there (needs
- * CAP_DAC_READ_SEARCH).  0; -ENOENT: not a container's; -ESTALE: no such cgroup; or negative errno. */
+ * CAP_DAC_READ_SEARCH).  0; -ENOENT: not a container's; -ESTALE: no such cgroup; -ENOTSUP: no
+ * cgroup v2 tree to be seen; or negative errno. */
 int container_of_cgroup(uint64_t cgroup_id, char ret_id[65]);
 /* The container id in a cgroup path, any runtime; the innermost when containers are nested.
  * 0, -ENOENT. */

@@ -55,7 +55,7 @@ struct containers {
 	enum question asking;
 	char asked_id[65];
 	uint64_t asked_ns;
-	bool need_list;
+	bool need_list, listed;
 	char (*todo)[65]; /* to be inspected */
 	size_t ntodo, todo_cap;
 	struct entries known;
@@ -166,7 +166,7 @@ static int fail(struct containers *c, int err)
 	wire_close(&c->events);
 	wire_close(&c->ask);
 	c->asking = ASK_NOTHING;
-	c->need_list = false;
+	c->need_list = c->listed = false;
 	c->ntodo = 0;
 	c->state = CONTAINERS_OFF;
 	c->err = err;
@@ -316,6 +316,7 @@ static int answered(struct containers *c)
 		err = status == 200 ? docker_list(body, listed, c) : -EBADMSG;
 		if (err >= 0) {
 			err = 0;
+			c->listed = true;
 			sweep(c, body);
 		}
 		break;
@@ -483,6 +484,11 @@ int containers_fd(const struct containers *c)
 enum containers_state containers_state(const struct containers *c)
 {
 	return c->state;
+}
+
+bool containers_settled(const struct containers *c)
+{
+	return c->listed && c->asking == ASK_NOTHING && c->ntodo == 0;
 }
 
 const char *containers_problem(const struct containers *c)

@@ -117,7 +117,7 @@ static int open_cgroup(uint64_t cgroup_id)
 		struct file_handle h;
 		char room[sizeof(struct file_handle) + sizeof(cgroup_id)];
 	} handle = { .h = { .handle_bytes = sizeof(cgroup_id), .handle_type = 0xfe } };
-	int fd = -1, err = -ENOENT;
+	int fd = -1, err = -ENOTSUP;
 
 	memcpy(handle.room + offsetof(struct file_handle, f_handle), &cgroup_id, sizeof(cgroup_id));
 	for (size_t i = 0; i < NMOUNTS && fd < 0; i++) {
