@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/policy.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_SHORT 12 /* digits by which Docker shows an id */
+
+int policy_add(struct policy *p, const char *name)
+{
+	void *names;
+
+	if (p->n >= POLICY_NAMES)
+		return -E2BIG;
+	names = realloc(p->names, (p->n + 1) * sizeof(*p->names));
+	if (!names)
+		return -ENOMEM;
+	p->names = names;
+	(void)snprintf(p->names[p->n++], sizeof(*p->names), "%s", name);
+	return 0;
+}
+
+int policy_copy(struct policy *to, const struct policy *from)
+{
+	struct policy p = { .capture = from->capture };
+
+	for (size_t i = 0; i < from->n; i++) {
+		int err = policy_add(&p, from->names[i]);
+
+		if (err) {
+			policy_release(&p);
+			return err;
+		}
+	}
+	*to = p;
+	return 0;
+}
+
+bool policy_names(const struct policy *p, const struct container *c)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const char *name = p->names[i];
+		size_t n = strlen(name);
+
+		if (n >= ID_SHORT && strncmp(c->id, name, n) == 0)
+			return true;
+		if (c->name[0] && fnmatch(name, c->name, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool policy_wants(const struct policy *p, const struct container *c, bool known)
+{
+	switch ((enum ipc_mode)p->capture.mode) {
+	case IPC_MODE_ALL:
+		return true;
+	case IPC_MODE_EXCEPT:
+		return !policy_names(p, c);
+	case IPC_MODE_CHOSEN:
+		return policy_names(p, c) || (p->capture.include_new && !known);
+	}
+	return false;
+}
+
+void policy_kernel(const struct policy *p, struct ev_policy *ret)
+{
+	bool containers = p->capture.mode != IPC_MODE_CHOSEN || p->capture.include_new;
+
+	ret->paused = p->capture.paused;
+	/* With hosts there is no default that leaves new containers out; tap's rule follows within
+	 * milliseconds of their first process. */
+	ret->dflt = p->capture.hosts ? EV_DEFAULT_ALL
+		    : containers     ? EV_DEFAULT_CONTAINERS
+				     : EV_DEFAULT_NONE;
+}
+
+static void add(char *ret, size_t n, const char *s)
+{
+	size_t at = strlen(ret);
+
+	(void)snprintf(ret + at, n - at, "%s", s); /* a long list is cut */
+}
+
+void policy_sentence(const struct policy *p, char *ret, size_t n)
+{
+	ret[0] = 0;
+	switch ((enum ipc_mode)p->capture.mode) {
+	case IPC_MODE_ALL:
+		add(ret, n, "every container");
+		break;
+	case IPC_MODE_EXCEPT:
+		add(ret, n, p->n ? "every container except " : "every container");
+		break;
+	case IPC_MODE_CHOSEN:
+		add(ret, n, p->n == 0 ? "no container" : p->n == 1 ? "container " : "containers ");
+		break;
+	}
+	for (size_t i = 0; i < p->n && p->capture.mode != IPC_MODE_ALL; i++) {
+		add(ret, n, i ? ", " : "");
+		add(ret, n, p->names[i]);
+	}
+	if (p->capture.mode == IPC_MODE_CHOSEN && p->capture.include_new)
+		add(ret, n, " and those that start from now on");
+	if (p->capture.hosts)
+		add(ret, n, ", and processes outside containers");
+	if (p->capture.paused)
+		add(ret, n, " (paused)");
+}
+
+void policy_release(struct policy *p)
+{
+	free(p->names);
+	*p = (struct policy){ 0 };
+}

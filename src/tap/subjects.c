@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is captured.  A cgroup is looked up once, at the first exec in it, while its first process is
+ * surely there; the name may come later, from Docker.  Rules in the kernel are per cgroup, because a
+ * container may have several (systemd or another runtime inside it).
+ */
+#include "tap/tap_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define CGROUPS_MAX 16384
+
+static void text(char *ret, size_t n, const char *s)
+{
+	size_t len = strnlen(s, n - 1);
+
+	memcpy(ret, s, len); /* over the limit: cut */
+	memset(ret + len, 0, n - len);
+}
+#define TEXT(field, s) text(field, sizeof(field), s)
+
+/* --- telling decode --------------------------------------------------------------------------- */
+
+void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, const char *fmt,
+	      ...)
+{
+	struct ipc_msg m = { 0 }, *at = NULL;
+	va_list ap;
+
+	TEXT(m.health.key, key);
+	TEXT(m.health.hint, hint);
+	m.health.level = (uint8_t)level;
+	va_start(ap, fmt);
+	(void)vsnprintf(m.health.text, sizeof(m.health.text), fmt, ap); /* cut */
+	va_end(ap);
+	for (size_t i = 0; i < t->nfacts; i++)
+		if (strcmp(t->facts[i].health.key, m.health.key) == 0)
+			at = &t->facts[i];
+	if (at && memcmp(&at->health, &m.health, sizeof(m.health)) == 0)
+		return;
+	if (!at && t->nfacts < TAP_FACTS)
+		at = &t->facts[t->nfacts++];
+	if (at)
+		*at = m;
+	(void)outbox_send(&t->out, IPC_HEALTH, &m, -1); /* not there: tap_greet tells it */
+}
+
+static bool wanted(const struct tap *t, const struct container *c);
+
+static void send_container(struct tap *t, const struct container *c)
+{
+	struct ipc_msg m = { 0 };
+	struct ipc_container *out = &m.container;
+
+	out->cgroup_id = c->cgroup_id;
+	TEXT(out->id, c->id);
+	TEXT(out->name, c->name);
+	TEXT(out->image, c->image);
+	TEXT(out->project, c->project);
+	TEXT(out->service, c->service);
+	TEXT(out->state, c->state);
+	TEXT(out->networks, c->networks);
+	out->naddrs = (uint8_t)c->naddrs;
+	memcpy(out->addrs, c->addrs, sizeof(out->addrs));
+	out->gone = c->gone_ns != 0;
+	out->captured = wanted(t, c);
+	(void)outbox_send(&t->out, IPC_CONTAINER, &m, -1);
+}
+
+static void send_cgroup(struct tap *t, uint64_t cgroup_id, const char *id)
+{
+	struct ipc_msg m = { .cgroup.cgroup_id = cgroup_id };
+
+	TEXT(m.cgroup.id, id);
+	(void)outbox_send(&t->out, IPC_CGROUP, &m, -1);
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+static uint64_t id_key(const char *id)
+{
+	char head[17];
+
+	text(head, sizeof(head), id);
+	return strtoull(head, NULL, 16);
+}
+
+static bool wanted(const struct tap *t, const struct container *c)
+{
+	if (t->own_id[0] && strcmp(c->id, t->own_id) == 0)
+		return false;
+	return policy_wants(&t->policy, c, map_find(&t->known, id_key(c->id)) != NULL);
+}
+
+static void set_rule(struct tap *t, const struct tap_cgroup *g)
+{
+	const struct container *c = containers_find_id(t->containers, g->id);
+	int rule, err;
+
+	if (!g->id[0] || !c)
+		return;
+	rule = c->gone_ns ? -1 : wanted(t, c) ? EV_RULE_INCLUDE : EV_RULE_EXCLUDE;
+	err = tap_bpf_rule_cgroup(t->bpf, g->cgroup_id, rule);
+	if (err && err != -ENOENT)
+		log_warn("container %s cannot be %s: %s", c->name,
+			 rule == EV_RULE_INCLUDE ? "captured" : "left out", strerror(-err));
+}
+
+static void set_rules(struct tap *t, const char *id) /* NULL: of all */
+{
+	size_t pos = 0;
+	uint64_t key;
+	void *g;
+
+	while (map_next(&t->cgroups, &pos, &key, &g))
+		if (!id || strcmp(((struct tap_cgroup *)g)->id, id) == 0)
+			set_rule(t, g);
+}
+
+static void forget_cgroups(struct tap *t)
+{
+	size_t pos = 0;
+	uint64_t key;
+	void *g;
+
+	while (map_next(&t->cgroups, &pos, &key, &g))
+		free(g);
+	map_release(&t->cgroups);
+}
+
+/* Remembers whose cgroup that is, sets its rule and tells decode.  id "": nobody's. */
+static void note_cgroup(struct tap *t, uint64_t cgroup_id, const char *id)
+{
+	struct tap_cgroup *g = map_find(&t->cgroups, cgroup_id);
+
+	if (g && strcmp(g->id, id) == 0)
+		return;
+	if (!g) {
+		if (t->cgroups.n >= CGROUPS_MAX)
+			forget_cgroups(t); /* they are looked up again when they run something */
+		g = calloc(1, sizeof(*g));
+		if (!g || map_put(&t->cgroups, cgroup_id, g) < 0) {
+			free(g);
+			return;
+		}
+	}
+	g->cgroup_id = cgroup_id;
+	TEXT(g->id, id);
+	if (id[0]) {
+		const struct container *c = containers_seen(t->containers, id, cgroup_id);
+
+		set_rule(t, g);
+		if (c)
+			send_container(t, c);
+	}
+	send_cgroup(t, cgroup_id, id);
+}
+
+/* pid: a process that was in it a moment ago, or 0. */
+static bool look_up(struct tap *t, uint64_t cgroup_id, uint32_t pid)
+{
+	uint64_t its = 0;
+	char id[65];
+	int err = container_of_cgroup(cgroup_id, id);
+
+	/* The process may have moved on, so the cgroup's own path comes first.  But it takes a capability
+	 * and a view of the cgroup tree that not every container has. */
+	if (err && err != -ENOENT && pid) {
+		err = container_of_pid(pid, id, &its);
+		if (!err && its && its != cgroup_id)
+			err = -ESRCH;
+	}
+	if (err && err != -ENOENT)
+		return false;
+	note_cgroup(t, cgroup_id, err ? "" : id);
+	return true;
+}
+
+void tap_who(struct tap *t, uint64_t cgroup_id)
+{
+	const struct tap_cgroup *g = map_find(&t->cgroups, cgroup_id);
+
+	if (g)
+		send_cgroup(t, cgroup_id, g->id);
+	else if (!look_up(t, cgroup_id, 0))
+		send_cgroup(t, cgroup_id, ""); /* gone without a trace */
+}
+
+void tap_container_changed(void *ctx, const struct container *c, bool gone)
+{
+	struct tap *t = ctx;
+
+	(void)gone; /* it is in c */
+	if (c->cgroup_id)
+		note_cgroup(t, c->cgroup_id, c->id);
+	set_rules(t, c->id);
+	send_container(t, c);
+}
+
+void tap_docker_state(struct tap *t)
+{
+	enum containers_state now = containers_state(t->containers);
+	const char *problem = containers_problem(t->containers);
+
+	if (now == CONTAINERS_CONNECTING || (t->docker_told && now == t->docker))
+		return;
+	if (now == CONTAINERS_OFF && !problem)
+		return; /* not tried yet */
+	if (now == CONTAINERS_OK) {
+		if (t->docker_told)
+			log_info("Docker answers again");
+		tap_fact(t, "docker", 0, "", "Docker %s answers",
+			 containers_version(t->containers));
+	} else {
+		log_warn("%s; processes are captured all the same", problem);
+		tap_fact(t, "docker", 1,
+			 "start Docker, or name its socket with --docker; --all captures processes "
+			 "outside containers",
+			 "%s", problem);
+	}
+	t->docker = now;
+	t->docker_told = true;
+}
+
+/* --- processes -------------------------------------------------------------------------------- */
+
+void tap_never(struct tap *t, uint32_t tgid, bool on)
+{
+	(void)tap_bpf_rule_tgid(t->bpf, tgid, on ? EV_RULE_EXCLUDE : -1); /* gone already: fine */
+}
+
+static void track(struct tap *t, uint32_t tgid)
+{
+	if (map_find(&t->tracked, tgid) || map_put(&t->tracked, tgid, t) < 0)
+		return;
+	if (tap_bpf_rule_tgid(t->bpf, tgid, EV_RULE_INCLUDE) < 0)
+		log_warn("process %u cannot be captured: too many rules", tgid);
+}
+
+static bool comm_wanted(const struct tap *t, const char *comm)
+{
+	for (size_t i = 0; i < t->o.ncomms; i++)
+		if (fnmatch(t->o.comms[i], comm, 0) == 0)
+			return true;
+	return false;
+}
+
+void tap_tls_found(void *ctx, const struct tls_watch_lib *l)
+{
+	struct tap *t = ctx;
+	char key[48];
+
+	(void)snprintf(key, sizeof(key), "tls.%u", l->lib);
+	if (l->attached)
+		tap_fact(t, key, 0, "", "%s %s is decrypted: %s (%s)", l->name, l->version, l->path,
+			 l->how);
+	else
+		tap_fact(t, key, 1, "", "%s %s cannot be decrypted: %s (%s)", l->name, l->version,
+			 l->problem ? l->problem : "", l->path);
+	if (l->attached && l->lib && l->tls) {
+		struct ipc_msg m = { .tls_lib = { .lib = l->lib, .tls = l->tls } };
+		void *libs = realloc(t->libs, (t->nlibs + 1) * sizeof(*t->libs));
+
+		TEXT(m.tls_lib.name, l->name);
+		TEXT(m.tls_lib.version, l->version);
+		if (libs) {
+			t->libs = libs;
+			t->libs[t->nlibs++] = m;
+		}
+		(void)outbox_send(&t->out, IPC_TLS_LIB, &m, -1);
+		log_debug("%s %s in %s: %s", l->name, l->version, l->path, l->how);
+	}
+}
+
+void tap_task(void *ctx, const struct ev_task *ev)
+{
+	struct tap *t = ctx;
+
+	if (ev->h.kind != EV_EXIT && ev->cgroup_id && !map_find(&t->cgroups, ev->cgroup_id))
+		(void)look_up(t, ev->cgroup_id,
+			      ev->h.tgid); /* the next process there tries again */
+	if (ev->h.kind == EV_EXEC) {
+		bool wants = comm_wanted(t, ev->name);
+
+		if (wants || (t->tracked.n && map_find(&t->tracked, ev->ppid)))
+			track(t, ev->h.tgid);
+	}
+	if (ev->h.kind == EV_EXIT && map_take(&t->tracked, ev->h.tgid))
+		(void)tap_bpf_rule_tgid(t->bpf, ev->h.tgid, -1); /* the number may come again */
+	tls_watch_task(t->tls, ev);
+}
+
+static uint32_t parent_of(uint32_t pid, char comm[32])
+{
+	char path[64], line[512] = "";
+	const char *open, *close;
+	unsigned ppid = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = 0;
+	(void)fclose(f); /* only read */
+	open = strchr(line, '(');
+	close = strrchr(line, ')');
+	if (!open || !close || close - open > 31)
+		return 0;
+	(void)snprintf(comm, 32, "%.*s", (int)(close - open - 1), open + 1);
+	return sscanf(close + 1, " %*c %u", &ppid) == 1 ? ppid : 0;
+}
+
+/* Several rounds, because a child may be listed before its parent. */
+void tap_scan_processes(struct tap *t)
+{
+	size_t before = SIZE_MAX;
+
+	for (size_t i = 0; i < t->o.npids; i++)
+		track(t, t->o.pids[i]);
+	while ((t->o.npids || t->o.ncomms) && before != t->tracked.n) {
+		DIR *proc = opendir("/proc");
+		const struct dirent *d;
+
+		before = t->tracked.n;
+		while (proc && (d = readdir(proc))) {
+			uint32_t pid = (uint32_t)strtoul(d->d_name, NULL, 10), parent;
+			char comm[32] = "";
+
+			if (!pid)
+				continue;
+			parent = parent_of(pid, comm);
+			if (comm_wanted(t, comm) || (parent && map_find(&t->tracked, parent)))
+				track(t, pid);
+		}
+		if (proc)
+			closedir(proc);
+	}
+}
+
+/* --- all together ----------------------------------------------------------------------------- */
+
+static uint32_t host_pidns(void)
+{
+	struct stat st;
+
+	/* With --pid=host the first process is the machine's also for a Limpid in a container. */
+	if (stat("/proc/1/ns/pid", &st) < 0 && stat("/proc/self/ns/pid", &st) < 0)
+		return 0;
+	return (uint32_t)st.st_ino;
+}
+
+void tap_apply_policy(struct tap *t)
+{
+	struct ipc_msg m = { .capture = t->policy.capture };
+	struct ev_policy p = { .host_pidns = host_pidns() };
+	const struct container *c;
+	char sentence[400];
+	int err;
+
+	map_release(&t->known);
+	for (c = containers_next(t->containers, NULL); c; c = containers_next(t->containers, c))
+		(void)map_put(&t->known, id_key(c->id), t); /* out of memory: seen as new */
+	policy_kernel(&t->policy, &p);
+	memcpy(p.own_ports, t->o.own_ports, sizeof(p.own_ports));
+	set_rules(t, NULL); /* before the default, so that nothing left out slips through */
+	err = tap_bpf_set_policy(t->bpf, &p);
+	if (err)
+		log_error("the kernel does not take the new settings: %s", strerror(-err));
+	(void)outbox_send(&t->out, IPC_CAPTURE, &m, -1);
+	for (c = containers_next(t->containers, NULL); c; c = containers_next(t->containers, c))
+		send_container(t, c);
+	policy_sentence(&t->policy, sentence, sizeof(sentence));
+	tap_fact(t, "capture", 0, "", "capturing %s", sentence);
+	if (t->h.captures)
+		t->h.captures(t->h.ctx, sentence);
+}
+
+void tap_greet(struct tap *t)
+{
+	struct ipc_msg m = { .capture = t->policy.capture };
+	const struct container *c;
+	size_t pos = 0;
+	uint64_t key;
+	void *g;
+
+	(void)outbox_send(&t->out, IPC_CAPTURE, &m, -1);
+	for (size_t i = 0; i < t->nfacts; i++)
+		(void)outbox_send(&t->out, IPC_HEALTH, &t->facts[i], -1);
+	for (size_t i = 0; i < t->nlibs; i++)
+		(void)outbox_send(&t->out, IPC_TLS_LIB, &t->libs[i], -1);
+	for (c = containers_next(t->containers, NULL); c; c = containers_next(t->containers, c))
+		send_container(t, c);
+	while (map_next(&t->cgroups, &pos, &key, &g))
+		send_cgroup(t, key, ((struct tap_cgroup *)g)->id);
+}
+
+void tap_subjects_release(struct tap *t)
+{
+	forget_cgroups(t);
+	map_release(&t->known);
+	map_release(&t->tracked);
+	policy_release(&t->policy);
+	policy_release(&t->next);
+	policy_release(&t->first);
+	free(t->facts);
+	free(t->libs);
+}

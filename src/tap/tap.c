@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/tap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "tap/tap_priv.h"
+
+#define SECOND_NS 1000000000ull
+#define BACKOFF_NS \
+	(SECOND_NS / 10) /* first wait before decode is started again, doubled each time ... */
+#define BACKOFF_MAX (5 * SECOND_NS)
+#define HEALTHY_NS  (60 * SECOND_NS) /* ... until it lived so long */
+#define STOP_NS	    (4 * SECOND_NS)  /* what decode gets for flushing */
+#define RESCAN_NS   (60 * SECOND_NS)
+#define IPC_BATCH   256 /* messages of decode handled in a row */
+
+uint64_t tap_now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail with this clock */
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
+}
+
+/* --- decode ----------------------------------------------------------------------------------- */
+
+static int watch(struct tap *t, int fd, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.fd = fd };
+
+	return epoll_ctl(t->ep, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static void forget_decode(struct tap *t)
+{
+	if (t->out.sock >= 0)
+		close(t->out.sock); /* also leaves the epoll set */
+	t->out.sock = -1;
+	outbox_clear(&t->out);
+}
+
+static int start_decode(struct tap *t)
+{
+	int fds[2], err = ipc_pair(fds);
+	pid_t pid;
+
+	if (err)
+		return err;
+	pid = t->h.start_decode(t->h.ctx, fds[1], tap_bpf_events_map(t->bpf));
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return (int)pid;
+	}
+	tap_never(t, (uint32_t)pid, true);
+	t->decode = pid;
+	t->decode_since_ns = tap_now_ns();
+	t->out.sock = fds[0];
+	/* edge-triggered: woken when there is room again, not all the time */
+	err = watch(t, fds[0], EPOLLIN | EPOLLOUT | EPOLLET);
+	tap_greet(t);
+	return err;
+}
+
+static void stop(struct tap *t, int result)
+{
+	struct ev_policy nothing = { .paused = 1, .dflt = EV_DEFAULT_NONE };
+
+	if (t->stopping) { /* asked a second time: at once */
+		t->stop_ns = 0;
+		return;
+	}
+	t->stopping = true;
+	t->result = result;
+	t->stop_ns = tap_now_ns() + STOP_NS;
+	(void)tap_bpf_set_policy(t->bpf, &nothing); /* what is in the ring is still read */
+	if (outbox_send(&t->out, IPC_STOP, &(struct ipc_msg){ 0 }, -1) == -EPIPE)
+		t->stop_ns = 0;
+}
+
+static void kill_decode(struct tap *t)
+{
+	/* Without CAP_KILL another user's process cannot be signalled; losing its socket ends it too. */
+	if (t->decode > 0)
+		(void)kill(t->decode, SIGKILL);
+	forget_decode(t);
+}
+
+static void decode_ended(struct tap *t, int status)
+{
+	uint64_t now = tap_now_ns();
+	char how[64];
+
+	tap_never(t, (uint32_t)t->decode, false);
+	t->decode = 0;
+	forget_decode(t);
+	if (t->stopping)
+		return;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) { /* nobody reads its output any more */
+		stop(t, 0);
+		return;
+	}
+	if (WIFSIGNALED(status))
+		(void)snprintf(how, sizeof(how), "was killed by signal %d (%s)", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
+	if (now - t->decode_since_ns > HEALTHY_NS)
+		t->wait_ns = 0;
+	t->wait_ns = t->wait_ns ? t->wait_ns * 2 : BACKOFF_NS;
+	if (t->wait_ns > BACKOFF_MAX)
+		t->wait_ns = BACKOFF_MAX;
+	t->restart_ns = now + t->wait_ns;
+	if (t->restarts++ == 0)
+		log_error("the decoder %s; it is started again, connections that were open are "
+			  "lost; later "
+			  "restarts are only counted",
+			  how);
+	tap_fact(t, "decode", 2, "please report this with a recording (limpid record)",
+		 "the decoder %s; restarted %llu times", how, (unsigned long long)t->restarts);
+}
+
+/* --- the hub ---------------------------------------------------------------------------------- */
+
+static void answer_connect(struct tap *t, int err, const char *text, int fd)
+{
+	struct ipc_msg m = { .hub.err = err };
+	uint64_t now = tap_now_ns();
+
+	(void)snprintf(m.hub.text, sizeof(m.hub.text), "%s", text);
+	if (err && !t->hub_down_ns)
+		t->hub_down_ns = now;
+	if (err && !t->hub_said) {
+		log_warn("the hub at %s cannot be reached: %s; flows are kept and it is tried "
+			 "again until "
+			 "it answers",
+			 t->o.hub, text);
+		t->hub_said = true;
+	}
+	if (!err && t->hub_said)
+		log_info("the hub at %s answers again after %.1f s", t->o.hub,
+			 (double)(now - t->hub_down_ns) / 1e9);
+	if (!err) {
+		t->hub_down_ns = 0;
+		t->hub_said = false;
+	}
+	(void)outbox_send(&t->out, IPC_HUB, &m, fd); /* not taken: decode asks again */
+}
+
+static void end_connect(struct tap *t)
+{
+	if (t->connect >= 0)
+		close(t->connect);
+	t->connect = -1;
+}
+
+static void connect_came(struct tap *t)
+{
+	struct ipc_msg m;
+	int fd = -1, err = ipc_recv(t->connect, IPC_DECODE, &m, &fd);
+
+	if (err == -EAGAIN)
+		return;
+	if (err || m.kind != IPC_HUB)
+		answer_connect(t, ECHILD, "the connecting process died", -1);
+	else
+		answer_connect(t, m.hub.err, m.hub.text, fd);
+	if (fd >= 0)
+		close(fd);
+	end_connect(t);
+}
+
+static void connect_wanted(struct tap *t)
+{
+	int fds[2], err;
+
+	if (t->connect >= 0 || !t->o.hub)
+		return; /* one at a time */
+	err = ipc_pair(fds);
+	if (!err) {
+		t->connecting = t->h.start_connect(t->h.ctx, fds[1]);
+		close(fds[1]);
+		t->connect = fds[0];
+		err = t->connecting < 0 ? (int)t->connecting : watch(t, t->connect, EPOLLIN);
+	}
+	if (err) {
+		answer_connect(t, -err, strerror(-err), -1);
+		end_connect(t);
+	} else {
+		tap_never(t, (uint32_t)t->connecting, true);
+	}
+}
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+static bool same_choice(const struct policy *a, const struct policy *b)
+{
+	if (a->capture.mode != b->capture.mode || a->capture.hosts != b->capture.hosts ||
+	    a->capture.include_new != b->capture.include_new || a->n != b->n)
+		return false;
+	return a->n == 0 || memcmp(a->names, b->names, a->n * sizeof(*a->names)) == 0;
+}
+
+static void settings_complete(struct tap *t)
+{
+	struct policy p = t->next;
+	uint64_t body_limit = p.capture.body_limit;
+
+	t->next = (struct policy){ 0 };
+	if (!t->has_first) {
+		t->has_first = true;
+		(void)policy_copy(&t->first, &p); /* out of memory: differs from all others */
+	}
+	if (body_limit != t->first.capture.body_limit)
+		t->keep_body_limit = false;
+	if (!same_choice(&p, &t->first))
+		t->keep_choice = false;
+	if (t->keep_body_limit || body_limit == 0)
+		body_limit = t->policy.capture.body_limit;
+	if (t->keep_choice) { /* what the command line chose; the pause is the hub's in any case */
+		t->policy.capture.paused = p.capture.paused;
+		policy_release(&p);
+	} else {
+		policy_release(&t->policy);
+		t->policy = p;
+	}
+	t->policy.capture.body_limit = body_limit;
+	tap_apply_policy(t);
+	/* What is captured from now on may use libraries that nobody cared for before. */
+	if (tls_watch_scan(t->tls) < 0)
+		log_debug("looking for TLS libraries failed");
+}
+
+static void settings_came(struct tap *t, const struct ipc_settings *s)
+{
+	if (s->begin) {
+		policy_release(&t->next);
+		t->next.capture = s->capture;
+	}
+	if (s->name[0] && policy_add(&t->next, s->name) < 0)
+		log_warn("only the first %d containers of the settings are looked at",
+			 POLICY_NAMES);
+	if (s->commit)
+		settings_complete(t);
+}
+
+/* --- ipc -------------------------------------------------------------------------------------- */
+
+static void message(struct tap *t, const struct ipc_msg *m)
+{
+	switch (m->kind) {
+	case IPC_VERDICT:
+		(void)tap_bpf_verdict(t->bpf, m->verdict.cookie,
+				      m->verdict.verdict); /* gone: fine */
+		break;
+	case IPC_CONNECT:
+		connect_wanted(t);
+		break;
+	case IPC_SETTINGS:
+		settings_came(t, &m->settings);
+		break;
+	case IPC_WHO:
+		tap_who(t, m->cgroup.cgroup_id);
+		break;
+	default: /* IPC_STATS; ipc_recv lets nothing else through */
+		break;
+	}
+}
+
+static bool decode_came(struct tap *t)
+{
+	struct ipc_msg m;
+	int fd = -1, err = 0;
+
+	(void)outbox_flush(&t->out); /* a dead socket shows below */
+	for (int i = 0; i < IPC_BATCH && t->out.sock >= 0; i++) {
+		err = ipc_recv(t->out.sock, IPC_TAP, &m, &fd);
+		if (err == -EAGAIN)
+			return false;
+		if (err)
+			break;
+		if (fd >= 0)
+			close(fd); /* no message to tap brings one */
+		message(t, &m);
+	}
+	if (err == -EBADMSG) {
+		log_error("the decoder sent a message that it should not send; it is killed");
+		kill_decode(t);
+	} else if (err) {
+		forget_decode(t); /* SIGCHLD follows */
+	}
+	return !err;
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static void reap(struct tap *t)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == t->decode) {
+			decode_ended(t, status);
+		} else if (pid == t->connecting) {
+			tap_never(t, (uint32_t)pid, false);
+			t->connecting = 0; /* its answer comes over the socket */
+		} else if (t->h.ended && !t->h.ended(t->h.ctx, pid, status)) {
+			stop(t, -ECHILD);
+		}
+	}
+}
+
+static void signal_came(struct tap *t)
+{
+	struct signalfd_siginfo si;
+
+	while (read(t->signals, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			reap(t);
+		else
+			stop(t, 0);
+	}
+}
+
+static void send_losses(struct tap *t)
+{
+	struct ipc_msg m = { .health = { .key = "loss", .restarts = t->restarts } };
+
+	if (tap_bpf_losses(t->bpf, m.health.loss) == 0)
+		(void)outbox_send(&t->out, IPC_HEALTH, &m, -1);
+}
+
+/* Returns how long the loop may sleep. */
+static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
+{
+	uint64_t now = tap_now_ns(), next;
+
+	if (now >= *second_ns) {
+		*second_ns = now + SECOND_NS;
+		send_losses(t);
+	}
+	if (now >= *rescan_ns) {
+		*rescan_ns = now + RESCAN_NS;
+		(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
+	}
+	next = *second_ns;
+	if (t->stopping && now >= t->stop_ns)
+		kill_decode(t);
+	else if (t->stopping && t->stop_ns < next)
+		next = t->stop_ns;
+	if (!t->decode && !t->stopping) {
+		if (now >= t->restart_ns && start_decode(t) < 0)
+			t->restart_ns = now + BACKOFF_MAX;
+		if (!t->decode && t->restart_ns < next)
+			next = t->restart_ns;
+	}
+	now = tap_now_ns();
+	return next <= now ? 0 : (int)((next - now) / 1000000 + 1);
+}
+
+static bool handle(struct tap *t, int fd)
+{
+	if (fd == t->signals)
+		signal_came(t);
+	else if (fd == tap_bpf_tasks_fd(t->bpf))
+		(void)tap_bpf_tasks_poll(t->bpf, tap_task, t); /* lost ones are counted */
+	else if (fd == containers_fd(t->containers))
+		(void)containers_poll(t->containers); /* its state is told below */
+	else if (fd == t->connect)
+		connect_came(t);
+	else if (fd == t->out.sock)
+		return decode_came(t);
+	return false;
+}
+
+int tap_run(struct tap *t)
+{
+	uint64_t second_ns = 0, rescan_ns = tap_now_ns() + RESCAN_NS;
+	int err = start_decode(t);
+	bool more = false;
+
+	if (err)
+		return err;
+	while (!(t->stopping && !t->decode)) {
+		struct epoll_event evs[16];
+		int wait = timers(t, &second_ns, &rescan_ns);
+		int n = epoll_wait(t->ep, evs, 16, more ? 0 : wait);
+
+		more = more && decode_came(t);
+		for (int i = 0; i < n; i++)
+			more |= handle(t, evs[i].data.fd);
+		tap_docker_state(t);
+	}
+	return t->result;
+}
+
+static int open_loop(struct tap *t)
+{
+	sigset_t set;
+	int err;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	t->ep = epoll_create1(EPOLL_CLOEXEC);
+	t->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (t->ep < 0 || t->signals < 0)
+		return -errno;
+	err = watch(t, t->signals, EPOLLIN);
+	err = err ? err : watch(t, tap_bpf_tasks_fd(t->bpf), EPOLLIN);
+	return err ? err : watch(t, containers_fd(t->containers), EPOLLIN);
+}
+
+static void first_facts(struct tap *t)
+{
+	struct utsname u = { 0 };
+	uint64_t cgroup_id;
+
+	(void)uname(&u); /* empty then */
+	tap_fact(t, "kernel", 0, "", "Linux %s on %s, with BTF", u.release, u.machine);
+	tap_fact(t, "backend", 0, "", "sockets are read by %s", tap_bpf_backend(t->bpf));
+	(void)container_of_pid((uint32_t)getpid(), t->own_id,
+			       &cgroup_id); /* not in one: stays empty */
+}
+
+/* Lets Docker answer before the first rules are set, so that a choice of containers holds from the start. */
+static void wait_for_docker(struct tap *t)
+{
+	uint64_t until = tap_now_ns() + SECOND_NS / 2;
+
+	while (tap_now_ns() < until && !containers_problem(t->containers) &&
+	       !containers_settled(t->containers)) {
+		struct epoll_event ev;
+
+		if (epoll_wait(containers_fd(t->containers), &ev, 1, 50) < 0)
+			break;
+		(void)containers_poll(t->containers);
+	}
+	tap_docker_state(t);
+}
+
+int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hooks *h, char *err,
+	     size_t errlen)
+{
+	struct tap *t = calloc(1, sizeof(*t));
+	int rc = -ENOMEM;
+
+	if (!t)
+		return rc;
+	t->o = *o;
+	t->h = *h;
+	t->ep = t->signals = t->out.sock = t->connect = -1;
+	t->keep_choice = o->keep_choice;
+	t->keep_body_limit = o->keep_body_limit;
+	t->facts = calloc(TAP_FACTS, sizeof(*t->facts));
+	(void)snprintf(err, errlen, "out of memory");
+	if (!t->facts || policy_copy(&t->policy, o->policy) < 0)
+		goto out;
+	rc = tap_bpf_open(&t->bpf, &o->bpf, err, errlen);
+	if (rc)
+		goto out;
+	(void)snprintf(err, errlen, "cannot watch processes and containers");
+	t->containers = containers_new(o->docker_socket, tap_container_changed, t);
+	rc = t->containers ? tls_watch_new(&t->tls, t->bpf, tap_tls_found, t) : -ENOMEM;
+	rc = rc ? rc : open_loop(t);
+	if (rc)
+		goto out;
+	first_facts(t);
+	tap_never(t, (uint32_t)getpid(), true);
+	for (size_t i = 0; i < o->nown; i++)
+		tap_never(t, o->own[i], true);
+	tap_scan_processes(t);
+	wait_for_docker(t);
+	tap_apply_policy(t);
+	(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
+	*ret = t;
+	return 0;
+out:
+	tap_close(t);
+	return rc;
+}
+
+void tap_close(struct tap *t)
+{
+	if (!t)
+		return;
+	forget_decode(t);
+	end_connect(t);
+	if (t->tls)
+		tls_watch_free(t->tls);
+	containers_free(t->containers);
+	if (t->bpf)
+		tap_bpf_close(t->bpf);
+	if (t->signals >= 0)
+		close(t->signals);
+	if (t->ep >= 0)
+		close(t->ep);
+	outbox_release(&t->out);
+	tap_subjects_release(t);
+	free(t);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tap_priv.h - what tap.c and subjects.c share. */
+#ifndef LIMPID_TAP_TAP_PRIV_H
+#define LIMPID_TAP_TAP_PRIV_H
+
+#include "base/map.h"
+#include "tap/outbox.h"
+#include "tap/tap.h"
+#include "tap/tls_watch.h"
+
+#define TAP_FACTS 256 /* lines of the health report */
+
+struct tap {
+	struct tap_options o;
+	struct tap_hooks h;
+	struct tap_bpf *bpf;
+	struct tls_watch *tls;
+	struct containers *containers;
+	enum containers_state docker; /* as last told */
+	bool docker_told;
+
+	struct policy policy, next, first; /* in force; being received; the hub's first */
+	bool has_first, keep_choice, keep_body_limit;
+	struct map known; /* containers that were there when the policy came into force: id_key() */
+	struct map cgroups; /* cgroup id to struct tap_cgroup */
+	struct map tracked; /* tgids that have a rule because of --pid or --comm */
+	char own_id[65];    /* of the container that Limpid itself runs in, or "" */
+
+	struct ipc_msg *facts, *libs;
+	size_t nfacts, nlibs;
+
+	int ep, signals;
+	struct outbox out; /* to decode */
+	pid_t decode;
+	uint64_t decode_since_ns, restart_ns, wait_ns;
+	uint64_t restarts;
+	int connect; /* the reply socket of a connection attempt, or -1 */
+	pid_t connecting;
+	uint64_t hub_down_ns; /* since when the hub cannot be reached; 0: it can */
+	bool hub_said;
+	bool stopping;
+	uint64_t stop_ns; /* when decode has to be gone */
+	int result;
+};
+
+struct tap_cgroup {
+	uint64_t cgroup_id;
+	char id[65]; /* "": of no container */
+};
+
+/* subjects.c: containers, cgroups, processes, rules */
+void tap_container_changed(void *ctx, const struct container *c, bool gone);
+void tap_task(void *ctx, const struct ev_task *ev);
+void tap_tls_found(void *ctx, const struct tls_watch_lib *l);
+/* Answers decode's question. */
+void tap_who(struct tap *t, uint64_t cgroup_id);
+/* The policy changed: rules and messages follow. */
+void tap_apply_policy(struct tap *t);
+/* Everything decode must know, after it was started. */
+void tap_greet(struct tap *t);
+void tap_never(struct tap *t, uint32_t tgid, bool on); /* a process of our own */
+void tap_scan_processes(struct tap *t);		       /* --pid and --comm, at the start */
+void tap_docker_state(struct tap *t);
+void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, const char *fmt,
+	      ...) __attribute__((format(printf, 5, 6)));
+void tap_subjects_release(struct tap *t);
+
+uint64_t tap_now_ns(void);
+
+#endif
