@@ -85,7 +85,7 @@ $(B)/limpid: $(CMD_OBJ) $(B)/liblimpid.a
 # --- quick tests: units and fixtures under the sanitizers ----------------------------------------------------------
 S        := $(B)/san
 # The page's assets are not needed by the units; leaving them out keeps npm out of the quick loop.
-SAN_OBJ  := $(call obj,$(S),$(LIB_SRC) $(PB_C))
+SAN_OBJ  := $(call obj,$(S),$(LIB_SRC) $(filter-out src/cmd/main.c,$(CMD_SRC)) $(PB_C))
 TEST_SRC := $(wildcard tests/*/*_test.c)
 TESTS    := $(TEST_SRC:tests/%.c=$(S)/tests/%)
 WRAP     := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc

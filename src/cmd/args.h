@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* args.h - the command line: one table of options per group, one command per row. */
+#ifndef LIMPID_CMD_ARGS_H
+#define LIMPID_CMD_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+
+#define ARGS_LIST  256 /* of one repeatable option */
+#define EXIT_USAGE 2
+
+struct args {
+	/* what to capture */
+	const char *containers[ARGS_LIST], *comms[ARGS_LIST];
+	uint32_t pids[ARGS_LIST];
+	size_t ncontainers, ncomms, npids;
+	bool all;
+	uint64_t body_limit; /* 0: not given */
+	uint64_t events_bytes;
+	const char *docker;
+	/* hub */
+	const char *http, *grpc, *db, *web_host;
+	bool allow_remote;
+	char token[33]; /* "": none given */
+	uint64_t max_bytes, max_age_ns, max_rows;
+	const char *agent_token; /* that agents must show, or that this agent shows */
+	/* agent */
+	const char *server;
+	bool plaintext;
+	uint64_t queue_bytes;
+	/* output */
+	const char *output, *file;
+	char filter[4096];
+	bool json, headers, bodies;
+	uint64_t count;
+	/* hidden commands */
+	const char *word;
+	enum log_level level;
+};
+
+struct command {
+	const char *name, *summary;
+	int (*run)(const struct args *a);
+	unsigned groups;	 /* enum args_group, or-ed: which options it has */
+	const char *usage, *doc; /* of --help; usage: its positional arguments */
+	bool hidden;
+};
+enum args_group {
+	ARGS_CAPTURE = 1,
+	ARGS_HUB = 2,
+	ARGS_AGENT = 4,
+	ARGS_PRINT = 8,	  /* --json --headers --body --count, and a FILTER */
+	ARGS_OUTPUT = 16, /* -o FILE */
+	ARGS_FILE = 32,	  /* a FILE comes first */
+	ARGS_JSON = 64,	  /* --json alone */
+	ARGS_WORD = 128,  /* one word */
+};
+
+/* Reads argv of one command.  On a mistake or --help it prints and exits (2 or 0). */
+void args_read(const struct command *c, int argc, char **argv, struct args *ret);
+
+/* "64", "512k", "1.5MiB", "2G": powers of 1024.  0; -EINVAL; -ERANGE. */
+int args_size(const char *s, uint64_t *ret);
+/* "90s", "30m", "12h", "7d", "2w".  0; -EINVAL; -ERANGE. */
+int args_age(const char *s, uint64_t *ret_ns);
+/* "127.0.0.1:80", "[::1]:80", "name:80", ":80" (then 127.0.0.1), "80".  host gets no brackets.
+ * 0; -EINVAL. */
+int args_address(const char *s, char *ret_host, size_t n, uint16_t *ret_port);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* confine.h - giving up privileges: docs/processes.md says who keeps what, and why. */
+#ifndef LIMPID_CMD_CONFINE_H
+#define LIMPID_CMD_CONFINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+	char name[32];
+};
+
+/* The unprivileged user: "limpid" where that exists, else "nobody".  Reads the user database, so it is
+ * called before anything is closed or confined. */
+void identity_find(struct identity *ret);
+
+/* For tap: keeps only the capabilities it uses and lets nothing it starts have others.  0 or negative
+ * errno after err got one sentence. */
+int confine_tap(char *err, size_t errlen);
+
+/* For hub, decode and helpers: becomes who (when running as root), for ever: no capability, bounding set
+ * empty, no_new_privs, not dumpable.  Verified before it returns.  0 or negative errno after err got one
+ * sentence with what to do. */
+int confine_user(const struct identity *who, char *err, size_t errlen);
+
+/* For decode, after confine_user and after every descriptor is open: limits, and a seccomp filter under
+ * which opening is refused and what else is not needed (exec, ptrace, bpf, socket, connect) kills.
+ * files: standard output or a recording may be written, so file size stays unlimited. */
+int confine_decode(bool files, char *err, size_t errlen);
+
+/* One sentence on the capability that is missing for capturing, or "" when all are there.  0 or -EPERM. */
+int capabilities_check(char *err, size_t errlen);
+
+#endif

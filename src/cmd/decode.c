@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/decode_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MS	   1000000ull
+#define SECOND	   (1000 * MS)
+#define TICK_NS	   (100 * MS)
+#define ACTIVE_NS  (100 * MS) /* how long after an event the ring is looked at ... */
+#define ACTIVE_MS  3	      /* ... at this interval; the kernel wakes us at the first one */
+#define QUEUED_MS  10	      /* while flows wait to be sent */
+#define IDLE_MS	   100
+#define BATCHES	   16 /* batches of records between looks at anything else */
+#define DRAIN_NS   SECOND
+#define FLUSH_MS   2500
+#define BODY_LIMIT (1u << 20)
+
+enum fds { FD_IPC = 3, FD_RING, FD_OUTPUT, FD_FIRST_FREE };
+
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail with this clock */
+	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+static int64_t epoch_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail with this clock */
+	return (int64_t)t.tv_sec * (int64_t)SECOND + t.tv_nsec - (int64_t)clock_ns();
+}
+
+/* --- hooks of the connection table -------------------------------------------------------------- */
+
+static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
+		       struct conn_names *ret)
+{
+	struct decode *d = ctx;
+	struct ipc_msg who = { .cgroup.cgroup_id = cgroup_id };
+
+	if (!cgroup_id)
+		return names_by_addr(d->names, addr, ret);
+	switch (names_by_cgroup(d->names, cgroup_id, ret)) {
+	case NAMES_FOUND:
+		return true;
+	case NAMES_NOBODY:
+		return false;
+	case NAMES_UNKNOWN:
+		break;
+	}
+	hold_unnamed(d->hold, addr, port, cgroup_id);
+	(void)ipc_send(d->ipc, IPC_WHO, &who,
+		       -1); /* not taken: the flow is held, then goes without */
+	return false;	    /* a beginning of an id that is known already is filled in by hold */
+}
+
+static void tls_hook(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret)
+{
+	const struct decode *d = ctx;
+
+	(void)tls;
+	names_by_lib(d->names, tls_lib, &ret->library, &ret->version);
+	ret->road = "probes";
+}
+
+static void verdict_hook(void *ctx, uint64_t cookie, enum ev_verdict v)
+{
+	const struct decode *d = ctx;
+	struct ipc_msg m = { .verdict = { .cookie = cookie, .verdict = v } };
+
+	(void)ipc_send(d->ipc, IPC_VERDICT, &m,
+		       -1); /* not taken: copying goes on, nothing is lost */
+}
+
+static void flow_hook(void *ctx, const struct flow *f)
+{
+	struct decode *d = ctx;
+
+	hold_flow(d->hold, f, d->now_ns);
+}
+
+/* Named as well as may be: to the sink. */
+static void out(void *ctx, const struct flow *f)
+{
+	struct decode *d = ctx;
+	int err;
+
+	if (!d->to_hub && (d->closed || !print_wants(d->o->args, d->o->filter, f)))
+		return;
+	err = d->sink->ops->write(d->sink, f);
+	if (err == -EPIPE)
+		d->closed = d->stop = true;
+	d->dropped += err == -EAGAIN;
+	if (d->to_hub || f->state == FLOW_OPEN)
+		return;
+	d->printed++;
+	if (d->o->args->count && d->printed >= d->o->args->count)
+		d->closed = d->stop = true;
+}
+
+/* --- tap ---------------------------------------------------------------------------------------- */
+
+static void set_limits(struct decode *d, const struct ipc_capture *c)
+{
+	size_t max = c->body_limit ? (size_t)c->body_limit : BODY_LIMIT;
+
+	d->limits.msg.body_bytes = max;
+	if (d->limits.msg.decoded_bytes < max)
+		d->limits.msg.decoded_bytes = max;
+	conn_table_set_limits(d->table, &d->limits);
+}
+
+static void message(struct decode *d, const struct ipc_msg *m, int fd)
+{
+	switch (m->kind) {
+	case IPC_CONTAINER:
+		(void)names_container(d->names,
+				      &m->container); /* out of memory: shown by address */
+		d->containers_new = true;
+		break;
+	case IPC_CGROUP:
+		(void)names_cgroup(d->names, &m->cgroup); /* the same */
+		break;
+	case IPC_TLS_LIB:
+		(void)names_tls_lib(d->names, &m->tls_lib); /* the same */
+		break;
+	case IPC_HEALTH:
+		d->containers_new |= strcmp(m->health.key, "docker") == 0;
+		report_fact(d, &m->health);
+		break;
+	case IPC_CAPTURE:
+		set_limits(d, &m->capture);
+		break;
+	case IPC_HUB:
+		if (d->to_hub)
+			(void)collector_connected(d->sink,
+						  fd >= 0 ? fd : -m->hub.err); /* asks again */
+		else if (fd >= 0)
+			close(fd);
+		break;
+	case IPC_STOP:
+		d->stop = true;
+		break;
+	default: /* ipc_recv lets nothing else through */
+		break;
+	}
+}
+
+static void ipc_came(struct decode *d)
+{
+	struct ipc_msg m;
+	int fd, err;
+
+	while ((err = ipc_recv(d->ipc, IPC_DECODE, &m, &fd)) == 0 || err == -EBADMSG) {
+		if (err == 0)
+			message(d, &m, fd);
+	}
+	if (err != -EAGAIN) /* tap is gone: nobody else would end us */
+		d->stop = true;
+}
+
+/* --- the hub ------------------------------------------------------------------------------------ */
+
+static void watch_hub(struct decode *d)
+{
+	int fd = collector_fd(d->sink);
+	bool wants = fd >= 0 && collector_wants_write(d->sink);
+	struct epoll_event ev = { .events = EPOLLIN | (wants ? EPOLLOUT : 0u), .data.fd = fd };
+
+	if (fd != d->hub_fd) { /* the old one was closed and left the set by itself */
+		if (fd >= 0) {
+			(void)epoll_ctl(d->ep, EPOLL_CTL_ADD, fd, &ev);
+			d->containers_new = true;
+			report_health(d);
+		}
+	} else if (fd >= 0 && wants != d->hub_out) {
+		(void)epoll_ctl(d->ep, EPOLL_CTL_MOD, fd, &ev);
+	}
+	d->hub_fd = fd;
+	d->hub_out = wants;
+}
+
+static void complain(struct decode *d)
+{
+	const struct collector_stats *s = collector_stats(d->sink);
+
+	if (strcmp(s->why, d->why) == 0)
+		return;
+	(void)snprintf(d->why, sizeof(d->why), "%s", s->why);
+	if (d->why[0])
+		log_warn("hub: %s; flows are kept and it is tried again", d->why);
+}
+
+static void serve_hub(struct decode *d)
+{
+	collector_tick(d->sink, d->now_ns);
+	if (d->connect_ns && d->now_ns >= d->connect_ns) {
+		int err = ipc_send(d->ipc, IPC_CONNECT, NULL, -1);
+
+		d->connect_ns = err == -EAGAIN ? d->now_ns + TICK_NS : 0;
+	}
+	if (d->containers_new)
+		report_containers(d);
+	watch_hub(d);
+	complain(d);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------- */
+
+static void event(void *ctx, const struct ev_hdr *ev)
+{
+	struct decode *d = ctx;
+
+	(void)conn_table_event(d->table, ev); /* what is wrong with it is counted */
+}
+
+static bool read_ring(struct decode *d)
+{
+	for (int i = 0; i < BATCHES; i++) {
+		if (d->source->ops->poll(d->source, 0, event, d) <= 0)
+			return i > 0;
+		d->now_ns = clock_ns();
+	}
+	return true;
+}
+
+static int wait_ms(const struct decode *d, uint64_t active_ns)
+{
+	if (d->now_ns < active_ns)
+		return ACTIVE_MS;
+	if (hold_waits(d->hold) || (d->to_hub && collector_stats(d->sink)->queue_bytes))
+		return QUEUED_MS;
+	return IDLE_MS;
+}
+
+static void timers(struct decode *d, uint64_t *tick_ns, uint64_t *second_ns)
+{
+	if (d->now_ns >= *tick_ns) {
+		*tick_ns = d->now_ns + TICK_NS;
+		(void)conn_table_tick(d->table, d->now_ns); /* counted */
+	}
+	hold_tick(d->hold, d->now_ns);
+	if (d->to_hub)
+		serve_hub(d);
+	else if (d->sink->ops->flush(d->sink, 0) == -EPIPE)
+		d->closed = d->stop = true;
+	if (d->to_hub && d->now_ns >= *second_ns) {
+		*second_ns = d->now_ns + SECOND;
+		report_health(d);
+	}
+}
+
+static void loop(struct decode *d)
+{
+	uint64_t tick_ns = 0, second_ns = 0, active_ns = 0;
+	int wait = 0;
+
+	while (!d->stop) {
+		struct epoll_event evs[8];
+		int n = epoll_wait(d->ep, evs, 8, wait);
+		bool busy;
+
+		d->now_ns = clock_ns();
+		for (int i = 0; i < n; i++) {
+			if (evs[i].data.fd == d->ipc)
+				ipc_came(d);
+			else if (d->to_hub && evs[i].data.fd == d->hub_fd)
+				(void)collector_io(d->sink,
+						   d->now_ns); /* it wants another one then */
+		}
+		busy = read_ring(d);
+		if (busy)
+			active_ns = d->now_ns + ACTIVE_NS;
+		timers(d, &tick_ns, &second_ns);
+		wait = busy ? 0 : wait_ms(d, active_ns);
+	}
+}
+
+/* What was captured before the stop still becomes flows. */
+static void finish(struct decode *d)
+{
+	uint64_t until = clock_ns() + DRAIN_NS;
+
+	while (!d->closed && clock_ns() < until && read_ring(d))
+		;
+	conn_table_finish(d->table);
+	hold_tick(d->hold, UINT64_MAX);
+	if (d->sink->ops->flush(d->sink, FLUSH_MS) < 0 && d->to_hub)
+		log_warn("stopped with flows that the hub has not acknowledged");
+	if (d->dropped)
+		log_warn("%llu flows were not written: the output was too slow",
+			 (unsigned long long)d->dropped);
+}
+
+/* --- start --------------------------------------------------------------------------------------- */
+
+/* Afterwards: 0 is /dev/null, 1 and 2 as before, ipc, the ring, the output; nothing else. */
+static int keep_fds(int ipc, int ring, int output)
+{
+	const int to[] = { STDIN_FILENO, FD_IPC, FD_RING, FD_OUTPUT };
+	int from[4] = { open("/dev/null", O_RDONLY | O_CLOEXEC) };
+
+	/* out of each other's way first */
+	from[1] = fcntl(ipc, F_DUPFD_CLOEXEC, 16);
+	from[2] = fcntl(ring, F_DUPFD_CLOEXEC, 16);
+	from[3] = fcntl(output >= 0 ? output : from[0], F_DUPFD_CLOEXEC, 16);
+	for (size_t i = 0; i < 4; i++) {
+		if (from[i] < 0)
+			return -errno;
+		if (from[i] == to[i]) /* only the first can be: standard input was closed */
+			continue;
+		if (dup3(from[i], to[i], O_CLOEXEC) < 0)
+			return -errno;
+	}
+	return close_range(FD_FIRST_FREE, ~0u, 0) < 0 ? -errno : 0;
+}
+
+static int watch(const struct decode *d, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	return fd >= 0 && epoll_ctl(d->ep, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int set_up(struct decode *d)
+{
+	static const struct conn_hooks hooks = { .flow = flow_hook,
+						 .names = names_hook,
+						 .tls = tls_hook,
+						 .verdict = verdict_hook };
+	uint8_t seed[16];
+
+	d->names = names_new();
+	d->facts = calloc(DECODE_FACTS, sizeof(*d->facts));
+	d->hold = d->names ? hold_new(d->names, out, d) : NULL;
+	d->sink = d->to_hub ? report_collector(d) : print_sink(d->o->args, FD_OUTPUT);
+	conn_limits_default(&d->limits);
+	if (!d->facts || !d->hold || !d->sink || getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return -ENOMEM;
+	d->table = conn_table_new(&d->limits, &hooks, d, epoch_ns(), seed);
+	if (!d->table)
+		return -ENOMEM;
+	set_limits(d, &(struct ipc_capture){ .body_limit = d->o->args->body_limit });
+	d->ep = epoll_create1(EPOLL_CLOEXEC);
+	if (d->ep < 0 || watch(d, d->ipc) < 0 || watch(d, d->source->ops->fd(d->source)) < 0)
+		return -errno;
+	return 0;
+}
+
+static void ignore_signals(void)
+{
+	static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+	sigset_t none;
+
+	/* tap tells when to stop; Ctrl-C reaches the whole group and would cut the last flows off */
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		(void)signal(ours[i], SIG_IGN);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int confine(const struct decode_options *o)
+{
+	char err[300];
+	int rc = confine_user(&o->who, err, sizeof(err));
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* losing the ipc socket ends us as well */
+	rc = rc ? rc : confine_decode(o->to != DECODE_HUB, err, sizeof(err));
+	if (rc)
+		log_error("%s", err);
+	return rc;
+}
+
+int decode_main(const struct decode_options *o, int ipc, int events_map)
+{
+	struct decode d = { .o = o, .ipc = FD_IPC, .hub_fd = -1, .to_hub = o->to == DECODE_HUB };
+	int err;
+
+	log_setup("decode", o->args->level);
+	(void)prctl(PR_SET_NAME, "limpid-decode", 0, 0, 0);
+	ignore_signals();
+	err = keep_fds(ipc, events_map, o->output);
+	err = err ? err : source_live_open(&d.source, FD_RING);
+	if (err) {
+		log_error("cannot open the ring: %s", strerror(-err));
+		return 1;
+	}
+	err = set_up(&d);
+	close(FD_RING); /* it is mapped */
+	if (err) {
+		log_error("cannot start: %s", strerror(-err));
+		return err == -ENOMEM ? 3 : 1;
+	}
+	if (confine(o) < 0)
+		return 1;
+	loop(&d);
+	finish(&d);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decode.h - the confined process: records in, flows out. */
+#ifndef LIMPID_CMD_DECODE_H
+#define LIMPID_CMD_DECODE_H
+
+#include "capture/source.h"
+#include "cmd/args.h"
+#include "cmd/confine.h"
+#include "filter/filter.h"
+#include "sink/sink.h"
+
+enum decode_to { DECODE_HUB, DECODE_PRINT, DECODE_RECORD };
+
+struct decode_options {
+	enum decode_to to;
+	const struct args *args;
+	const struct filter *filter; /* DECODE_PRINT; NULL: everything */
+	int output;		     /* descriptor of DECODE_PRINT and DECODE_RECORD, else -1 */
+	struct identity who;
+};
+
+/* In the child that tap started: keeps only standard output and error, ipc, the ring and its output, gives
+ * up everything (confine.h), and only then reads the first record.  Exit status: 0: told to stop, or nobody
+ * reads the output any more; 1: could not start; 3: out of memory. */
+int decode_main(const struct decode_options *o, int ipc, int events_map);
+
+/* The sink for standard output as args ask for it, and the rule which writes of a flow are shown. */
+struct sink *print_sink(const struct args *a, int fd);
+bool print_wants(const struct args *a, const struct filter *q, const struct flow *f);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decode_priv.h - what decode.c (the loop) and report.c (what the hub is told) share. */
+#ifndef LIMPID_CMD_DECODE_PRIV_H
+#define LIMPID_CMD_DECODE_PRIV_H
+
+#include "cmd/decode.h"
+#include "cmd/hold.h"
+#include "cmd/names.h"
+#include "sink/collector.h"
+
+#define DECODE_FACTS 256
+
+struct decode {
+	const struct decode_options *o;
+	int ep, ipc;
+	struct source *source;
+	struct conn_table *table;
+	struct conn_limits limits;
+	struct names *names;
+	struct hold *hold;
+	struct sink *sink;   /* the hub's, or the terminal's */
+	bool to_hub;	     /* sink is a collector */
+	int hub_fd;	     /* as registered with ep; -1: none */
+	bool hub_out;	     /* registered for writing too */
+	uint64_t connect_ns; /* when to ask tap for a connection; 0: not */
+	bool containers_new; /* the hub has to hear of them */
+	struct ipc_health *facts;
+	size_t nfacts;
+	uint64_t loss[EV_LOSS_MAX], restarts;
+	char why[160]; /* the collector's complaint that was logged last */
+	uint64_t now_ns, printed, dropped;
+	bool stop, closed; /* closed: nobody reads the output */
+};
+
+/* Tells the hub; every second, and when something changed. */
+void report_health(struct decode *d);
+void report_containers(struct decode *d);
+void report_fact(struct decode *d, const struct ipc_health *h);
+struct sink *report_collector(struct decode *d);
+
+#endif

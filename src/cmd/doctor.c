@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limpid doctor: everything that capturing does at its start, and what came of it. */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "cmd/confine.h"
+#include "cmd/run.h"
+#include "container/container.h"
+#include "tap/bpf.h"
+#include "tap/tls_watch.h"
+
+#define DOCKER_WAIT_MS 3000
+
+enum level { LEVEL_OK, LEVEL_NOTICE, LEVEL_PROBLEM };
+
+struct report {
+	bool json, colour;
+	struct buf out;
+	size_t n, libs;
+	enum level worst;
+};
+
+__attribute__((format(printf, 5, 6))) static void
+say(struct report *r, enum level level, const char *key, const char *hint, const char *fmt, ...)
+{
+	static const char *const marks[] = { "ok", "note", "PROBLEM" };
+	static const char *const colours[] = { "\033[32m", "\033[33m", "\033[31m" };
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap); /* cut */
+	va_end(ap);
+	if (level > r->worst)
+		r->worst = level;
+	if (r->json) {
+		buf_printf(&r->out, "%s{\"key\":\"%s\",\"level\":%d,\"text\":", r->n++ ? "," : "",
+			   key, level);
+		buf_put_json_str(&r->out, slice_str(text));
+		buf_puts(&r->out, ",\"hint\":");
+		buf_put_json_str(&r->out, slice_str(hint));
+		buf_puts(&r->out, "}");
+		return;
+	}
+	printf("%s%-8s%s%-12s %s\n", r->colour ? colours[level] : "", marks[level],
+	       r->colour ? "\033[0m" : "", key, text);
+	if (hint[0])
+		printf("%-8s%-12s -> %s\n", "", "", hint);
+}
+
+static void check_kernel(struct report *r)
+{
+	struct utsname u = { 0 };
+
+	(void)uname(&u); /* empty then */
+	say(r, LEVEL_OK, "kernel", "", "Linux %s on %s", u.release, u.machine);
+	if (access("/sys/kernel/btf/vmlinux", R_OK) == 0)
+		say(r, LEVEL_OK, "btf", "", "the kernel describes its types (BTF)");
+	else
+		say(r, LEVEL_PROBLEM, "btf",
+		    "use a kernel built with CONFIG_DEBUG_INFO_BTF, as Debian's are",
+		    "/sys/kernel/btf/vmlinux cannot be read: %s", strerror(errno));
+}
+
+static bool check_capabilities(struct report *r)
+{
+	char missing[160];
+
+	if (capabilities_check(missing, sizeof(missing)) == 0) {
+		say(r, LEVEL_OK, "privileges", "",
+		    "all capabilities that capturing needs are there");
+		return true;
+	}
+	say(r, LEVEL_PROBLEM, "privileges", "run it as root, for example with sudo", "missing: %s",
+	    missing);
+	return false;
+}
+
+static void ignore(void *ctx, const struct container *c, bool gone)
+{
+	(void)ctx;
+	(void)c;
+	(void)gone;
+}
+
+static void check_docker(struct report *r, const struct args *a)
+{
+	struct containers *c = containers_new(a->docker, ignore, NULL);
+	const struct container *one = NULL;
+	size_t running = 0;
+
+	for (int waited = 0;
+	     c && waited < DOCKER_WAIT_MS && !containers_problem(c) && !containers_settled(c);
+	     waited += 50) {
+		struct pollfd p = { .fd = containers_fd(c), .events = POLLIN };
+
+		(void)poll(&p, 1, 50);
+		(void)containers_poll(c); /* its problem is asked below */
+	}
+	while (c && (one = containers_next(c, one)))
+		running += !one->gone_ns;
+	if (c && containers_state(c) == CONTAINERS_OK)
+		say(r, LEVEL_OK, "docker", "", "Docker %s answers; %zu containers are there",
+		    containers_version(c), running);
+	else
+		say(r, LEVEL_NOTICE, "docker",
+		    "start Docker, or name its socket with --docker; --all captures processes "
+		    "outside containers",
+		    "%s",
+		    c && containers_problem(c) ? containers_problem(c)
+					       : "Docker does not answer in time");
+	containers_free(c);
+}
+
+static void library(void *ctx, const struct tls_watch_lib *l)
+{
+	struct report *r = ctx;
+
+	r->libs++;
+	if (l->attached)
+		say(r, LEVEL_OK, l->name, "", "decrypted: %s %s (%s)", l->path, l->version, l->how);
+	else
+		say(r, LEVEL_NOTICE, l->name, "", "not decrypted: %s %s: %s", l->path, l->version,
+		    l->problem ? l->problem : "unknown");
+}
+
+static void check_capture(struct report *r, const struct args *a)
+{
+	const struct tap_bpf_options o = { .events_bytes = a->events_bytes };
+	struct tls_watch *w = NULL;
+	struct tap_bpf *b = NULL;
+	char err[400] = "";
+	int rc = tap_bpf_open(&b, &o, err, sizeof(err));
+
+	if (rc) {
+		say(r, LEVEL_PROBLEM, "capture", "", "%s", err);
+		return;
+	}
+	say(r, LEVEL_OK, "capture", "", "sockets are read by %s", tap_bpf_backend(b));
+	rc = tls_watch_new(&w, b, library, r);
+	if (rc == 0)
+		rc = tls_watch_scan(w);
+	if (rc < 0)
+		say(r, LEVEL_PROBLEM, "tls", "", "TLS libraries cannot be probed: %s",
+		    strerror(-rc));
+	else if (r->libs == 0)
+		say(r, LEVEL_OK, "tls", "", "no process uses a TLS library that Limpid knows");
+	if (w)
+		tls_watch_free(w);
+	tap_bpf_close(b);
+}
+
+int run_doctor(const struct args *a)
+{
+	struct report r = { .json = a->json,
+			    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
+
+	if (r.json)
+		buf_puts(&r.out, "{\"version\":\"" LIMPID_VERSION "\",\"facts\":[");
+	check_kernel(&r);
+	if (check_capabilities(&r))
+		check_capture(&r, a);
+	check_docker(&r, a);
+	if (r.json) {
+		buf_printf(&r.out, "],\"ok\":%s}\n", r.worst < LEVEL_PROBLEM ? "true" : "false");
+		(void)fwrite(r.out.p, 1, r.out.n, stdout);
+	}
+	buf_release(&r.out);
+	return r.worst < LEVEL_PROBLEM ? 0 : 1;
+}

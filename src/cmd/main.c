@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "cmd/run.h"
+
+static const struct command commands[] = {
+	{ "agent", "capture here, send flows to a hub", run_agent, ARGS_CAPTURE | ARGS_AGENT, NULL,
+	  "Captures what containers say to each other and sends it to a hub.", false },
+	{ "hub", "receive from agents, store, serve the page", run_hub, ARGS_HUB, NULL,
+	  "Receives flows from agents, keeps them, and serves the page.", false },
+	{ "tail", "flows on the terminal as they happen", run_tail, ARGS_CAPTURE | ARGS_PRINT,
+	  "[FILTER]",
+	  "Prints each exchange as it ends.  FILTER as on the page, for example:\n"
+	  "  limpid tail status:5xx or dur>1s\v"
+	  "The language of filters is described in docs/filter.md.",
+	  false },
+	{ "doctor", "what this machine supports, and what is missing", run_doctor,
+	  ARGS_CAPTURE | ARGS_JSON, NULL,
+	  "Says what can be captured here, and for each TLS library that runs: decrypted, or why "
+	  "not.",
+	  false },
+	{ "version", "the version", run_version, 0, NULL, "Prints the version.", false },
+	{ "selftest-sandbox", NULL, run_selftest, ARGS_WORD, "WORD", NULL, true },
+};
+#define NCOMMANDS (sizeof(commands) / sizeof(*commands))
+
+static const struct command all = {
+	.run = run_all,
+	.groups = ARGS_CAPTURE | ARGS_HUB,
+	.usage = "[COMMAND]",
+	.doc = "Shows the requests and responses that containers exchange, decrypted.\n\n"
+	       "Without a command: captures here, stores here, and prints the address of the "
+	       "page.\v"
+	       "Commands:\n"
+	       "  agent    capture here, send flows to a hub\n"
+	       "  hub      receive from agents, store, serve the page\n"
+	       "  tail     flows on the terminal as they happen\n"
+	       "  doctor   what this machine supports, and what is missing\n"
+	       "  version  the version\n\n"
+	       "limpid COMMAND --help says more.",
+};
+
+int run_version(const struct args *a)
+{
+	struct utsname u = { 0 };
+
+	(void)a;
+	(void)uname(&u); /* empty then */
+	printf("limpid %s (%s, Linux %s)\n", LIMPID_VERSION, u.machine, u.release);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c = &all;
+	struct args a;
+
+	argp_program_version = "limpid " LIMPID_VERSION;
+	for (size_t i = 0; i < NCOMMANDS && argc > 1; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			c = &commands[i];
+	args_read(c, c == &all ? argc : argc - 1, c == &all ? argv : argv + 1, &a);
+	log_setup("", a.level);
+	return c->run(&a);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+
+#include "cmd/decode_priv.h"
+
+void report_fact(struct decode *d, const struct ipc_health *h)
+{
+	if (strcmp(h->key, "loss") == 0) {
+		memcpy(d->loss, h->loss, sizeof(d->loss));
+		d->restarts = h->restarts;
+		return;
+	}
+	for (size_t i = 0; i < d->nfacts; i++) {
+		if (strcmp(d->facts[i].key, h->key) != 0)
+			continue;
+		d->facts[i] = *h;
+		return;
+	}
+	if (d->nfacts < DECODE_FACTS)
+		d->facts[d->nfacts++] = *h;
+}
+
+void report_health(struct decode *d)
+{
+	const struct collector_stats *q = collector_stats(d->sink);
+	const struct conn_stats *c = conn_table_stats(d->table);
+	const struct collector_counter counters[] = {
+		{ "loss.ring_records", d->loss[EV_LOSS_RING] },
+		{ "loss.ring_bytes", d->loss[EV_LOSS_RING_BYTES] },
+		{ "loss.fault_bytes", d->loss[EV_LOSS_FAULT_BYTES] },
+		{ "loss.no_buffer_bytes", d->loss[EV_LOSS_NO_BUFFER] },
+		{ "loss.inflight", d->loss[EV_LOSS_INFLIGHT] },
+		{ "loss.tls_unmapped_bytes", d->loss[EV_LOSS_TLS_UNMAPPED] },
+		{ "loss.task_records", d->loss[EV_LOSS_TASK_RING] },
+		{ "conn.gap_bytes", c->gap_bytes },
+		{ "conn.gaps", c->gaps },
+		{ "conn.truncated", c->truncated },
+		{ "conn.undecrypted_now", c->undecrypted_now },
+		{ "conn.undecrypted_total", c->undecrypted_conns },
+		{ "conn.unknown_total", c->unknown_conns },
+		{ "conn.flows", c->flows },
+		{ "conn.events", c->events },
+		{ "conn.bad_events", c->bad_events },
+		{ "conn.evicted", c->evicted_conns },
+		{ "conn.open", c->conns },
+		{ "conn.bytes_held", c->bytes_held },
+		{ "queue.dropped_flows", q->dropped_flows },
+		{ "queue.bytes", q->queue_bytes },
+		{ "decode.restarts", d->restarts },
+	};
+	struct collector_fact facts[DECODE_FACTS];
+
+	for (size_t i = 0; i < d->nfacts; i++)
+		facts[i] = (struct collector_fact){ .key = d->facts[i].key,
+						    .text = d->facts[i].text,
+						    .hint = d->facts[i].hint,
+						    .level = d->facts[i].level };
+	collector_health(d->sink, facts, d->nfacts, counters, sizeof(counters) / sizeof(*counters));
+}
+
+static void report_runtime(struct decode *d)
+{
+	for (size_t i = 0; i < d->nfacts; i++)
+		if (strcmp(d->facts[i].key, "docker") == 0)
+			collector_runtime(d->sink, d->facts[i].text);
+}
+
+static struct collector_container view_of(const struct ipc_container *c)
+{
+	return (struct collector_container){
+		.id = c->id,
+		.name = c->name,
+		.image = c->image,
+		.project = c->project,
+		.service = c->service,
+		.state = c->state,
+		.networks = c->networks,
+		.addrs = (uint8_t(*)[16])(uintptr_t)c->addrs,
+		.naddrs = c->naddrs,
+		.captured = c->captured && !c->gone,
+	};
+}
+
+void report_containers(struct decode *d)
+{
+	const struct ipc_container *c = NULL;
+	struct collector_container *list = NULL;
+	size_t n = 0, cap = 0;
+
+	while ((c = names_next(d->names, c))) {
+		if (n == cap) {
+			size_t more = cap ? cap * 2 : 64;
+			void *p = realloc(list, more * sizeof(*list));
+
+			if (!p)
+				break; /* a shorter list, until the next change */
+			list = p;
+			cap = more;
+		}
+		list[n++] = view_of(c);
+	}
+	report_runtime(d);
+	collector_containers(d->sink, list, n);
+	free(list);
+	d->containers_new = false;
+}
+
+/* To tap, which is the one that can act on it.  A message that does not fit is a setting lost: the hub
+ * sends the whole set again at the next change or connection. */
+static void settings(void *ctx, const struct collector_settings *s)
+{
+	const struct decode *d = ctx;
+	struct ipc_msg m = { .settings = { .begin = 1 } };
+
+	m.settings.capture = (struct ipc_capture){ .mode = s->mode,
+						   .paused = s->paused,
+						   .hosts = s->hosts,
+						   .include_new = s->include_new,
+						   .body_limit = s->body_limit };
+	(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
+	for (size_t i = 0; i < s->nnames; i++) {
+		m = (struct ipc_msg){ 0 };
+		(void)snprintf(m.settings.name, sizeof(m.settings.name), "%s", s->names[i]);
+		(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
+	}
+	m = (struct ipc_msg){ .settings = { .commit = 1 } };
+	(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
+}
+
+static void want_connect(void *ctx, unsigned delay_ms)
+{
+	struct decode *d = ctx;
+
+	d->connect_ns = d->now_ns + delay_ms * 1000000ull + 1; /* 0 means never */
+}
+
+struct sink *report_collector(struct decode *d)
+{
+	struct collector_options o = { .version = LIMPID_VERSION,
+				       .token = d->o->args->agent_token,
+				       .queue_bytes = d->o->args->queue_bytes,
+				       .want_connect = want_connect,
+				       .settings = settings,
+				       .ctx = d };
+	struct utsname u = { 0 };
+	struct buf id = { 0 };
+	struct sink *s = NULL;
+	uint8_t seed[16];
+
+	(void)uname(&u); /* empty then */
+	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed)) {
+		/* New for each decode: its batches are numbered from 1 again. */
+		buf_put_hex(&id, (struct slice){ seed, sizeof(seed) });
+		buf_put(&id, (struct slice){ (const uint8_t *)"", 1 });
+	}
+	o.agent_id = (const char *)id.p;
+	o.hostname = u.nodename;
+	o.kernel = u.release;
+	if (id.p && !id.failed)
+		s = collector_new(&o);
+	buf_release(&id);
+	return s;
+}

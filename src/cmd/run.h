@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run.h - the commands, one function each; main.c has the table.  All return an exit status. */
+#ifndef LIMPID_CMD_RUN_H
+#define LIMPID_CMD_RUN_H
+
+#include "cmd/args.h"
+
+int run_all(const struct args *a);
+int run_agent(const struct args *a);
+int run_hub(const struct args *a);
+int run_tail(const struct args *a);
+int run_read(const struct args *a);
+int run_record(const struct args *a);
+int run_doctor(const struct args *a);
+int run_version(const struct args *a);
+int run_selftest(const struct args *a);
+
+/* The filter of the command line, or NULL for none.  A mistake is shown with its place, and exits with 2. */
+struct filter;
+struct filter *run_filter(const struct args *a);
+
+#endif
