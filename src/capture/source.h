@@ -14,16 +14,21 @@ struct source_ops {
 	/* Delivers what is there, at most a bounded batch.  Events delivered; 0: none at timeout;
 	 * -ENODATA at the end of a recording; -EBADMSG: not a recording, or cut off; or negative errno. */
 	int (*poll)(struct source *s, int timeout_ms, event_fn fn, void *ctx);
-	int (*fd)(const struct source *s); /* readable when poll would deliver; -1: always */
+	/* Readable when poll would deliver; -1: always.  The live one may say so some milliseconds late: while
+	 * events come, poll every 2 ms or so whatever it says. */
+	int (*fd)(const struct source *s);
 	void (*close)(struct source *s);
 };
 struct source {
 	const struct source_ops *ops;
 };
 
-/* Over the ring buffer map map_fd; works after all privileges are gone. */
+/* Over the ring buffer map map_fd, which is borrowed until this returns; works after all privileges are gone.
+ * 0, -ENOMEM, or what the kernel said. */
 int source_live_open(struct source **ret, int map_fd);
-/* A recording made by `limpid record`: docs/recording.md. */
+/* A recording made by `limpid record`: docs/recording.md.  Takes over fd when it succeeds: close closes it.
+ * 0; -EBADMSG: not a recording, or not of this version; -ENOMEM; or the errno of read.  Polls after an error
+ * give the same error. */
 int source_file_open(struct source **ret, int fd);
 
 #endif
