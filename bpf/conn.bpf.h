@@ -58,7 +58,10 @@ struct conn {
 	__u8 announced; /* EV_OPEN was sent */
 	__u8 ignored;	/* Limpid's own */
 	__u8 late, tls_seen, reset;
-	__u8 eof; /* the peer's end was read */
+	__u8 eof;    /* the peer's end was read */
+	__u8 fin;    /* this end's FIN took a sequence number */
+	__u8 closed; /* the sequence numbers mean nothing any more */
+	__u8 pad[6];
 };
 
 struct {
@@ -209,33 +212,39 @@ static __always_inline void conn_owner(struct conn *c)
 	bpf_get_current_comm(c->comm, sizeof(c->comm));
 }
 
-/* The sequence number of the next byte of the stream that a process will read or write. */
-static __always_inline __u32 sock_seq(const struct sock *sk, __u8 dir)
+/* The sequence number of the next byte of the stream that a process will read or write.  fin: a FIN was
+ * written, which takes a number of its own. */
+static __always_inline __u32 sock_seq(const struct sock *sk, __u8 dir, __u8 fin)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 	__u32 seq;
 
 	if (dir == EV_WRITE)
-		return BPF_CORE_READ(tp, write_seq);
+		return BPF_CORE_READ(tp, write_seq) - fin;
 	seq = BPF_CORE_READ(tp, copied_seq);
-	/* A FIN takes a number of its own, and is passed by when the last byte has been read. */
+	/* The peer's FIN is passed by when the last byte has been read. */
 	if ((BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE_BIT & 1) &&
 	    seq == BPF_CORE_READ(tp, rcv_nxt))
 		seq--;
 	return seq;
 }
 
-/* Takes into account what moved on the socket without being seen. */
+/* Bytes that moved beyond conn.pos: unseen, or by calls whose exit is still to come. */
+static __always_inline __u32 conn_ahead(const struct conn *c, const struct sock *sk, __u8 dir)
+{
+	__u32 ahead = sock_seq(sk, dir, c->fin) - c->seq[dir & 1];
+
+	return !c->closed && (__s32)ahead > 0 ? ahead : 0;
+}
+
+/* Takes into account what moved on the socket without being seen.  Only while no call is under way. */
 SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
 {
-	__u32 seq = sock_seq(sk, dir), unseen;
+	__u32 unseen = conn_ahead(c, sk, dir);
 
 	dir &= 1;
-	unseen = seq - c->seq[dir];
-	if (!unseen)
-		return 0;
-	c->seq[dir] = seq;
-	if ((__s32)unseen > 0) {
+	c->seq[dir] = sock_seq(sk, dir, c->fin);
+	if (unseen) {
 		__sync_fetch_and_add(&c->pos[dir], unseen);
 		if (!c->ignored)
 			loss(EV_LOSS_NO_BUFFER, unseen);
@@ -302,8 +311,8 @@ SUB struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, _
 
 	conn_owner(&c);
 	c.side = side;
-	c.seq[EV_READ] = sock_seq(sk, EV_READ);
-	c.seq[EV_WRITE] = sock_seq(sk, EV_WRITE);
+	c.seq[EV_READ] = sock_seq(sk, EV_READ, 0);
+	c.seq[EV_WRITE] = sock_seq(sk, EV_WRITE, 0);
 	/* What came in less what still waits; what was acknowledged and what is under way, where the SYN
 	 * of the client counts as 1. */
 	was_read = BPF_CORE_READ(tp, bytes_received) -
@@ -320,6 +329,37 @@ SUB struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, _
 	c.late = was_read > 0 || was_written > 1;
 	bpf_map_update_elem(&conns, &cookie, &c, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&conns, &cookie);
+}
+
+/* The totals say what the socket has moved, seen or not. */
+SUB int close_event(const struct conn *c, const struct sock *sk, __u64 cookie, __u32 how)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ev_close *ev;
+
+	if (!c->announced)
+		return 0;
+	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	if (!ev) {
+		loss(EV_LOSS_RING, 1);
+		return 0;
+	}
+	__builtin_memset(ev, 0, sizeof(*ev));
+	ev->h.ts_ns = bpf_ktime_get_ns();
+	ev->h.size = sizeof(*ev);
+	ev->h.kind = EV_CLOSE;
+	ev->h.cookie = cookie;
+	if (id >> 32 == c->tgid) { /* else a softirq that interrupted somebody */
+		ev->h.tgid = id >> 32;
+		ev->h.tid = id;
+	}
+	ev->total[EV_READ] = c->pos[EV_READ] + conn_ahead(c, sk, EV_READ);
+	ev->total[EV_WRITE] = c->pos[EV_WRITE] + conn_ahead(c, sk, EV_WRITE);
+	ev->tls_total[EV_READ] = c->tls_pos[EV_READ];
+	ev->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
+	ev->how = how;
+	bpf_ringbuf_submit(ev, wake_flags());
+	return 0;
 }
 
 /* Plaintext that a TLS library gave to or took from its caller. */

@@ -164,35 +164,6 @@ SUB int accepted(struct task_struct *task, __u32 fd)
 	return conn_announce(c, sk, cookie);
 }
 
-static __always_inline void close_event(const struct conn *c, __u64 cookie, __u32 how)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-	struct ev_close *ev;
-
-	if (!c->announced)
-		return;
-	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
-	if (!ev) {
-		loss(EV_LOSS_RING, 1);
-		return;
-	}
-	__builtin_memset(ev, 0, sizeof(*ev));
-	ev->h.ts_ns = bpf_ktime_get_ns();
-	ev->h.size = sizeof(*ev);
-	ev->h.kind = EV_CLOSE;
-	ev->h.cookie = cookie;
-	if (id >> 32 == c->tgid) { /* else a softirq that interrupted somebody */
-		ev->h.tgid = id >> 32;
-		ev->h.tid = id;
-	}
-	ev->total[EV_READ] = c->pos[EV_READ];
-	ev->total[EV_WRITE] = c->pos[EV_WRITE];
-	ev->tls_total[EV_READ] = c->tls_pos[EV_READ];
-	ev->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
-	ev->how = how;
-	bpf_ringbuf_submit(ev, wake_flags());
-}
-
 /* n bytes were moved: delivers them at position off. */
 SUB int call_data(const struct call *call, const struct conn *c, __u64 off, __u64 n)
 {
@@ -286,7 +257,7 @@ SUB int call_empty(const struct call *call, struct task_struct *task, __u32 fd)
 	    BPF_CORE_READ(tp, copied_seq) != BPF_CORE_READ(tp, rcv_nxt))
 		return 0;
 	c->eof = 1;
-	close_event(c, call->cookie, EV_END_READ);
+	close_event(c, sk, call->cookie, EV_END_READ);
 	return 0;
 }
 
@@ -343,115 +314,6 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 		return 0;
 	call_end(&call, ret);
 	return ret ? 0 : call_empty(&call, task, SYS_ARG0(regs));
-}
-
-/* --- life of a connection ------------------------------------------------------------------------ */
-
-static __always_inline void on_listen(const struct sock *sk, bool listens)
-{
-	struct listener l = { sock_netns(sk), BPF_CORE_READ(sk, __sk_common.skc_num) };
-	__u32 one = 1;
-
-	if (listens)
-		bpf_map_update_elem(&listeners, &l, &one, BPF_ANY);
-}
-
-/* The connecting process is still the current one; the addresses are not complete yet. */
-static __always_inline void on_connecting(struct sock *sk, __u64 cookie)
-{
-	struct task_ctx *t = task_ctx_get();
-
-	if (t && task_wanted(t) && !conn_find(cookie))
-		conn_make(sk, cookie, EV_CLIENT, EV_WRITE, 0);
-}
-
-static __always_inline void on_connected(struct sock *sk, struct conn *c, __u64 cookie)
-{
-	c->seq[EV_READ] = sock_seq(sk, EV_READ);
-	c->seq[EV_WRITE] = sock_seq(sk, EV_WRITE);
-	c->late = 0;
-	if (!c->announced)
-		conn_announce(c, sk, cookie);
-}
-
-static __always_inline bool ends_badly(const struct sock *sk, int old)
-{
-	return BPF_CORE_READ(sk, sk_err) || !(old == TCP_LAST_ACK || old == TCP_FIN_WAIT2 ||
-					      old == TCP_CLOSING || old == TCP_CLOSE);
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_state, struct sock *sk, int old, int new)
-{
-	struct conn *c;
-	__u64 cookie;
-
-	if (!sock_is_tcp(sk))
-		return 0;
-	cookie = bpf_get_socket_cookie(sk); /* makes one, which the system call hooks cannot */
-	if (new == TCP_LISTEN)
-		on_listen(sk, true);
-	if (new == TCP_SYN_SENT) {
-		on_connecting(sk, cookie);
-		return 0;
-	}
-	c = conn_find(cookie);
-	if (!c)
-		return 0;
-	if (new == TCP_ESTABLISHED && old == TCP_SYN_SENT) {
-		on_connected(sk, c, cookie);
-	} else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) {
-		/* The FIN itself is queued after this. */
-		if (!c->busy[EV_WRITE])
-			conn_catch_up(c, sk, EV_WRITE);
-		close_event(c, cookie, EV_END_WRITE);
-	} else if (new == TCP_CLOSE && !c->announced) {
-		bpf_map_delete_elem(&conns, &cookie); /* it never was a connection */
-	} else if (new == TCP_CLOSE && ends_badly(sk, old)) {
-		c->reset = 1;
-		close_event(c, cookie, EV_END_RESET);
-	}
-	return 0;
-}
-
-/* A socket in state CLOSE can still have bytes to read; only now no call can follow. */
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(socket_gone, struct sock *sk)
-{
-	__u64 cookie = bpf_get_socket_cookie(sk);
-	struct conn *c = conn_find(cookie);
-
-	if (!c)
-		return 0;
-	if (!c->busy[EV_READ])
-		conn_catch_up(c, sk, EV_READ);
-	close_event(c, cookie, EV_END_ALL | (c->reset ? EV_END_RESET : 0));
-	bpf_map_delete_elem(&conns, &cookie);
-	return 0;
-}
-
-/* Run by user space at the start, over all descriptors of all processes. */
-SEC("iter/task_file")
-int socket_scan(struct bpf_iter__task_file *ctx)
-{
-	struct file *file = ctx->file;
-	struct socket *socket;
-	struct sock *sk;
-
-	if (!file)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	if (!socket_fops)
-		socket_fops = (__u64)file->f_op;
-	sk = socket->sk;
-	if (!sk || !sock_is_tcp(sk))
-		return 0;
-	bpf_get_socket_cookie(sk);
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
-		on_listen(sk, true);
-	return 0;
 }
 
 /* --- orders from user space ---------------------------------------------------------------------- */

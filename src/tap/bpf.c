@@ -20,9 +20,6 @@
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
-/* Not there while no TLS programs are. */
-__attribute__((weak)) void tap_bpf_tls_prepare(struct limpid_bpf *skel);
-
 struct tap_bpf {
 	struct limpid_bpf *skel;
 	struct ring_buffer *tasks;
@@ -215,8 +212,7 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 	if (rc)
 		return fail(err, errlen, rc,
 			    "a ring size must be a power of two, of 4096 bytes or more");
-	if (tap_bpf_tls_prepare)
-		tap_bpf_tls_prepare(b->skel);
+	tap_bpf_tls_prepare(b->skel);
 	rc = limpid_bpf__load(b->skel);
 	if (rc == -EPERM)
 		return fail(err, errlen, rc,
