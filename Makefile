@@ -181,7 +181,7 @@ test:
 	@tests/run --summary $(GROUPS)
 e2e: $(B)/limpid
 	@tests/run e2e $(sort $(wildcard tests/e2e/*.sh))
-$(B)/bench/%-bin: bench/%.c $(filter-out %/assets.o,$(LIB_OBJ))
+$(B)/bench/%-bin: bench/%.c $(B)/liblimpid.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 bench: $(B)/limpid
