@@ -180,7 +180,7 @@ test:
 	done
 	@tests/run --summary $(GROUPS)
 e2e: $(B)/limpid
-	@tests/run e2e $(sort $(wildcard tests/e2e/*.sh))
+	@tests/run e2e $(sort $(wildcard tests/e2e/[0-9]*.sh))
 $(B)/bench/%-bin: bench/%.c $(B)/liblimpid.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -1,22 +1,13 @@
 #!/usr/bin/env bash
 # OpenSSL by probes: what three versions of libssl were given to send and gave to their callers must be what
 # was captured, byte for byte and once, however the calls are made and however the probes are attached.
-# shellcheck source=lib.sh disable=SC1091
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tls/lib.sh"
 need_root
 
-src=tests/e2e/tls
 port=$(free_port)
-
-build() {
-	# shellcheck disable=SC2046 # words
-	gcc -O2 -Wall -D_GNU_SOURCE -w $src/peer.c -o "$TMP/peer" -ldl -lpthread &&
-		gcc -O2 -Wall -D_GNU_SOURCE -Isrc -Ibpf $src/watch.c build/liblimpid.a -o "$TMP/watch" \
-			$(pkg-config --libs libbpf libelf zlib libcrypto libcap) -lZydis &&
-		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$TMP/key.pem" -out "$TMP/cert.pem" -days 30 \
-			-subj /CN=localhost 2>/dev/null
-}
-if ! build; then
+if ! build_programs; then
 	not_ok "the test programs are built"
 	exit 1
 fi
@@ -73,21 +64,6 @@ client() { # client VERSION [OPTION...]: its line goes to client.out
 	timeout 60 $(printf "${with[$v]}" client) "$@" "$port" >"$TMP/client.out" 2>"$TMP/client.err"
 }
 
-# A peer's line and the line that capture must have for it.
-conn_lines() { grep -c "^conn $1 $2 $3 .* sent $4 $5 received $6 $7 holes 0 .* raw-after 0$" "$TMP/watch.out"; }
-captured() { # captured FILE: each peer in it has exactly one connection captured, complete
-	local pid lp rp s sh r rh ok=yes
-	while read -r _ pid lp rp _ s sh _ r rh; do
-		until_true 5 grep -q "^conn $pid $lp $rp " "$TMP/watch.out"
-		if [ "$(grep -c "^conn $pid $lp $rp " "$TMP/watch.out")" != 1 ] ||
-			[ "$(conn_lines "$pid" "$lp" "$rp" "$s" "$sh" "$r" "$rh")" != 1 ]; then
-			ok=no
-			echo "wanted: peer $pid $lp $rp sent $s $sh received $r $rh"
-			grep "^conn .* $lp $rp " "$TMP/watch.out"
-		fi
-	done < <(grep ^peer "$1")
-	grep -q ^peer "$1" && [ $ok = yes ]
-}
 exchange() { # exchange TEXT VERSION [OPTION...]: client's and server's view
 	local text=$1 lp
 	shift
@@ -99,7 +75,7 @@ exchange() { # exchange TEXT VERSION [OPTION...]: client's and server's view
 	lp=$(awk '/^peer/ {print $3}' "$TMP/client.out")
 	until_true 5 grep -q "^peer [0-9]* $port $lp " "$TMP/server.out"
 	grep "^peer [0-9]* $port $lp " "$TMP/server.out" >>"$TMP/client.out"
-	check "$text" captured "$TMP/client.out"
+	check "$text" captured "$TMP/client.out" "$TMP/watch.out"
 }
 
 all_ways() { # all_ways VERSION
@@ -161,7 +137,7 @@ until_true 10 grep -q waiting "$TMP/late.out"
 run_watch
 echo >&"${fd_of[late]}"
 until_true 10 grep -q ^peer "$TMP/late.out"
-check "a running connection is decrypted from where capture begins" captured "$TMP/late.out"
+check "a running connection is decrypted from where capture begins" captured "$TMP/late.out" "$TMP/watch.out"
 # The server was inside SSL_read for the head of a request when the probe came, and that call also took the
 # body's record from the socket: the one is not seen, the other has no socket yet.  Both are missing, one counted.
 read -r _ _ lp _ _ s _ _ r rh < <(grep ^peer "$TMP/late.out")
@@ -230,5 +206,4 @@ try_other 1.1.1 bullseye libssl.so.1.1 libcrypto.so.1.1 libssl1.1
 try_other 3.5 trixie libssl.so.3 libcrypto.so.3 libssl3t64 libc6 zlib1g libzstd1
 note "what was read and written by which probes:"
 while IFS= read -r line; do note "$line"; done <"$TMP/table"
-# shellcheck disable=SC2154 # lib.sh counts
 echo "1..$n_tests"

@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# lib.sh - the programs of the TLS tests, and how what they say is compared; sourced after ../lib.sh.
+src=tests/e2e/tls
+
+build_programs() { # $TMP/peer, $TMP/watch, $TMP/cert.pem, $TMP/key.pem
+	# shellcheck disable=SC2046 # words
+	gcc -O2 -Wall -D_GNU_SOURCE -w $src/peer.c -o "$TMP/peer" -ldl -lpthread &&
+		gcc -O2 -Wall -D_GNU_SOURCE -Isrc -Ibpf $src/watch.c build/liblimpid.a -o "$TMP/watch" \
+			$(pkg-config --libs libbpf libelf zlib libcrypto libcap) -lZydis &&
+		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$TMP/key.pem" -out "$TMP/cert.pem" -days 30 \
+			-subj /CN=localhost 2>/dev/null
+}
+
+# matching WATCH-OUTPUT PID PORT PORT BYTES HASH BYTES HASH: connections captured exactly so
+matching() { grep -c "^conn $2 $3 $4 .* sent $5 $6 received $7 $8 holes 0 .* raw-after 0$" "$1"; }
+
+# captured PEER-OUTPUT WATCH-OUTPUT: each peer's connection was captured once, and complete
+captured() {
+	local pid lp rp s sh r rh ok=yes
+	while read -r _ pid lp rp _ s sh _ r rh; do
+		until_true 5 grep -q "^conn $pid $lp $rp " "$2"
+		if [ "$(grep -c "^conn $pid $lp $rp " "$2")" != 1 ] ||
+			[ "$(matching "$2" "$pid" "$lp" "$rp" "$s" "$sh" "$r" "$rh")" != 1 ]; then
+			ok=no
+			echo "wanted: peer $pid $lp $rp sent $s $sh received $r $rh"
+			grep "^conn .* $lp $rp " "$2"
+		fi
+	done < <(grep ^peer "$1")
+	grep -q ^peer "$1" && [ $ok = yes ]
+}
