@@ -34,6 +34,8 @@ bool layer_start(struct layer *l, const struct proto *p)
 	}
 	if (p->init)
 		p->init(state, &t->lim.msg);
+	if (l->dir[EV_READ].after_gap || l->dir[EV_WRITE].after_gap)
+		match_lost(m, SIDE_REQ); /* requests may have been among the lost bytes */
 	l->proto = p;
 	l->state = state;
 	l->m = m;

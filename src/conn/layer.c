@@ -132,7 +132,7 @@ static void lose_sync(struct layer *l, enum side side, struct dir *d, size_t fro
 		push(l, side, d, &msg, 0);
 		d->after_gap = true;
 	}
-	match_lost(l->m);
+	match_lost(l->m, side);
 	d->begin_ns = 0;
 	d->need = 0;
 	d->resync = true;
@@ -189,14 +189,18 @@ static bool find_start(struct layer *l, enum side side, struct dir *d)
 
 bool layer_holds(struct layer *l)
 {
-	struct dir *d;
+	struct dir *d, *req;
+	uint64_t since;
 
 	if (l->phase != PHASE_PARSE || l->force || l->proto->match != MATCH_ORDER ||
 	    !match_in_order(l->m) || match_pending(l->m) > 0)
 		return false;
 	d = layer_dir(l, SIDE_RESP);
-	return d->begin_ns == 0 && !d->poke && head(d).n > 0 &&
-	       l->c->t->now_ns < stream_time(d->s, 0) + HOLD_NS;
+	req = layer_dir(l, SIDE_REQ);
+	if (d->begin_ns || d->poke || head(d).n == 0)
+		return false;
+	return l->c->t->now_ns < stream_time(d->s, 0) + HOLD_NS ||
+	       (req->s && stream_has_gap(req->s, &since)); /* the request may be in it */
 }
 
 /* A parser's answer.  False: it cannot go on with the bytes there are. */

@@ -51,7 +51,8 @@ struct match {
 	unsigned next_flags;  /* of the next new flow: what was lost before it */
 	size_t nqueued;	      /* messages of all streams */
 	bool lost, pipelined; /* see match.c */
-	bool after_answer;    /* the last message was a whole answer */
+	bool after_answer;    /* lost, but a whole answer was seen since */
+	uint64_t answer_ns;   /* its end */
 	uint64_t last_ns;     /* end of the last message */
 };
 

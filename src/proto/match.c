@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exchanges wait in a list in the order of their requests; with MATCH_KEY a map finds them too.
  *
- * The hard part is order after a loss.  Nobody knows how many answers are still to come, so whatever is
- * pending is given up, and halves are shown apart (an answer without request, a request without answer)
- * until order is certain.  On a connection that does not pipeline, a request is only sent when
- * everything before it was answered: so the first request that follows a whole answer, with nothing
- * pending, starts afresh.  A connection that was ever seen to pipeline never gets that benefit: there,
- * alternation proves nothing.  Rejected: counting the answers owed (the loss may hide requests), and
- * pairing by time (a slow server defeats it). */
+ * The hard part is order after a loss.  Nobody knows how many answers are still to come, so halves are
+ * shown apart (an answer without request, a request without answer) until order is certain.  On a
+ * connection that does not pipeline, a request is only sent when everything before it was answered: so
+ * the first request that was sent after a whole answer, with nothing pending before it, starts afresh.
+ * A connection that was seen to pipeline never gets that benefit: there, alternation proves nothing.
+ * Times, not the order of calls, decide what was before what: while a hole is waited for, one side may
+ * be far ahead.  Rejected: counting the answers owed (the loss may hide requests), and pairing by
+ * nearness in time (a slow server defeats it). */
 #include "proto/match.h"
 
 #include "proto/exchange.h"
@@ -44,16 +45,25 @@ static struct pend *unfinished_request(const struct match *m, const struct msg *
 	return p;
 }
 
-/* Nothing else can be outstanding when msg was sent. */
-static bool starts_afresh(const struct match *m, const struct msg *msg)
+/* Order was lost: is everything that waits now sent after the last answer, and so certain? */
+static void try_to_resume(struct match *m)
 {
-	return !m->pipelined && m->n == 0 && m->after_answer && m->last_ns <= msg->half.begin_ns;
+	const struct pend *p = m->first;
+
+	while (p && p->streams)
+		p = p->next;
+	if (!m->after_answer || m->pipelined || m->current || !p ||
+	    p->f.req.begin_ns < m->answer_ns)
+		return;
+	m->lost = m->after_answer = false;
+	for (struct pend *q = m->first; q; q = q->next)
+		q->unsure = false;
 }
 
-static int out_of_memory(struct match *m, struct msg *msg)
+static int out_of_memory(struct match *m, enum side side, struct msg *msg)
 {
 	arena_free(msg->arena);
-	match_lost(m); /* one message less: the order is gone */
+	match_lost(m, side); /* one message less: the order is gone */
 	m->next_flags |= FLOW_AFTER_GAP;
 	return -ENOMEM;
 }
@@ -63,37 +73,32 @@ static int push_request(struct match *m, struct msg *msg)
 	struct pend *p = unfinished_request(m, msg);
 
 	if (!p) {
-		if (m->lost && starts_afresh(m, msg))
-			m->lost = false;
 		p = pend_add(m, msg);
 		if (!p)
-			return out_of_memory(m, msg);
+			return out_of_memory(m, SIDE_REQ, msg);
 		p->unsure = m->lost;
 	}
 	p->f.flags &= ~(unsigned)FLOW_NO_REQUEST;
 	pend_set_half(m, p, SIDE_REQ, msg);
-	m->after_answer = false;
 	m->last_ns = msg->half.end_ns;
+	if (m->lost)
+		try_to_resume(m);
 	pend_settle(m, p);
 	return 0;
 }
 
 /* --- answers --- */
 
-/* The order is lost: this answer may belong to any request that waits, or to one never seen. */
+/* Order is lost: this answer may belong to any request that was sent before it, or to one never seen. */
 static void give_up_unsure(struct match *m, uint64_t answered_ns)
 {
-	unsigned waiting = 0;
-
+	/* A second answer, and no request that could be told from it: somebody pipelines. */
+	m->pipelined |= m->after_answer;
 	for (struct pend *p = m->first, *next; p; p = next) {
 		next = p->next;
-		if (!p->unsure || p->streams)
-			continue;
-		waiting += p->f.req.begin_ns < answered_ns;
-		pend_give_up(m, p, FLOW_UNANSWERED, FLOW_AFTER_GAP);
+		if (p->unsure && !p->streams && p->f.req.begin_ns < answered_ns)
+			pend_give_up(m, p, FLOW_UNANSWERED, FLOW_AFTER_GAP);
 	}
-	if (waiting > 1)
-		m->pipelined = true;
 }
 
 /* The exchange that msg answers, or NULL: its request is not known, or not for certain. */
@@ -101,10 +106,15 @@ static struct pend *awaiting(const struct match *m, const struct msg *msg)
 {
 	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : m->current;
 
-	if (!p && !by_key(m) && !m->lost && m->owed == 0)
-		for (p = m->first; p && p->resp_whole;)
-			p = p->next;
-	return p && !p->resp_whole ? p : NULL;
+	if (p || by_key(m))
+		return p && !p->resp_whole ? p : NULL;
+	for (p = m->first; p && p->resp_whole;)
+		p = p->next;
+	if (!p || p->unsure || m->owed > 0)
+		return NULL;
+	/* What began before the request was sent (an answer to one that was not seen, a server's parting
+	 * word) is not its answer. */
+	return p->f.has_req && msg->half.begin_ns < p->f.req.begin_ns ? NULL : p;
 }
 
 /* An answer whose request was not seen: needs no memory when it is whole. */
@@ -115,7 +125,7 @@ static int push_orphan(struct match *m, struct msg *msg)
 	if (msg->partial || msg->streams) {
 		p = pend_add(m, msg);
 		if (!p)
-			return out_of_memory(m, msg);
+			return out_of_memory(m, SIDE_RESP, msg);
 	} else {
 		pend_init(m, p, msg);
 	}
@@ -134,14 +144,14 @@ static int push_response(struct match *m, struct msg *msg)
 {
 	struct pend *p = awaiting(m, msg);
 	uint64_t end_ns = msg->half.end_ns;
-	bool whole = !msg->partial;
+	bool whole = !msg->partial, orphan = !p || !p->f.has_req;
 	int rc = 0;
 
 	m->last_ns = end_ns;
 	if (!p) {
-		m->owed -= m->owed > 0;
-		if (m->lost)
+		if (m->lost && m->owed == 0)
 			give_up_unsure(m, msg->half.begin_ns);
+		m->owed -= m->owed > 0;
 		rc = push_orphan(m, msg);
 	} else {
 		struct pend *next = p->next;
@@ -151,8 +161,11 @@ static int push_response(struct match *m, struct msg *msg)
 		pend_set_half(m, p, SIDE_RESP, msg);
 		pend_settle(m, p);
 	}
-	if (whole && rc == 0)
+	if (whole && orphan && rc == 0 && m->lost) {
 		m->after_answer = true;
+		m->answer_ns = end_ns;
+		try_to_resume(m);
+	}
 	return rc;
 }
 
@@ -291,18 +304,22 @@ bool match_wants_flush(const struct match *m)
 	return m->nqueued > 0;
 }
 
-void match_lost(struct match *m)
+void match_lost(struct match *m, enum side side)
 {
 	for (struct pend *p = m->first, *next; p; p = next) {
 		next = p->next;
-		if (by_key(m) || p->streams)
+		if (by_key(m) || p->streams) {
 			p->f.flags |= FLOW_AFTER_GAP;
-		else
-			pend_give_up(m, p, p->f.has_resp ? FLOW_DONE : FLOW_UNANSWERED,
-				     FLOW_AFTER_GAP);
+		} else if (p->f.has_resp && !p->resp_whole && side == SIDE_RESP) {
+			pend_give_up(m, p, FLOW_DONE, FLOW_AFTER_GAP);
+		} else {
+			p->unsure |= side == SIDE_RESP && !p->resp_whole;
+			p->req_whole |= side == SIDE_REQ; /* as far as it goes */
+		}
 	}
+	if (side == SIDE_RESP)
+		m->owed = 0;
 	m->lost = !by_key(m);
-	m->owed = 0;
 	m->after_answer = false;
 }
 
@@ -321,7 +338,7 @@ void match_end(struct match *m, bool reset)
 			state = FLOW_RESET;
 		else if (p->f.has_resp || p->streams)
 			state = FLOW_DONE;
-		pend_give_up(m, p, state, 0);
+		pend_give_up(m, p, state, p->unsure ? FLOW_AFTER_GAP : 0);
 	}
 	m->lost = false;
 	m->owed = 0;

@@ -29,10 +29,12 @@ void match_expire(struct match *m, uint64_t t_ns);
 /* Emits messages of streams that wait because their flow was written less than 100 ms before. */
 void match_flush(struct match *m, uint64_t now_ns);
 bool match_wants_flush(const struct match *m);
-/* Bytes were lost: order no longer pairs; pending requests are given up, never guessed.  Pairing begins
- * again with the first request that was sent after a whole answer with nothing else pending, if this
- * connection was never seen to pipeline, or after a silence that match_expire calls too long. */
-void match_lost(struct match *m);
+/* Bytes of this side were lost: order no longer pairs, and nothing is guessed.  Requests that were seen
+ * before lost ones keep their answers; all others are given up when an answer comes that may be
+ * theirs.  Pairing begins again with the first request that was sent after a whole answer with nothing
+ * else pending, if this connection was never seen to pipeline, or after a silence that match_expire
+ * calls too long. */
+void match_lost(struct match *m, enum side side);
 bool match_in_order(const struct match *m); /* false: match_lost, and not yet in order again */
 /* The connection ended: pending requests are emitted as unanswered, or reset. */
 void match_end(struct match *m, bool reset);

@@ -171,8 +171,10 @@ static void answer_seen_first_waits_for_its_request(void **state)
 	(void)state;
 	world_open(&w, world_client(1));
 	world_data(&w, 1, EV_READ, 0, "Aa:0\n");
+	w.early = 1500;
 	world_data(&w, 1, EV_WRITE, 0, "Qa:0\n");
 	world_data(&w, 1, EV_READ, 5, "Ab:0\nAc:0\n");
+	w.early = 1500;
 	world_data(&w, 1, EV_WRITE, 5, "Qb:0\nQc:0\n");
 	expect("a>a done peer_inferred\nb>b done peer_inferred\nc>c done peer_inferred\n");
 	world_data(&w, 1, EV_READ, 15, "Ad:0\n");

@@ -115,8 +115,10 @@ void world_end(struct world *w)
 
 static struct ev_hdr header(struct world *w, enum ev_kind kind, size_t size, uint64_t cookie)
 {
-	w->now += 1000;
-	return (struct ev_hdr){ .ts_ns = w->now,
+	uint64_t ts = (w->now += 1000) - w->early;
+
+	w->early = 0;
+	return (struct ev_hdr){ .ts_ns = ts,
 				.size = (uint32_t)size,
 				.kind = (uint16_t)kind,
 				.cookie = cookie,

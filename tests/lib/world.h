@@ -25,6 +25,7 @@ struct world {
 	struct conn_limits lim;
 	struct conn_hooks hooks;
 	uint64_t now;
+	uint64_t early; /* the next record was captured so much earlier than it comes */
 	struct world_flow flows[512];
 	size_t n, overflow;
 	uint64_t verdict_cookie[64]; /* in the order they came */

@@ -129,7 +129,7 @@ static void keys_pair_in_any_order(void **state)
 	request(m, "ax");
 	request(m, "bx");
 	answer(m, "by");
-	match_lost(m);
+	match_lost(m, SIDE_RESP);
 	answer(m, "ay");
 	answer(m, "cy");
 	expect(&s, m, "O1 ax>-\nO2 bx>-\nD2 bx>by\nD1 ax>ay after_gap\nD3 ->cy no_request\n");
@@ -217,6 +217,18 @@ static void answer_without_request_is_a_flow(void **state)
 	expect(&s, m, "D1 ->1 no_request\nO2 ->2 no_request\nO3 a>-\nD2 ->2. no_request\nD3 a>3\n");
 }
 
+static void no_answer_begins_before_its_request(void **state)
+{
+	struct seen s;
+	struct match *m = matcher(&s, &in_order, 10);
+
+	(void)state;
+	request(m, "a");
+	assert_int_equal(push_at(m, ROLE_RESPONSE, 0, "0", clock_ns - 1), 0);
+	answer(m, "1");
+	expect(&s, m, "O1 a>-\nD2 ->0 no_request\nD1 a>1\n");
+}
+
 static void after_a_loss_nothing_is_paired_until_order_is_certain(void **state)
 {
 	struct seen s;
@@ -224,7 +236,7 @@ static void after_a_loss_nothing_is_paired_until_order_is_certain(void **state)
 
 	(void)state;
 	request(m, "a");
-	match_lost(m);
+	match_lost(m, SIDE_RESP);
 	assert_false(match_in_order(m));
 	request(m, "b"); /* a's answer may come first */
 	answer(m, "1");
@@ -232,8 +244,47 @@ static void after_a_loss_nothing_is_paired_until_order_is_certain(void **state)
 	assert_true(match_in_order(m));
 	answer(m, "3");
 	expect(&s, m,
-	       "O1 a>-\nU1 a>- after_gap\nO2 b>-\nU2 b>- after_gap\n"
+	       "O1 a>-\nO2 b>-\nU1 a>- after_gap\nU2 b>- after_gap\n"
 	       "D3 ->1 after_gap no_request\nO4 c>-\nD4 c>3\n");
+}
+
+/* While a hole was waited for, requests went on. */
+static void requests_sent_after_an_answer_are_its_successors(void **state)
+{
+	struct seen s;
+	struct match *m = matcher(&s, &in_order, 10);
+
+	(void)state;
+	request(m, "a"); /* at 10, relative to before */
+	request(m, "b");
+	request(m, "c");
+	match_lost(m, SIDE_RESP);
+	assert_int_equal(push_at(m, ROLE_RESPONSE, 0, "2", clock_ns - 5), 0); /* a's or b's */
+	assert_true(match_in_order(m));
+	answer(m, "3");
+	expect(&s, m,
+	       "O1 a>-\nO2 b>-\nO3 c>-\nU1 a>- after_gap\nU2 b>- after_gap\n"
+	       "D4 ->2 after_gap no_request\nD3 c>3\n");
+}
+
+static void requests_before_a_lost_one_keep_their_answers(void **state)
+{
+	struct seen s;
+	struct match *m = matcher(&s, &in_order, 10);
+
+	(void)state;
+	request(m, "a");
+	match_lost(m, SIDE_REQ); /* of b, say */
+	request(m, "c");
+	answer(m, "1");
+	answer(m, "2");
+	assert_false(match_in_order(m));
+	answer(m, "3"); /* no request in between: they are pipelined */
+	request(m, "d");
+	assert_false(match_in_order(m));
+	expect(&s, m,
+	       "O1 a>-\nO2 c>-\nD1 a>1\nU2 c>- after_gap\nD3 ->2 after_gap no_request\n"
+	       "D4 ->3 after_gap no_request\nO5 d>-\n");
 }
 
 static void a_connection_that_pipelines_stays_unpaired_after_a_loss(void **state)
@@ -246,12 +297,11 @@ static void a_connection_that_pipelines_stays_unpaired_after_a_loss(void **state
 	request(m, "b");
 	answer(m, "1");
 	answer(m, "2");
-	match_lost(m);
+	match_lost(m, SIDE_REQ);
 	answer(m, "3");
 	request(m, "d");
 	assert_false(match_in_order(m));
 	match_expire(m, clock_ns + 100); /* silence: whatever was owed will not come */
-	match_expire(m, clock_ns + 100);
 	assert_true(match_in_order(m));
 	request(m, "e");
 	answer(m, "5");
@@ -401,7 +451,10 @@ int main(void)
 		cmocka_unit_test(an_early_answer_waits_for_the_end_of_its_request),
 		cmocka_unit_test(interim_answers_become_attributes),
 		cmocka_unit_test(answer_without_request_is_a_flow),
+		cmocka_unit_test(no_answer_begins_before_its_request),
 		cmocka_unit_test(after_a_loss_nothing_is_paired_until_order_is_certain),
+		cmocka_unit_test(requests_sent_after_an_answer_are_its_successors),
+		cmocka_unit_test(requests_before_a_lost_one_keep_their_answers),
 		cmocka_unit_test(a_connection_that_pipelines_stays_unpaired_after_a_loss),
 		cmocka_unit_test(the_oldest_request_gives_way_and_keeps_its_answer),
 		cmocka_unit_test(an_old_request_is_unanswered_until_its_answer_comes),
