@@ -270,6 +270,7 @@ static struct parse parse_head(struct http1 *h, enum side side, struct slice in,
 {
 	struct http1_dir *d = &h->dir[side];
 	size_t end = 0, blank = 0, had = d->lines;
+	enum probe start = PROBE_MAYBE;
 
 	while (blank < in.n && (in.p[blank] == '\r' || in.p[blank] == '\n'))
 		blank++; /* RFC 9112, 2.2 */
@@ -279,13 +280,13 @@ static struct parse parse_head(struct http1 *h, enum side side, struct slice in,
 		return more(in);
 	if (side == SIDE_REQ && turning(h, KIND_CONNECT))
 		return in.n < TUNNEL_WAIT ? more(in) : (struct parse){ .kind = PARSE_STOP };
-	if (d->from < PREFIX_CHECK && http1_start(side, in, false) == PROBE_NO)
+	if (d->from < PREFIX_CHECK)
+		start = http1_start(side, in, false);
+	if (start == PROBE_NO || (d->astray && d->from == 0 && http1_next_start(side, in, 0) != 0))
 		return no_head(h, d, in);
-	if (d->astray && d->from == 0 && http1_next_start(side, in, 0) != 0)
-		return bad(h, d);
 	end = http1_find_end(in, &d->from, &d->lines);
 	if (had == 0 && d->lines > 0 &&
-	    (http1_start(side, in, false) != PROBE_YES ||
+	    ((start != PROBE_YES && http1_start(side, in, false) != PROBE_YES) ||
 	     (d->astray && http1_next_start(side, in, 0) != 0)))
 		return no_head(h, d, in);
 	if (end > h->limits->head_bytes || (end == 0 && in.n >= h->limits->head_bytes))

@@ -37,8 +37,9 @@ enum probe http1_start(enum side side, struct slice in, bool strict);
  * at twice.  An empty line at the very start ends it (a trailer section without fields). */
 size_t http1_find_end(struct slice in, size_t *from, size_t *lines);
 
-/* head: one whole head, lines of it as counted by http1_find_end.  All text is copied into a.
- * 0; -EBADMSG: the first line is none; -ENOMEM (what was read until then is in *ret). */
+/* head: one whole head that http1_start said yes to, lines of it as counted by http1_find_end.  All text is
+ * copied into a.
+ * 0; -EBADMSG: there is no line; -ENOMEM (what was read until then is in *ret). */
 int http1_head_read(struct arena *a, enum side side, struct slice head, size_t lines,
 		    struct http1_head *ret);
 /* The fields of a trailer section; framing fields in it are fields like others (RFC 9110, 6.5.1).
