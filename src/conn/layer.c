@@ -220,7 +220,7 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 	case PARSE_SKIP:
 		if (used == 0)
 			return false;
-		if (!d->begin_ns)
+		if (!d->begin_ns && !r.between)
 			d->begin_ns = stream_time(d->s, 0);
 		stream_consume(d->s, used);
 		d->need = 0;
@@ -285,7 +285,7 @@ static bool drain(struct layer *l, enum side side)
 
 static void end_side(struct layer *l, enum side side)
 {
-	struct dir *d = layer_dir(l, side);
+	struct dir *d = layer_dir(l, side), *req = layer_dir(l, SIDE_REQ);
 	struct msg msg = { 0 };
 	uint64_t since;
 
@@ -300,7 +300,8 @@ static void end_side(struct layer *l, enum side side)
 		push(l, side, d, &msg, head(d).n);
 	if (d->s)
 		stream_consume(d->s, head(d).n);
-	if (side == SIDE_RESP) /* nobody is left to answer */
+	/* Nobody is left to answer; but what is missing of a request may still be given up. */
+	if (layer_dir(l, SIDE_RESP)->ended && (req->ended || !req->has_total))
 		match_end(l->m, l->c->reset);
 }
 

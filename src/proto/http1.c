@@ -4,7 +4,7 @@
  * A message is a request or a response; answers come in the order of the requests.  How long an answer
  * is depends on its request's method (HEAD, CONNECT), so the parser remembers the kinds of requests
  * still unanswered, as runs, for pipelines may be long.  When bytes are lost outside a body of known
- * length, that memory is given up as the matcher gives up its pending requests.
+ * length, nothing is assumed of an answer until order is certain again.
  *
  * A head is taken when it is complete; a body is taken as it comes, so the window need not hold it.
  * Every byte is looked at a bounded number of times however the input is cut.
@@ -33,6 +33,8 @@ struct http1 {
 	struct http1_dir dir[2]; /* by enum side */
 	struct run runs[RUNS];	 /* requests without answer, the oldest at first */
 	unsigned first, nruns;
+	bool unsure;	/* messages were lost: which answer belongs to which request is not known */
+	bool after_one; /* unsure, and nothing before the loss is owed, and an answer was seen since */
 };
 
 /* What comes after the answer to an Upgrade.  A protocol that can follow replaces its NULL. */
@@ -50,6 +52,9 @@ static void asked(struct http1 *h, enum kind kind)
 {
 	struct run *last = &h->runs[(h->first + h->nruns - 1) % RUNS];
 
+	if (h->unsure && !h->after_one)
+		return;
+	h->unsure = h->after_one = false; /* who does not pipeline asks when all is answered */
 	if (h->nruns > 0 && last->kind == kind && last->n < UINT32_MAX) {
 		last->n++;
 		return;
@@ -66,6 +71,8 @@ static enum kind answered(struct http1 *h, bool interim)
 	struct run *r = &h->runs[h->first];
 	enum kind kind = h->nruns ? r->kind : KIND_UNKNOWN;
 
+	if (!h->nruns && !interim)
+		h->after_one = h->unsure;
 	if (h->nruns && !interim && --r->n == 0) {
 		h->first = (h->first + 1) % RUNS;
 		h->nruns--;
@@ -73,9 +80,13 @@ static enum kind answered(struct http1 *h, bool interim)
 	return kind;
 }
 
-static void forget_asked(struct http1 *h)
+/* Requests before lost ones keep their place; among answers, nothing does. */
+static void lose_order(struct http1 *h, enum side side)
 {
-	h->nruns = 0;
+	h->unsure = true;
+	h->after_one = false;
+	if (side == SIDE_RESP)
+		h->nruns = 0;
 }
 
 /* The newest request wants to turn the connection into something else. */
@@ -86,11 +97,13 @@ static bool turning(const struct http1 *h, enum kind kind)
 
 /* --- heads ------------------------------------------------------------------------------------- */
 
-static struct parse bad(struct http1 *h, struct http1_dir *d)
+static struct parse bad(struct http1 *h, enum side side)
 {
+	struct http1_dir *d = &h->dir[side];
+
 	d->from = d->lines = 0;
 	d->astray = true;
-	forget_asked(h);
+	lose_order(h, side);
 	return (struct parse){ .kind = PARSE_BAD };
 }
 
@@ -261,36 +274,45 @@ static struct parse take_head(struct http1 *h, enum side side, struct slice in, 
 
 /* What starts no message.  After a request to change the protocol it may be the other protocol already,
  * and then the answer says so. */
-static struct parse no_head(struct http1 *h, struct http1_dir *d, struct slice in)
+static struct parse no_head(struct http1 *h, enum side side, struct slice in)
 {
-	return turning(h, KIND_UPGRADE) && in.n < TUNNEL_WAIT ? more(in) : bad(h, d);
+	return turning(h, KIND_UPGRADE) && in.n < TUNNEL_WAIT ? more(in) : bad(h, side);
+}
+
+/* Only what plausibly starts a message is one; n bytes before it are passed over. */
+static struct parse pass_over(struct http1_dir *d, size_t n)
+{
+	d->from = d->lines = 0;
+	return (struct parse){ .kind = PARSE_SKIP, .used = n, .between = true };
 }
 
 static struct parse parse_head(struct http1 *h, enum side side, struct slice in, struct msg *out)
 {
 	struct http1_dir *d = &h->dir[side];
-	size_t end = 0, blank = 0, had = d->lines;
+	size_t end, skip = 0, had = d->lines;
 	enum probe start = PROBE_MAYBE;
 
-	while (blank < in.n && (in.p[blank] == '\r' || in.p[blank] == '\n'))
-		blank++; /* RFC 9112, 2.2 */
-	if (blank > 0)
-		return (struct parse){ .kind = PARSE_SKIP, .used = blank };
-	if (in.n == 0)
-		return more(in);
+	while (skip < in.n && (in.p[skip] == '\r' || in.p[skip] == '\n'))
+		skip++; /* RFC 9112, 2.2 */
+	if (skip == 0 && d->astray && d->from == 0)
+		skip = http1_next_start(side, in, 0);
+	if (skip > 0)
+		return pass_over(d, skip);
 	if (side == SIDE_REQ && turning(h, KIND_CONNECT))
 		return in.n < TUNNEL_WAIT ? more(in) : (struct parse){ .kind = PARSE_STOP };
 	if (d->from < PREFIX_CHECK)
 		start = http1_start(side, in, false);
-	if (start == PROBE_NO || (d->astray && d->from == 0 && http1_next_start(side, in, 0) != 0))
-		return no_head(h, d, in);
+	if (start == PROBE_NO)
+		return no_head(h, side, in);
 	end = http1_find_end(in, &d->from, &d->lines);
-	if (had == 0 && d->lines > 0 &&
-	    ((start != PROBE_YES && http1_start(side, in, false) != PROBE_YES) ||
-	     (d->astray && http1_next_start(side, in, 0) != 0)))
-		return no_head(h, d, in);
+	if (had == 0 && d->lines > 0) { /* the first line is whole */
+		if (start != PROBE_YES && http1_start(side, in, false) != PROBE_YES)
+			return no_head(h, side, in);
+		if (d->astray && (skip = http1_next_start(side, in, 0)) > 0)
+			return pass_over(d, skip);
+	}
 	if (end > h->limits->head_bytes || (end == 0 && in.n >= h->limits->head_bytes))
-		return bad(h, d);
+		return bad(h, side);
 	return end ? take_head(h, side, in, end, out) : more(in);
 }
 
@@ -342,7 +364,7 @@ static bool http1_lost(void *state, enum side side, uint64_t n)
 		d->msg.flags |= FLOW_AFTER_GAP;
 	give_up(d);
 	d->after_gap = d->astray = true;
-	forget_asked(h);
+	lose_order(h, side);
 	return false;
 }
 

@@ -50,6 +50,7 @@ struct parse {
 	size_t used, need;
 	const struct proto *next;
 	bool has_msg; /* PARSE_STOP: *out was filled as well */
+	bool between; /* PARSE_SKIP: what was consumed belongs to no message */
 };
 
 /* What a parser may keep of one message. */

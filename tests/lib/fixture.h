@@ -55,7 +55,10 @@ struct fixture_flows {
 	bool failed; /* the table could not be made, or broke its contract */
 };
 
-/* Without streams: the parser's input ends at an unreadable page, and the matcher gets what comes.
+/* Sends chunks through a connection table, in the order given, their offsets as they are. */
+void fixture_run(const struct fixture *f, const struct fixture_chunk *chunks, size_t n,
+		 struct fixture_flows *ret);
+/* The same without streams: the parser's input ends at an unreadable page, and the matcher gets what comes.
  * Lost chunks become holes at once. */
 void fixture_run_parser(const struct fixture *f, const struct fixture_chunk *chunks, size_t n,
 			struct fixture_flows *ret);

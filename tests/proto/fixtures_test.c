@@ -120,6 +120,45 @@ static void cut(const struct fixture *f, run_fn run)
 	free(plan);
 }
 
+static void exchange(struct fixture_chunk *a, struct fixture_chunk *b)
+{
+	struct fixture_chunk t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+/* (c) neighbours of one direction swapped; where there are none, a chunk is cut to make two. */
+static void swapped(const struct fixture *f, run_fn run)
+{
+	size_t total = bytes_of(f), stride = 1 + total / 200, i, n;
+	struct fixture_chunk *plan = calloc(f->n + 1, sizeof(*plan));
+	struct fixture_flows want, got;
+
+	assert_non_null(plan);
+	run(f, f->chunks, f->n, &want);
+	for (i = 0; i + 1 < f->n; i++) {
+		if (f->chunks[i].side != f->chunks[i + 1].side)
+			continue;
+		memcpy(plan, f->chunks, f->n * sizeof(*plan));
+		exchange(&plan[i], &plan[i + 1]);
+		run(f, plan, f->n, &got);
+		expect_same(f, "swapped", i, &want, &got);
+		fixture_flows_release(&got);
+	}
+	for (size_t at = 1; at < total; at += stride) {
+		n = cut_at(f, at, plan, &i);
+		if (i == SIZE_MAX)
+			continue;
+		exchange(&plan[i], &plan[i + 1]);
+		run(f, plan, n, &got);
+		expect_same(f, "cut and swapped at", at, &want, &got);
+		fixture_flows_release(&got);
+	}
+	fixture_flows_release(&want);
+	free(plan);
+}
+
 /* (d) What is not flagged is as it would have been, and no answer goes to another's request. */
 static void expect_honest(const struct fixture *f, const char *how, size_t at,
 			  const struct fixture_flows *want, const struct fixture_flows *got)
@@ -147,7 +186,10 @@ static void dropped(const struct fixture *f, run_fn run)
 	struct fixture_flows want, got;
 
 	assert_non_null(plan);
-	run(f, f->chunks, f->n, &want);
+	memcpy(plan, f->chunks, f->n * sizeof(*plan));
+	for (i = 0; i < f->n; i++)
+		plan[i].lost = false; /* what was really said */
+	run(f, plan, f->n, &want);
 	for (i = 0; i < f->n; i++) {
 		memcpy(plan, f->chunks, f->n * sizeof(*plan));
 		plan[i].lost = true;
@@ -253,10 +295,15 @@ static const struct way {
 	void (*check)(const struct fixture *f, run_fn run);
 	run_fn run;
 } ways[] = {
-	{ "parser whole", whole, fixture_run_parser },
-	{ "parser cut at every byte", cut, fixture_run_parser },
-	{ "parser with each allocation refused", refused, fixture_run_parser },
+	{ "whole", whole, fixture_run },
+	{ "cut at every byte", cut, fixture_run },
+	{ "neighbours swapped", swapped, fixture_run },
+	{ "each chunk dropped", dropped, fixture_run },
+	{ "each allocation refused", refused, fixture_run },
+	/* Again without streams, where each input ends at an unreadable page. */
+	{ "parser, cut at every byte", cut, fixture_run_parser },
 	{ "parser, each chunk dropped", dropped, fixture_run_parser },
+	{ "parser, each allocation refused", refused, fixture_run_parser },
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
