@@ -104,22 +104,6 @@ static bool tls(struct layer *l, bool *ret_changed)
 
 /* --- from the start of a message --- */
 
-/* What a direction that reads as side from its first byte is.  *ret set: LOOK_DONE. */
-static enum look look(struct layer *l, struct dir *d, enum side side, const struct proto **ret)
-{
-	struct slice in = d->s ? stream_head(d->s) : (struct slice){ 0 };
-	bool maybe = false;
-
-	if (in.n == 0)
-		return LOOK_EMPTY;
-	*ret = proto_detect_in(candidates(l), side, in, &maybe);
-	if (*ret)
-		return LOOK_DONE;
-	return maybe && in.n < DETECT_BYTES ? LOOK_WAIT : LOOK_NO;
-}
-
-/* --- from somewhere inside one --- */
-
 static size_t next_start(struct layer *l, const struct proto *p, enum side side, struct slice in)
 {
 	void *state = calloc(1, p->state_size ? p->state_size : 1);
@@ -137,6 +121,25 @@ static size_t next_start(struct layer *l, const struct proto *p, enum side side,
 	free(state);
 	return pos < in.n ? pos : in.n;
 }
+
+/* What a direction that reads as side from its first byte is.  *ret set: LOOK_DONE. */
+static enum look look(struct layer *l, struct dir *d, enum side side, const struct proto **ret)
+{
+	struct slice in = d->s ? stream_head(d->s) : (struct slice){ 0 };
+	bool maybe = false;
+
+	if (in.n == 0)
+		return LOOK_EMPTY;
+	*ret = proto_detect_in(candidates(l), side, in, &maybe);
+	/* Where the first bytes may be missing, "ET / HTTP/1.1" is no request. */
+	if (*ret && l->midstream && (*ret)->resync && next_start(l, *ret, side, in) > 0)
+		*ret = NULL;
+	if (*ret)
+		return LOOK_DONE;
+	return maybe && in.n < DETECT_BYTES ? LOOK_WAIT : LOOK_NO;
+}
+
+/* --- from somewhere inside one --- */
 
 /* Searches the unread bytes; *ret_keep is from where on they may still hold a frame's start. */
 static const struct proto *search(struct layer *l, struct dir *d, enum side side, size_t *ret_keep)

@@ -158,6 +158,7 @@ static bool at_gap(struct layer *l, enum side side, struct dir *d)
 	d->need = 0;
 	d->after_gap = true;
 	if (d->resync) {
+		match_lost(l->m, side);
 		d->resync_from = 0;
 		return true;
 	}

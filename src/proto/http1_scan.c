@@ -76,8 +76,9 @@ static size_t start_before(struct slice in, size_t floor, size_t sp)
 		if (method - token >= methods[i].n &&
 		    slice_eq(slice_cut(in, method - methods[i].n, method), methods[i]))
 			return method - methods[i].n;
-	/* Otherwise the token has to be whole: its beginning may be among what was lost. */
-	return token > 0 && !is_token(in.p[token - 1]) ? token : in.n;
+	/* Otherwise the token has to be whole (its beginning may be among what was lost), and no word of a
+	 * sentence. */
+	return token > 0 && !is_token(in.p[token - 1]) && in.p[token - 1] != ' ' ? token : in.n;
 }
 
 static bool known_method(struct slice in)
