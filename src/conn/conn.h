@@ -84,34 +84,34 @@ struct conn {
 	struct link lru, holder, attention, dead;
 	struct conn *addr_next; /* in the same slot of the address index */
 	uint64_t addr_key;
-	bool indexed;
 
 	uint64_t cookie, id;
+	uint64_t open_ns, first_read_ns, last_ns, close_ns;
+	size_t held;
+	struct party self, other;
+	struct layer raw, plain;
+	struct hellos *hello;
+	struct flow_tls tls;
+	struct conn *peer; /* the other socket of this connection, while both exist */
+
+	unsigned flags; /* of every flow that is still to be emitted */
+	uint32_t netns;
 	enum ev_side side;
+	uint16_t tls_lib;
+	uint8_t tls_row;
+	uint8_t verdict;    /* enum ev_verdict, as told last */
 	bool opened;	    /* an EV_OPEN was seen */
+	bool indexed;	    /* by its addresses */
 	bool side_inferred; /* by what its directions look like */
 	bool late, datagram, closing, reset;
 	bool is_tls;	  /* the wire carries TLS */
 	bool plain_seen;  /* a probe gave plaintext */
 	bool recognised;  /* a protocol was */
-	bool covered;	  /* the other end was decoded, and is gone */
 	bool counted_now; /* in stats.undecrypted_now */
-	unsigned flags;	  /* of every flow that is still to be emitted */
-	uint64_t open_ns, first_read_ns, last_ns, close_ns;
-	uint32_t netns;
-	struct party self, other;
-	struct layer raw, plain;
-	struct hellos *hello;
-	struct flow_tls tls;
-	uint8_t tls_row;
-	uint16_t tls_lib;
-	size_t held;
-	uint8_t verdict; /* enum ev_verdict, as told last */
-
-	struct conn *peer; /* the other socket of this connection, while both exist */
-	bool paired;	   /* it has or had one */
-	bool spoke;	   /* a flow of it was emitted */
-	bool lender;	   /* only its identity counts: the other end is decoded */
+	bool paired;	  /* it has or had a peer */
+	bool spoke;	  /* a flow of it was emitted */
+	bool lender;	  /* only its identity counts: the other end is decoded */
+	bool covered;	  /* the other end was decoded, and is gone */
 };
 
 struct conn_table {

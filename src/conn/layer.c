@@ -96,7 +96,7 @@ static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg
 
 static void drop_parser(struct layer *l)
 {
-	if (l->state && l->proto->done)
+	if (l->proto && l->proto->done)
 		l->proto->done(l->state);
 	free(l->state);
 	match_free(l->m);

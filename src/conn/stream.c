@@ -86,44 +86,50 @@ static void drop_first_piece(struct stream *s)
 
 /* --- the times of chunks --- */
 
-static bool room_for_stamp(struct stream *s)
+/* Where the next one goes, or NULL. */
+static struct stamp *room_for_stamp(struct stream *s)
 {
 	struct stamp *bigger;
 	size_t cap = s->stamp_cap ? s->stamp_cap * 2 : 4;
 
-	if (s->stamp_head + s->nstamps < s->stamp_cap)
-		return true;
-	if (s->stamp_head > s->nstamps) {
+	if (s->stamps && s->stamp_head + s->nstamps < s->stamp_cap)
+		return s->stamps + s->stamp_head + s->nstamps;
+	if (s->stamps && s->stamp_head > s->nstamps) {
 		memmove(s->stamps, s->stamps + s->stamp_head, s->nstamps * sizeof(*s->stamps));
 		s->stamp_head = 0;
-		return true;
+		return s->stamps + s->nstamps;
 	}
 	if (s->nstamps >= MAX_STAMPS)
-		return false;
+		return NULL;
 	bigger = malloc(cap * sizeof(*bigger));
 	if (!bigger)
-		return false;
-	if (s->nstamps)
+		return NULL;
+	if (s->stamps)
 		memcpy(bigger, s->stamps + s->stamp_head, s->nstamps * sizeof(*bigger));
 	free(s->stamps);
 	s->stamps = bigger;
 	s->stamp_cap = cap;
 	s->stamp_head = 0;
-	return true;
+	return bigger + s->nstamps;
 }
 
 /* The bytes up to contiguous_end were captured at ts.  Without room for another stamp they count as
  * captured with their neighbours: a time that is a little wrong, never a failure. */
 static void add_stamp(struct stream *s, uint64_t ts)
 {
-	struct stamp *last = s->nstamps ? &s->stamps[s->stamp_head + s->nstamps - 1] : NULL;
+	struct stamp *last = s->nstamps ? &s->stamps[s->stamp_head + s->nstamps - 1] : NULL, *to;
 
-	if ((last && last->ts == ts) || !room_for_stamp(s)) {
-		if (last)
-			last->end = contiguous_end(s);
+	if (last && last->ts == ts) {
+		last->end = contiguous_end(s);
 		return;
 	}
-	s->stamps[s->stamp_head + s->nstamps++] = (struct stamp){ contiguous_end(s), ts };
+	to = room_for_stamp(s);
+	if (to) {
+		*to = (struct stamp){ contiguous_end(s), ts };
+		s->nstamps++;
+	} else if (last) {
+		last->end = contiguous_end(s);
+	}
 }
 
 static void drop_stamps(struct stream *s)
@@ -165,7 +171,7 @@ static bool room_in_buffer(struct stream *s, size_t n)
 
 	if (s->cap - s->head - s->n >= n && s->buf)
 		return true;
-	if (s->head >= s->n && s->cap >= s->n + n) {
+	if (s->buf && s->head >= s->n && s->cap >= s->n + n) {
 		memmove(s->buf, s->buf + s->head, s->n);
 		s->head = 0;
 		return true;

@@ -58,7 +58,7 @@ static void read_sni(struct slice ext, struct tls_hello *h)
 		uint8_t type = rd_u8(&list);
 		struct slice name = vector(&list, 2);
 
-		if (type == 0 && printable(name) && name.n < sizeof(h->sni)) {
+		if (type == 0 && name.p && printable(name) && name.n < sizeof(h->sni)) {
 			memcpy(h->sni, name.p, name.n);
 			h->sni[name.n] = '\0';
 			return;
@@ -74,7 +74,7 @@ static void read_alpn(struct slice ext, struct tls_hello *h)
 	while (rd_left(&list) > 0 && !list.short_read) {
 		struct slice name = vector(&list, 1);
 
-		if (!printable(name) || memchr(name.p, ',', name.n) ||
+		if (!name.p || !printable(name) || memchr(name.p, ',', name.n) ||
 		    name.n + 2 > sizeof(h->alpn) - n)
 			continue;
 		if (n > 0)
