@@ -249,6 +249,22 @@ static size_t key_length(const struct parser *p)
 	return 0;
 }
 
+/* A regular expression may hold commas and pairs of parentheses: it ends at a blank, or at the
+ * parenthesis that closes one outside of it. */
+static void skip_regex(struct parser *p)
+{
+	unsigned open = 0;
+
+	for (; peek(p, 0) && !strchr(" \t\n", peek(p, 0)); p->at++) {
+		if (peek(p, 0) == '\\' && peek(p, 1) && !strchr(" \t\n", peek(p, 1)))
+			p->at++;
+		else if (peek(p, 0) == '(')
+			open++;
+		else if (peek(p, 0) == ')' && open-- == 0)
+			return;
+	}
+}
+
 static bool take_values(struct parser *p, struct node *n)
 {
 	do {
@@ -263,10 +279,8 @@ static bool take_values(struct parser *p, struct node *n)
 		n->vals = grown;
 		v = &n->vals[n->nvals++];
 		*v = (struct value){ 0 };
-		/* A regular expression may hold commas and parentheses: it ends at a blank. */
 		if (n->op == OP_RE && peek(p, 0) != '"' && !ends_word(peek(p, 0))) {
-			while (peek(p, 0) && peek(p, 0) != ' ')
-				p->at++;
+			skip_regex(p);
 			v->text = copy(p, start, p->at);
 			if (!v->text)
 				return false;

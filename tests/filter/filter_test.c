@@ -94,6 +94,8 @@ static void filters_match_or_do_not(void **state)
 		{ "(src:web or src:api) path~\"^/v1/users$\"", true },
 		{ "src:nobody or src:web", true },
 		{ "src:nobody || src:web and status:200", false },
+		{ "(path~^/v1/(users|x)$) is:pending", false },
+		{ "(path~^/v1/(users|x)$) is:error", true },
 		{ "/us.rs/", true },
 		{ "/USERS/", false },
 		{ "/USERS/i", true },
