@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/utsname.h>
@@ -446,9 +447,10 @@ static void wait_for_docker(struct tap *t)
 
 	while (tap_now_ns() < until && !containers_problem(t->containers) &&
 	       !containers_settled(t->containers)) {
-		struct epoll_event ev;
+		/* poll, because epoll_wait on that descriptor would swallow its edges. */
+		struct pollfd p = { .fd = containers_fd(t->containers), .events = POLLIN };
 
-		if (epoll_wait(containers_fd(t->containers), &ev, 1, 50) < 0)
+		if (poll(&p, 1, 50) < 0)
 			break;
 		(void)containers_poll(t->containers);
 	}
