@@ -89,9 +89,12 @@ int main(int argc, char **argv)
 		return 0; /* what the worker executes */
 	if (argc > 1 && strcmp(argv[1], "--open") == 0)
 		return !load(&w, 0);
+	if (argc > 1 && strcmp(argv[1], "--bench") == 0)
+		return bench();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	errors(&w);
 	late(&w);
+	queued(&w);
 	if (load(&w, 0)) {
 		start(&k, 0);
 		tap_bpf_rule_tgid(w.bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);

@@ -22,8 +22,10 @@ void explain(const char *who, const struct end *e); /* as TAP comments */
 /* scenarios.c */
 void errors(struct watch *w);		      /* loads by itself */
 void late(struct watch *w);		      /* loads by itself: connections from before */
+void queued(struct watch *w);		      /* the same: one that nobody has accepted */
 void overload(struct watch *w);		      /* loads by itself, with a small ring */
 void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
+int bench(void);			      /* bench.c: prints one line */
 /* policies.c */
 void policies(struct watch *w, struct worker *k); /* who is captured, and what */
 

@@ -63,6 +63,48 @@ void late(struct watch *w)
 	watch_release(w);
 }
 
+static bool at_once(const struct watch *w, const void *arg)
+{
+	(void)w;
+	(void)arg;
+	return true;
+}
+
+/* Its socket has no descriptor when the descriptors are scanned, so no cookie when it is accepted (unless another
+ * capture runs on this machine).  What polls the tasks then scans again. */
+void queued(struct watch *w)
+{
+	uint64_t loss[EV_LOSS_MAX] = { 0 };
+	struct worker k;
+	struct reply r;
+	struct end *c, *s;
+
+	start(&k, 0);
+	r = order(&k, T_CONNECT, F_V4);
+	if (!load(w, 0))
+		return;
+	tap_bpf_rule_tgid(w->bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
+	order(&k, T_ACCEPT, 0);
+	watch_until(w, at_once, NULL);
+	tap_bpf_losses(w->bpf, loss);
+	printf("# %s\n", loss[EV_LOSS_INFLIGHT] ? "it had no cookie"
+						: "it had a cookie: another capture runs");
+	move(&k, 0, S_WRITE, R_READ, 5000);
+	move(&k, 1, S_WRITE, R_READ, 5000);
+	order(&k, T_CLOSE, 0);
+	watch_gone(w, r.cport, r.sport);
+	c = watch_end(w, r.cport, r.sport);
+	s = watch_end(w, r.sport, r.cport);
+	if (!check(c && s && c->captured[EV_READ] == 5000 && s->captured[EV_READ] == 5000 &&
+			   !c->wrong && !s->wrong,
+		   "a connection that waited in the accept queue when capture began is found")) {
+		explain("client", c);
+		explain("server", s);
+	}
+	worker_stop(&k);
+	watch_release(w);
+}
+
 /* --- open, close, tasks ------------------------------------------------------------------------------- */
 
 static void half_closed(struct watch *w, struct worker *k)

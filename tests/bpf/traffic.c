@@ -26,6 +26,7 @@
 
 struct conn {
 	int end[2]; /* client, server */
+	int listener;
 	uint16_t cport, sport;
 	uint64_t pos[2]; /* client to server, back */
 	pthread_t blocked;
@@ -247,7 +248,7 @@ static int move_bytes(struct conn *c, int back, uint32_t sop, uint32_t rop, size
 
 /* --- the worker ----------------------------------------------------------------------------------- */
 
-static int conn_open(struct conn *c, uint32_t family, uint16_t port)
+static int conn_connect(struct conn *c, uint32_t family, uint16_t port)
 {
 	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	struct sockaddr_in a4 = { .sin_family = AF_INET,
@@ -271,8 +272,16 @@ static int conn_open(struct conn *c, uint32_t family, uint16_t port)
 	if (getsockname(c->end[0], a, &len) < 0)
 		return -errno;
 	c->cport = ntohs(family == F_V4 ? a4.sin_port : a6.sin6_port);
-	c->end[1] = accept4(l, NULL, NULL, SOCK_CLOEXEC);
-	close(l);
+	c->listener = l;
+	return 0;
+}
+
+static int conn_accept(struct conn *c)
+{
+	int one = 1;
+
+	c->end[1] = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+	close(c->listener);
 	for (int i = 0; i < 2; i++)
 		setsockopt(c->end[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return c->end[1] < 0 ? -errno : 0;
@@ -369,9 +378,16 @@ static int enter_cgroup(const char *path)
 
 static int obey(struct conn *c, const struct order *o, struct reply *r)
 {
+	int rc;
+
 	switch ((enum what)o->what) {
 	case T_OPEN:
-		return conn_open(c, o->a, (uint16_t)o->n);
+		rc = conn_connect(c, o->a, (uint16_t)o->n);
+		return rc ? rc : conn_accept(c);
+	case T_CONNECT:
+		return conn_connect(c, o->a, (uint16_t)o->n);
+	case T_ACCEPT:
+		return conn_accept(c);
 	case T_MOVE:
 		return move_bytes(c, o->a != 0, o->b, o->c, o->n);
 	case T_BLOCK:

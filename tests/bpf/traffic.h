@@ -39,6 +39,8 @@ enum recv_op {
 enum family { F_V4, F_V6, F_MAPPED, F_FAMILIES };
 enum what {
 	T_OPEN,	   /* a: enum family; n: the server's port, or 0 */
+	T_CONNECT, /* the same, but the server does not accept yet: */
+	T_ACCEPT,
 	T_MOVE,	   /* a: 0 client to server, 1 back; b: send_op; c: recv_op; n: bytes */
 	T_BLOCK,   /* a thread reads n bytes on the server's end, and waits for them */
 	T_UNBLOCK, /* the client writes them; replies when they were read */
