@@ -107,6 +107,7 @@ $(S)/tests/%_test: tests/%_test.c $(TEST_LIB) $(S)/liblimpid.a
 	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) $(SAN) -MMD -MP -MF $@.d $(LDFLAGS) $(WRAP) -o $@ $< $(TEST_LIB) $(S)/liblimpid.a $(LIBS) -lcmocka
 
 $(S)/tests/proto/coding_test: LIBS += -lbrotlienc
+
 # Programs that an end-to-end script runs and builds by name.
 $(S)/e2e/%: tests/e2e/%.c $(S)/liblimpid.a
 	@mkdir -p $(@D)

@@ -294,6 +294,28 @@ static void no_probe_claims_the_cases_of_another(void **state)
 	assert_false(stolen);
 }
 
+static void every_protocol_has_cases_and_a_section_in_the_docs(void **state)
+{
+	char *docs = calloc(1, 1 << 20), heading[80];
+	FILE *in = fopen("docs/protocols.md", "r");
+
+	(void)state;
+	assert_non_null(docs);
+	assert_non_null(in);
+	assert_true(fread(docs, 1, (1 << 20) - 1, in) > 0);
+	fclose(in);
+	for (size_t k = 0; proto_all()[k]; k++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < ncases; i++)
+			n += strcmp(cases[i].proto, proto_all()[k]->name) == 0;
+		assert_true(n > 0);
+		snprintf(heading, sizeof(heading), "\n## %s\n", proto_all()[k]->name);
+		assert_non_null(strstr(docs, heading));
+	}
+	free(docs);
+}
+
 /* --- the list of tests ----------------------------------------------------------------------------- */
 
 static const struct way {
@@ -334,7 +356,7 @@ int main(void)
 	int rc;
 
 	ncases = fixture_load_all("tests/proto", &cases);
-	tests = calloc(ncases * WAYS + 1, sizeof(*tests));
+	tests = calloc(ncases * WAYS + 2, sizeof(*tests));
 	ones = calloc(ncases * WAYS + 1, sizeof(*ones));
 	if (!tests || !ones)
 		abort();
@@ -353,8 +375,10 @@ int main(void)
 			n++;
 		}
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_probe_claims_the_cases_of_another);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(
+		every_protocol_has_cases_and_a_section_in_the_docs);
 	rc = _cmocka_run_group_tests("fixtures", tests, n, NULL, NULL);
-	for (size_t i = 0; i + 1 < n; i++)
+	for (size_t i = 0; i + 2 < n; i++)
 		free((void *)(uintptr_t)tests[i].name);
 	free(tests);
 	free(ones);
