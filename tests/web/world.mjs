@@ -25,7 +25,7 @@ export async function test(text, fn) {
 	} catch (e) {
 		failed++;
 		console.log(`not ok ${number} - page: ${text}`);
-		for (const l of String(e.stack ?? e).split("\n").slice(0, 12)) console.log(`# ${l}`);
+		for (const l of String(e.stack ?? e).split("\n").slice(0, 24)) console.log(`# ${l}`);
 	}
 }
 export function done() {
@@ -133,7 +133,7 @@ export class Feeder {
 	async flows(list) {
 		this.sent += list.length;
 		this.say({ flows: list });
-		await until(`${this.sent} flows are stored`, () => this.acked >= this.sent, 20000);
+		await until(`${this.sent} flows are stored`, () => this.acked >= this.sent, 60000);
 	}
 
 	stop() {
@@ -202,6 +202,14 @@ export class Browser {
 		page.on("request", (r) => {
 			const u = new URL(r.url());
 			if (!["data:", "blob:"].includes(u.protocol) && u.host !== own) this.problems.push(`request to ${r.url()}`);
+		});
+		/* The last messages of the WebSocket, for when a test fails. */
+		page.spoken = [];
+		page.on("websocket", (ws) => {
+			const keep = (way) => (f) => page.spoken.push(`${way} ${String(f.payload).slice(0, 160)}`) > 12 && page.spoken.shift();
+			ws.on("framesent", keep(">"));
+			ws.on("framereceived", keep("<"));
+			ws.on("close", () => keep("closed")({ payload: "" }));
 		});
 		await page.exposeFunction("limpidViolation", (t) => this.problems.push(`content security policy: ${t}`));
 		await page.addInitScript(() =>

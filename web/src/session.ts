@@ -139,6 +139,7 @@ function onMessage(m: HubMessage): void {
 		break;
 	case "tick":
 		if (view.mine(m)) onTick(m);
+		else channel.send({ op: "ack", seq: m.seq }); /* of the former view; the next one waits for it */
 		break;
 	case "upd":
 		for (const r of m.rows) {

@@ -67,9 +67,10 @@ test("json: nesting without end is refused, and costs no stack", () => {
 
 test("json: four megabytes are read well within a second", () => {
 	const text = JSON.stringify(Array.from({ length: 60000 }, (_, i) => ({ id: i, name: "Widget " + i, tags: ["a", "b"], price: i / 7 })));
-	const from = performance.now();
+	const from = process.cpuUsage();
 	const d = parseJson(text);
-	const ms = performance.now() - from;
+	const used = process.cpuUsage(from); /* not the clock: others work on this machine too */
+	const ms = (used.user + used.system) / 1000;
 	assert.equal(d.error, null);
 	assert.equal(d.count[0], 60000);
 	assert.ok(ms < 1000, `${text.length} characters took ${ms.toFixed(0)} ms`);

@@ -22,9 +22,9 @@ test("lines: folding never splits a character", () => {
 
 test("lines: a line of ten megabytes is folded in reasonable time, and whole", () => {
 	const text = "x".repeat(10_000_000);
-	const from = performance.now();
+	const from = process.cpuUsage();
 	const t = foldText(text, 120);
-	assert.ok(performance.now() - from < 1500);
+	assert.ok(process.cpuUsage(from).user < 1_000_000);
 	assert.equal(t.start.length, Math.ceil(10_000_000 / 120));
 	assert.equal(textLine(t, t.start.length - 1).length, 10_000_000 % 120);
 });

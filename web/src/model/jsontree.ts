@@ -38,14 +38,15 @@ export function parseJson(text: string): JsonDoc {
 	let key: string | null = null;
 
 	const space = () => {
+		if (text.charCodeAt(at) > 0x20) return;
 		SPACE.lastIndex = at;
 		SPACE.test(text);
 		at = SPACE.lastIndex;
 	};
-	const token = (re: RegExp): string | null => {
+	/* Length of what the pattern finds here, 0: nothing. */
+	const token = (re: RegExp): number => {
 		re.lastIndex = at;
-		const m = re.exec(text);
-		return m ? m[0] : null;
+		return re.test(text) ? re.lastIndex - at : 0;
 	};
 	const fail = (what: string): false => {
 		d.error = { at, text: at >= text.length ? "The text ends here, inside the document." : what };
@@ -79,26 +80,27 @@ export function parseJson(text: string): JsonDoc {
 			open.push(add(c === "{" ? Kind.Object : Kind.Array, 1));
 			return true;
 		}
-		const s = c === '"' ? token(STRING) : null;
-		if (s !== null) return add(Kind.String, s.length), true;
+		const s = c === '"' ? token(STRING) : 0;
+		if (s) return add(Kind.String, s), true;
 		const n = token(NUMBER);
-		if (n) return add(Kind.Number, n.length), true;
+		if (n) return add(Kind.Number, n), true;
 		const w = WORDS.find((x) => text.startsWith(x, at));
 		if (w) return add(Kind.Word, w.length), true;
 		return c === '"' ? ((at = text.length), fail("")) : fail("A value is expected here.");
 	};
 	const member = (): boolean => {
 		const k = token(STRING);
-		if (k === null) {
+		if (!k) {
 			if (text[at] === '"') at = text.length;
 			return fail("A name in quotes is expected here.");
 		}
-		at += k.length;
+		const name = text.slice(at, at + k);
+		at += k;
 		space();
 		if (text[at] !== ":") return fail("A colon is expected here.");
 		at++;
 		space();
-		key = unquote(k);
+		key = unquote(name);
 		return value();
 	};
 
@@ -138,6 +140,7 @@ export function parseJson(text: string): JsonDoc {
 
 /* A JSON string as the text it stands for; as it is where it is not valid. */
 export function unquote(raw: string): string {
+	if (!raw.includes("\\")) return raw.slice(1, -1);
 	try {
 		return String(JSON.parse(raw));
 	} catch {

@@ -49,9 +49,9 @@ export class View {
 		this.send({ op: "sub", filter, n, view: this.id });
 	}
 
-	/* Of this subscription?  A hub that does not echo the number is believed. */
+	/* Of this subscription?  Ticks that came before any carry no number. */
 	mine(m: { view?: number }): boolean {
-		return m.view === undefined || m.view === this.id;
+		return m.view === this.id;
 	}
 
 	/* How many rows are new, or -1 where the list begins anew: the first tick of a subscription, or

@@ -3,7 +3,7 @@ import { Component } from "preact";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { announcement, attachGrid, capture, changeCapture, detailOpen, filter, follow, link, live, lostSince, matched, page, step, total } from "../session";
-import { count } from "../model/format";
+import { clock, count } from "../model/format";
 import { Detail } from "./detail";
 import { ClearDialog, HelpDialog, Notice, SignIn } from "./dialogs";
 import { setFilterText } from "./filter-box";
@@ -41,7 +41,7 @@ function Banner() {
 	if (link.value === "lost")
 		return (
 			<div class="banner warn" role="alert">
-				<Icon name="warn" /> The hub does not answer since {new Date(lostSince.value).toLocaleTimeString()}. Trying again; what is on screen stays.
+				<Icon name="warn" /> The hub has not answered since {clock(`${lostSince.value}000000`).slice(0, 8)}. Trying again; what is on screen stays.
 			</div>
 		);
 	if (capture.value?.paused && total.value > 0)

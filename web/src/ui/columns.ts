@@ -5,19 +5,20 @@ export interface Column {
 	key: string;
 	label: string;
 	width: number; /* px; 0: takes what is left */
+	min: number; /* px, where there is little room */
 	end?: boolean; /* aligned to the right */
 }
 
 export const COLUMNS: readonly Column[] = [
-	{ key: "time", label: "Time", width: 104 },
-	{ key: "proto", label: "Proto", width: 72 },
-	{ key: "from", label: "From", width: 116 },
-	{ key: "to", label: "To", width: 116 },
-	{ key: "op", label: "Op", width: 72 },
-	{ key: "target", label: "Target", width: 0 },
-	{ key: "status", label: "Status", width: 168 },
-	{ key: "duration", label: "Duration", width: 80, end: true },
-	{ key: "size", label: "Size", width: 76, end: true },
+	{ key: "time", label: "Time", width: 104, min: 104 },
+	{ key: "proto", label: "Proto", width: 72, min: 66 },
+	{ key: "from", label: "From", width: 116, min: 66 },
+	{ key: "to", label: "To", width: 116, min: 66 },
+	{ key: "op", label: "Op", width: 72, min: 58 },
+	{ key: "target", label: "Target", width: 0, min: 130 },
+	{ key: "status", label: "Status", width: 168, min: 86 },
+	{ key: "duration", label: "Duration", width: 80, min: 70, end: true },
+	{ key: "size", label: "Size", width: 76, min: 64, end: true },
 ];
 
 const KEY = "limpid.columns";
@@ -46,5 +47,8 @@ export function setWidth(c: Column, w: number): void {
 }
 
 export function template(): string {
-	return COLUMNS.map((c) => (c.width ? `${widthOf(c)}px` : "minmax(160px, 1fr)")).join(" ");
+	return COLUMNS.map((c) => {
+		const w = widthOf(c);
+		return w ? `minmax(${Math.min(c.min, w)}px, ${w}px)` : `minmax(${c.min}px, 1fr)`;
+	}).join(" ");
 }

@@ -131,7 +131,7 @@ export function turnTab(d: 1 | -1): void {
 
 function Sides({ f, of }: { f: Flow; of: (h: Half | null, side: "req" | "resp") => ComponentChildren }) {
 	return (
-		<div class="sides">
+		<div class="sides natural" tabIndex={-1}>
 			<section class="side" aria-label="Request">
 				<SideHead title="Request" f={f} h={f.request ?? null} side="req" />
 				{of(f.request ?? null, "req")}
