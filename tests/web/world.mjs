@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -72,6 +72,7 @@ async function end(p) {
 export class Hub {
 	constructor(tmp) {
 		this.tmp = tmp;
+		chmodSync(tmp, 0o755); /* the hub is nobody in particular, and makes its own directory in there */
 		this.token = randomBytes(16).toString("hex");
 		this.log = "";
 	}
@@ -81,7 +82,7 @@ export class Hub {
 		this.grpc ??= await freePort();
 		this.url = `http://127.0.0.1:${this.http}/`;
 		const bin = process.env.LIMPID ?? path.join(top, "build/limpid");
-		const args = ["hub", "--http", `127.0.0.1:${this.http}`, "--grpc", `127.0.0.1:${this.grpc}`, "--db", path.join(this.tmp, "limpid.db"), "--token", this.token];
+		const args = ["hub", "--http", `127.0.0.1:${this.http}`, "--grpc", `127.0.0.1:${this.grpc}`, "--db", path.join(this.tmp, "db/limpid.db"), "--token", this.token];
 		this.process = spawn(bin, args, { stdio: ["ignore", "pipe", "pipe"] });
 		this.process.stdout.on("data", (d) => (this.log += d));
 		this.process.stderr.on("data", (d) => (this.log += d));
