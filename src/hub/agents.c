@@ -82,7 +82,7 @@ static void forget(struct agents *s, size_t i)
 /* Room for one more: a gone agent of the same host has been replaced by it; else the one gone longest. */
 static void make_room(struct agents *s, const char *hostname)
 {
-	size_t oldest = s->n;
+	size_t oldest;
 
 	for (size_t i = s->n; i > 0; i--)
 		if (s->list[i - 1]->connections == 0 &&

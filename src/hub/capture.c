@@ -96,7 +96,8 @@ static int parse_members(const cJSON *j, struct capture *c, const char **ret_why
 
 int capture_parse(struct slice json, struct capture *ret, const char **ret_why)
 {
-	cJSON *j = cJSON_ParseWithLength((const char *)json.p, json.n);
+	/* cJSON takes any bytes, but what goes to the agents must be text (RFC 8259, 8.1). */
+	cJSON *j = slice_is_utf8(json) ? cJSON_ParseWithLength((const char *)json.p, json.n) : NULL;
 	struct capture c = CAPTURE_DEFAULT;
 	int r = -EINVAL;
 

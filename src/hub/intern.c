@@ -134,10 +134,13 @@ static void clear_slot(struct intern *t, size_t i)
 
 void intern_drop(struct intern *t, uint32_t id)
 {
-	struct intern_entry *e = &t->entries[id];
+	struct intern_entry *e;
 	size_t i;
 
-	if (id == 0 || --e->uses > 0)
+	if (id == 0)
+		return;
+	e = &t->entries[id];
+	if (--e->uses > 0)
 		return;
 	i = e->hash & (t->nslots - 1);
 	while (t->slots[i] != id)

@@ -93,13 +93,13 @@ int tab_write(struct conn *c)
 
 /* --- what it asks ------------------------------------------------------------------------------------------- */
 
-/* A whole number in [0, 2^53]; missing or anything else: or. */
-static uint64_t whole(const cJSON *j, const char *key, uint64_t or)
+/* A whole number in [0, 2^53]; missing or anything else: otherwise. */
+static uint64_t whole(const cJSON *j, const char *key, uint64_t otherwise)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(j, key);
 
 	if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble <= 9007199254740992.0))
-		return or ;
+		return otherwise;
 	return (uint64_t)v->valuedouble;
 }
 

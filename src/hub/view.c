@@ -24,27 +24,25 @@ struct window {
 
 struct view {
 	struct filter *filter; /* NULL: everything */
-	enum filter_needs needs;
 	int64_t tag;
 	size_t n;
-	bool follow;
+	enum filter_needs needs;
+	bool follow, force;
+	bool stale;	   /* more changed than is kept */
+	bool store_wanted; /* numbers store_first to store_last are to be fetched */
 
 	uint64_t *rows;		  /* places */
 	size_t first, nrows, cap; /* rows[first .. first + nrows) */
 	uint64_t base;		  /* rows dropped at the front */
-	uint64_t *bits, anchor;
-	size_t nbits;	    /* words; bit i of all is place anchor + i */
-	uint64_t scanned;   /* every place before this was decided */
-	uint64_t list_base; /* of the list, when it was last looked at */
+	uint64_t *bits, anchor;	  /* bit i of all is place anchor + i */
+	size_t nbits;		  /* words */
+	uint64_t scanned;	  /* every place before this was decided */
+	uint64_t list_base;	  /* of the list, when it was last looked at */
 	uint64_t seen_change;
 
-	/* What only the store can decide: numbers from store_from on until the end, or single places. */
-	bool store_wanted;
 	uint64_t store_first, store_last;
-	uint64_t *hits;
-	size_t nhits, hits_cap;
-	uint64_t *recheck;
-	size_t nrecheck;
+	uint64_t *hits, *recheck; /* numbers that matched; places to be decided again */
+	size_t nhits, hits_cap, nrecheck;
 
 	struct window windows[WINDOWS];
 	size_t next_window;
@@ -52,13 +50,11 @@ struct view {
 	size_t nwatch;
 	uint64_t changed[CHANGED_MAX];
 	size_t nchanged;
-	bool stale;
 
 	uint64_t seq, acked, last_ns;
-	uint64_t seen_version, seen_common,
-		sent_end;    /* sent_end: place up to which rows may have been sent */
+	uint64_t seen_version, seen_common;
+	uint64_t sent_end;   /* place up to which rows may have been sent */
 	uint64_t sent_count; /* base + matched at the last tick */
-	bool force;
 };
 
 struct view *view_new(void)

@@ -100,7 +100,7 @@ static int trim_bytes(struct store *s, int64_t *total)
 {
 	struct pages p = pages(s);
 	uint64_t target = s->lim.max_bytes - s->lim.max_bytes / 16, last, rows, n;
-	struct store_stats st;
+	struct store_stats st = { 0 };
 	int r = 0;
 
 	if (s->lim.max_bytes == 0)

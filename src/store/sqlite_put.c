@@ -198,7 +198,7 @@ static int update(struct store *s, uint64_t row, struct slice known, const struc
 {
 	struct arena *a = arena_new(MERGE_MEMORY);
 	sqlite3_stmt *st = store_prepared(s, STMT_UPDATE);
-	struct flow merged;
+	struct flow merged = { 0 };
 	int r;
 
 	if (!a)
