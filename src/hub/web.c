@@ -21,6 +21,11 @@
 #define SCAN_ROWS 4000
 #define TIMEOUT_S 10 /* for a request to be sent; an idle connection has three times that */
 
+static bool stopping(const struct web *w)
+{
+	return __atomic_load_n(&w->stopping, __ATOMIC_ACQUIRE);
+}
+
 /* --- connections ------------------------------------------------------------------------------------------ */
 
 static void conn_free(struct conn *c)
@@ -260,7 +265,7 @@ void web_pump(struct web *w)
 	uint64_t due = UINT64_MAX, now;
 	bool more;
 
-	if (w->stopping)
+	if (stopping(w))
 		return;
 	more = scan_views(w);
 	now = hub_now_ns();
@@ -297,10 +302,10 @@ static void *serve(void *arg)
 {
 	struct web *w = arg;
 
-	while (!__atomic_load_n(&w->stopping, __ATOMIC_ACQUIRE))
-		if (lws_service(w->context, 0) < 0)
-			break;
-	lws_context_destroy(w->context);
+	while (!stopping(w) && lws_service(w->context, 0) >= 0)
+		;
+	if (!stopping(w))
+		log_error("the page's server stopped: restart the hub to see the page again");
 	return NULL;
 }
 
@@ -377,11 +382,11 @@ void web_stop(struct web *w)
 	if (w->started) {
 		lws_cancel_service(w->context);
 		(void)pthread_join(w->thread, NULL);
-	} else if (w->context) {
-		lws_context_destroy(w->context);
-	} else if (w->listen_fd >= 0) {
-		close(w->listen_fd);
 	}
+	if (w->context)
+		lws_context_destroy(w->context); /* closes all of its descriptors */
+	else if (w->listen_fd >= 0)
+		close(w->listen_fd);
 	if (w->reader)
 		w->ops->close(w->reader);
 	buf_release(&w->common);
