@@ -12,7 +12,7 @@
 /* What hub_run says once it listens becomes the line with the address. */
 static pid_t announce(const struct hub_setup *s, int ready, int other_end)
 {
-	char line[256] = "";
+	char line[512] = "";
 	pid_t pid = fork();
 	ssize_t n;
 
@@ -20,10 +20,12 @@ static pid_t announce(const struct hub_setup *s, int ready, int other_end)
 		return pid;
 	close(other_end);
 	(void)signal(SIGINT, SIG_IGN);
-	n = read(ready, line,
-		 sizeof(line) - 1); /* an end without a line: it failed and says so itself */
-	if (n > 0 && strncmp(line, "ok", 2) == 0)
+	n = read(ready, line, sizeof(line) - 1);
+	line[strcspn(line, "\n")] = '\0';
+	if (n > 0 && strcmp(line, "ok") == 0)
 		printf("%s/#t=%s\n", s->url, s->token);
+	else if (n > 0) /* the hub told whoever waits, which is only us */
+		log_error("%s", line);
 	(void)fflush(stdout);
 	_exit(0);
 }
