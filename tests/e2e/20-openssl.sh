@@ -109,14 +109,32 @@ check "a library is found and attached when it is mapped" until_true 5 \
 	grep -q "^lib [0-9]* openssl 3\.0\.[0-9]* attached .* $TMP/libssl.so.3 |" "$TMP/watch.out"
 note "$(grep " $TMP/libssl.so.3 " "$TMP/watch.out" | awk '{print "attached " $6 " ms after the mapping"}')"
 all_ways fresh
+exchange "a process confined by seccomp lives on, and is decrypted" fresh -S -n 20
 equal "the sides of the connections are told" "client server" \
 	"$(awk '/^conn/ {print $5}' "$TMP/watch.out" | sort -u | xargs)"
 check "most of a read-ahead connection is known by its earlier calls" \
 	awk '/^conn/ {for (i = 1; i < NF; i++) if ($i == "sticky" && $(i + 1) > 10) found = 1} END {exit !found}' "$TMP/watch.out"
 stop server
 
+# --- a library that is none: its calls claim more than their buffers hold -------------------------------------
+printf 'int SSL_read(void *s, void *b, int n) { return n + 5; }\n' >"$TMP/liar.c"
+printf 'int SSL_read(void *, void *, int); int main(void) { char b[9]; for (int i = 0; i < 50; i++) { SSL_read(0, b, 9); usleep(100000); } }\n' >"$TMP/believer.c"
+gcc -w -shared -fPIC "$TMP/liar.c" -o "$TMP/libliar.so" && gcc -w "$TMP/believer.c" "$TMP/libliar.so" -o "$TMP/believer" -Wl,-rpath,"$TMP"
+start believer "$TMP/believer"
+check "a library whose calls claim the impossible is given up, and that is said" until_true 10 \
+	grep -q "^lib .* not .* $TMP/libliar.so | .* | its calls said" "$TMP/watch.out"
+stop believer
+
 # --- memory BIOs: no socket is ever used ------------------------------------------------------------------------
 python3 $src/membio.py "$TMP/cert.pem" "$TMP/key.pem" >"$TMP/membio.out" 2>&1 || note "$(cat "$TMP/membio.out")"
+start node node $src/server.js "$TMP/cert.pem" "$TMP/key.pem" "$((port + 1))"
+if until_true 10 grep -q listening "$TMP/node.out"; then
+	check "OpenSSL inside an executable (node) is found" until_true 5 grep -qE '^lib [0-9]+ openssl 3[.0-9]+ attached .*/node ' "$TMP/watch.out"
+	equal "a program that moves its own ciphertext goes on working" "hello" "$(curl -sk --max-time 5 "https://127.0.0.1:$((port + 1))/")"
+else
+	skip "OpenSSL inside an executable (node)" "node does not start: $(head -n 1 "$TMP/node.err")"
+fi
+stop node
 stop watch
 check "plaintext without a socket is counted, not guessed" \
 	awk '/^loss unmapped/ {exit $3 < 20000}' "$TMP/watch.out"

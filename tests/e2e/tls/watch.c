@@ -3,7 +3,7 @@
  *
  *	watch [-t] [-p PORT]	until SIGTERM
  *
- * Prints "ready" when capture has begun, then one line for each library file, and one for each
+ * Scans all processes again every second.  Prints "ready" when capture has begun, then one line for each library file, and one for each
  * connection with a port PORT that ended, or is still there at the end:
  *	lib ID NAME VERSION attached|not MILLISECONDS PATH | HOW | PROBLEM
  *	conn TGID LOCALPORT REMOTEPORT SIDE sent BYTES SHA256 received BYTES SHA256 holes N lib ID
@@ -200,6 +200,7 @@ int main(int argc, char **argv)
 	struct tls_watch *w;
 	struct source *src;
 	uint64_t losses[EV_LOSS_MAX];
+	uint64_t scanned;
 	char err[512];
 	int o;
 
@@ -222,12 +223,17 @@ int main(int argc, char **argv)
 	(void)tls_watch_scan(w);
 	printf("ready %s\n", tap_bpf_tls_backend(bpf));
 	fflush(stdout);
+	scanned = now_ns();
 	while (!stop) {
 		struct pollfd p[2] = { { tap_bpf_tasks_fd(bpf), POLLIN, 0 },
 				       { src->ops->fd(src), POLLIN, 0 } };
 
 		(void)poll(p, 2, 2);
 		(void)tap_bpf_tasks_poll(bpf, on_task, w);
+		if (now_ns() - scanned > 1000000000) {
+			(void)tls_watch_scan(w);
+			scanned = now_ns();
+		}
 		while (src->ops->poll(src, 0, on_event, NULL) > 0)
 			;
 	}
