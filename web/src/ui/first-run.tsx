@@ -59,6 +59,9 @@ export function tryIt(list: Container[]): string | null {
 	return one ? `curl -s http://${one.addrs[0]}/` : null;
 }
 
+/* One line for each library or program whose TLS is read; there may be dozens, and Health lists them. */
+const isTls = (f: Fact) => f.key.startsWith("tls.");
+
 function Watching() {
 	const list = containers.value?.containers ?? [];
 	const c = capture.value;
@@ -90,6 +93,7 @@ export function FirstRun() {
 	const facts = agents.flatMap((a) => a.facts.map((f) => ({ ...f, host: a.hostname })));
 	/* What is wrong comes first. */
 	facts.sort((a, b) => Number(b.level === 2) - Number(a.level === 2));
+	const readable = facts.filter((f) => f.level === 0 && isTls(f)).length;
 	const command = tryIt(containers.value?.containers ?? []);
 	const c = counters.value;
 	const connections = agents.reduce((n, a) => n + (a.counters["conn.open"] ?? 0), 0);
@@ -142,13 +146,25 @@ export function FirstRun() {
 							</FactLine>
 						))}
 					{facts
-						.filter((f) => f.level !== 2)
+						.filter((f) => f.level === 1 || (f.level === 0 && f.key !== "capture" && !isTls(f)))
 						.map((f) => (
 							<FactLine level={factLevel(f)} hint={f.level ? f.hint : null}>
 								{agents.length > 1 && <b>{f.host}: </b>}
 								{f.text}
 							</FactLine>
 						))}
+					{readable > 0 && (
+						<FactLine
+							level="ok"
+							action={
+								<button class="btn small" onClick={() => go("health")}>
+									Show which
+								</button>
+							}
+						>
+							TLS is read in {count(readable)} {readable === 1 ? "library or program" : "libraries and programs"}
+						</FactLine>
+					)}
 					<Watching />
 					{c.undecrypted > 0 && (
 						<FactLine

@@ -79,7 +79,7 @@ function fill(row: HTMLElement, r: Row): void {
 	c.status!.dataset.kind = statusKind(r);
 	put(c["status-text"]!, statusText(r));
 	put(c.duration!, r.dur_ns !== null ? duration(r.dur_ns) : r.state === "open" ? running(r) : "–");
-	put(c.size!, r.resp_len === null && !r.req_len ? "–" : size(r.resp_len || r.req_len || 0));
+	put(c.size!, r.status === null && !r.resp_len && !r.req_len ? "–" : size(r.resp_len || r.req_len || 0));
 	row.dataset.state = r.state;
 }
 

@@ -155,7 +155,7 @@ export function HealthPage() {
 						</div>
 						<div>
 							<dt>oldest flow kept</dt>
-							<dd class="num">{hub.oldest_ns ? `${age(Date.now() * 1e6 - Number(hub.oldest_ns))} ago` : "–"}</dd>
+							<dd class="num">{Number(hub.oldest_ns) > 0 ? `${age(Date.now() * 1e6 - Number(hub.oldest_ns))} ago` : "–"}</dd>
 						</div>
 					</dl>
 				</section>

@@ -28,7 +28,7 @@ function show(f: string): void {
 function Store(): ComponentChildren {
 	const h = health.value?.hub;
 	if (!h) return null;
-	const oldest = h.oldest_ns ? age(Date.now() * 1e6 - Number(h.oldest_ns)) : null;
+	const oldest = Number(h.oldest_ns) > 0 ? age(Date.now() * 1e6 - Number(h.oldest_ns)) : null;
 	const full = h.store_max ? Math.min(1, h.store_bytes / h.store_max) : 0;
 	const text = h.store_max ? `${size(h.store_bytes)} of ${size(h.store_max)}` : size(h.store_bytes);
 	return (

@@ -23,7 +23,7 @@ function captureText(): string {
 	const c = capture.value;
 	if (!c) return "Containers";
 	const watched = containers.value?.containers.filter((x) => x.captured && x.state === "running").length ?? 0;
-	if (c.mode === "all") return "All containers";
+	if (c.mode === "all") return c.hosts ? "Everything" : "All containers";
 	if (c.mode === "except") return `All except ${c.names.length}`;
 	return `${watched} ${watched === 1 ? "container" : "containers"}`;
 }
