@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of the page share: the one hub, feeder and tab, and what is done on the page.
+import assert from "node:assert/strict";
+import path from "node:path";
+import { Browser, Feeder, Hub, axe, screens, until } from "./world.mjs";
+
+export const tmp = process.argv[2];
+export const hub = new Hub(tmp);
+export const browser = new Browser();
+export let feeder;
+export let page;
+
+export async function openTab() {
+	page = await browser.tab(hub);
+}
+export async function startFeeder() {
+	feeder = new Feeder(tmp, hub);
+	await until("the feeder is connected", () => feeder.connected);
+}
+
+export const $ = (sel) => page.locator(sel);
+export const rows = () => $("#grid .row:not([hidden])");
+export const text = (sel) => $(sel).first().innerText();
+/* The list as text: one array of cells a row, in the order on screen. */
+export const table = () =>
+	page.evaluate(() =>
+		[...document.querySelectorAll("#grid .row:not([hidden])")]
+			.filter((r) => r.dataset.state !== "loading")
+			.sort((a, b) => Number(a.dataset.at) - Number(b.dataset.at))
+			.map((r) => [...r.children].map((c) => c.textContent)),
+	);
+export const targets = async () => (await table()).map((r) => r[5]);
+export const rowOf = (t) => $(`#grid .row:not([hidden]):has-text(${JSON.stringify(t)})`).first();
+export const screen = (name) => page.screenshot({ path: path.join(screens, `${name}.png`) });
+export const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
+export const focusList = () => $("#grid").focus();
+export const setFilter = async (f) => {
+	await $("#filter").fill(f);
+	await until(`the filter is judged: ${f}`, async () => (await page.evaluate(() => document.querySelector(".filter").classList.contains("bad"))) || new URL(page.url()).hash.includes("f="));
+};
+export const noFilter = async () => {
+	await $("#filter").fill("");
+	await until("no filter is in force", () => !new URL(page.url()).hash.includes("f="));
+};
+export const clean = async (what) => {
+	const found = await axe(page);
+	assert.deepEqual(found, [], what);
+};
+export const themed = async (fn) => {
+	for (const scheme of ["light", "dark"]) {
+		await page.emulateMedia({ colorScheme: scheme });
+		await fn(scheme);
+	}
+	await page.emulateMedia({ colorScheme: "light" });
+};
+
+export const CONTAINERS = ["web", "api", "db"].map((name, i) => ({
+	id: String(i + 1).repeat(64),
+	name,
+	image: `${name}:1`,
+	project: "shop",
+	service: name,
+	networks: "shop_default",
+	addrs: [`172.18.0.${i + 3}`],
+}));
+CONTAINERS.push({ id: "9".repeat(64), name: "lonely", image: "busybox", state: "exited", networks: "none" });
+export const FACTS = [
+	{ key: "kernel.btf", level: 0, text: "Kernel 6.1, BTF present" },
+	{ key: "tls.1", level: 0, text: "openssl 3.0.15 is decrypted: /usr/lib/libssl.so.3" },
+	{ key: "tls.2", level: 0, text: "openssl 3.0.15 is decrypted: /usr/bin/node" },
+	{ key: "tls.java_jsse", level: 1, text: "worker uses TLS that cannot be read yet", hint: "Java does TLS by itself." },
+	{ key: "probe.denied", level: 2, text: "A probe could not be attached", hint: "sudo sysctl kernel.perf_event_paranoid=1" },
+];
+export const HOSTILE = `<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>`;
