@@ -19,9 +19,11 @@
 #include "hub/keep.h"
 #include "hub/web.h"
 
-#define TICK_NS	  UINT64_C(100000000)
-#define TRIM_NS	  UINT64_C(1000000000)
-#define ROW_BYTES 400 /* of memory per row of the list, with what it refers to */
+#define TICK_NS	      UINT64_C(100000000)
+#define TRIM_NS	      UINT64_C(1000000000)
+#define LOAD_FIRST_NS UINT64_C(500000000) /* before anybody is let in */
+#define LOAD_NS	      UINT64_C(20000000)  /* between two looks at the sockets */
+#define ROW_BYTES     400 /* of memory per row of the list, with what it refers to */
 
 struct hub {
 	struct hub_state st;
@@ -32,6 +34,8 @@ struct hub {
 	struct web *web;
 	int epoll, signals, stop;
 	uint64_t next_tick_ns, next_trim_ns;
+	bool loading; /* rows load_next to load_last of a former run are still to be listed */
+	uint64_t load_next, load_last, load_until_ns;
 	uint64_t seen_version, seen_agents, seen_list; /* what the web thread was woken for */
 	bool ending;
 };
@@ -60,6 +64,12 @@ static void apply_capture(struct hub *h, struct capture *c)
 	keep_capture(h->keep);
 }
 
+static int clear(struct hub *h)
+{
+	h->loading = false;
+	return keep_clear(h->keep);
+}
+
 static int run_commands(struct hub *h)
 {
 	struct hub_command *cmd, *next;
@@ -76,7 +86,7 @@ static int run_commands(struct hub *h)
 		if (cmd->kind == COMMAND_CAPTURE)
 			apply_capture(h, &cmd->capture);
 		else
-			r = keep_clear(h->keep);
+			r = clear(h);
 		hub_lock(&h->st);
 		h->st.results[cmd->ticket % HUB_RESULTS] = r;
 		h->st.done = cmd->ticket;
@@ -153,23 +163,36 @@ static bool load_row(void *ctx, uint64_t row, const struct flow *f)
 {
 	struct hub *h = ctx;
 
-	(void)list_put(&h->st.list, row, f);
-	return true;
+	hub_lock(&h->st);
+	(void)list_put(&h->st.list, row, f); /* without memory: not shown, but stored */
+	hub_unlock(&h->st);
+	h->load_next = row + 1;
+	return hub_now_ns() < h->load_until_ns;
 }
 
-static int load_list(struct hub *h)
+/* Lists rows of a former run, for a while.  New flows wait until all are there, because rows are listed in their
+ * order. */
+static int load_some(struct hub *h, uint64_t for_ns)
+{
+	int r;
+
+	h->load_until_ns = hub_now_ns() + for_ns;
+	r = h->ops->scan(h->store, h->load_next, h->load_last, false, load_row, h);
+	h->loading = r == 0 && hub_now_ns() >= h->load_until_ns && h->load_next <= h->load_last;
+	return r;
+}
+
+static int load_begin(struct hub *h)
 {
 	struct store_stats *s = &h->st.store;
-	uint64_t begun = hub_now_ns(), rows = h->st.o->max_rows;
+	uint64_t rows = h->st.o->max_rows;
 	int r = h->ops->stats(h->store, s);
 
-	if (r == 0 && s->rows > 0)
-		r = h->ops->scan(h->store, s->last_row > rows ? s->last_row - rows + 1 : 0,
-				 UINT64_MAX, false, load_row, h);
-	if (r == 0 && s->rows > 0)
-		log_debug("%" PRIu64 " rows loaded in %" PRIu64 " ms",
-			  h->st.list.end - h->st.list.base, (hub_now_ns() - begun) / 1000000);
-	return r;
+	if (r < 0 || s->rows == 0)
+		return r;
+	h->load_next = s->last_row > rows ? s->last_row - rows + 1 : 0;
+	h->load_last = s->last_row;
+	return load_some(h, LOAD_FIRST_NS);
 }
 
 static void load_capture(struct hub *h)
@@ -195,7 +218,7 @@ static int open_store(struct hub *h, char *err, size_t errlen)
 		r = h->ops->open(&h->store, h->st.o->db_path, &lim, err, errlen);
 	}
 	if (r == 0) {
-		r = load_list(h);
+		r = load_begin(h);
 		if (r < 0)
 			(void)snprintf(err, errlen, "the database %s cannot be read (%s)",
 				       h->st.o->db_path, strerror(-r));
@@ -294,7 +317,7 @@ static int trim(struct hub *h)
 
 static int on_time(struct hub *h, uint64_t now)
 {
-	int r = keep_run(h->keep, now, false);
+	int r = h->loading ? load_some(h, LOAD_NS) : keep_run(h->keep, now, false);
 
 	if (r == 0 && now >= h->next_trim_ns) {
 		h->next_trim_ns = now + TRIM_NS;
@@ -309,7 +332,7 @@ static int on_time(struct hub *h, uint64_t now)
 
 static int wait_ms(const struct hub *h, uint64_t now)
 {
-	uint64_t due = keep_due_ns(h->keep);
+	uint64_t due = h->loading ? 0 : keep_due_ns(h->keep);
 
 	due = due < h->next_tick_ns ? due : h->next_tick_ns;
 	return due <= now ? 0 : (int)((due - now + 999999) / 1000000);

@@ -5,57 +5,11 @@
  * What a tab holds is not known exactly.  An update is sent for a row of the last 64 windows it asked
  * for, of the newest 6,000 rows that went by while it followed, or of its watch list; so what it
  * shows is never out of date, and what it does not show costs nothing. */
-#include "hub/view.h"
+#include "hub/view_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-
-#define WINDOWS	    64
-#define TAIL	    6000 /* the page keeps 60 blocks of 100 */
-#define WATCH_MAX   64
-#define CHANGED_MAX 1000
-#define RECHECK_MAX 4096
-#define STORE_ROUND 20000 /* rows fetched from the store between two looks at the list */
-
-struct window {
-	uint64_t lo, hi; /* places, [lo, hi) */
-};
-
-struct view {
-	struct filter *filter; /* NULL: everything */
-	int64_t tag;
-	size_t n;
-	enum filter_needs needs;
-	bool follow, force;
-	bool stale;	   /* more changed than is kept */
-	bool store_wanted; /* numbers store_first to store_last are to be fetched */
-
-	uint64_t *rows;		  /* places */
-	size_t first, nrows, cap; /* rows[first .. first + nrows) */
-	uint64_t base;		  /* rows dropped at the front */
-	uint64_t *bits, anchor;	  /* bit i of all is place anchor + i */
-	size_t nbits;		  /* words */
-	uint64_t scanned;	  /* every place before this was decided */
-	uint64_t list_base;	  /* of the list, when it was last looked at */
-	uint64_t seen_change;
-
-	uint64_t store_first, store_last;
-	uint64_t *hits, *recheck; /* numbers that matched; places to be decided again */
-	size_t nhits, hits_cap, nrecheck;
-
-	struct window windows[WINDOWS];
-	size_t next_window;
-	uint8_t watch[WATCH_MAX][16];
-	size_t nwatch;
-	uint64_t changed[CHANGED_MAX];
-	size_t nchanged;
-
-	uint64_t seq, acked, last_ns;
-	uint64_t seen_version, seen_common;
-	uint64_t sent_end;   /* place up to which rows may have been sent */
-	uint64_t sent_count; /* base + matched at the last tick */
-};
 
 struct view *view_new(void)
 {
@@ -197,7 +151,7 @@ static void add_row(struct view *v, uint64_t pos)
 }
 
 /* Follows the list's front.  Rows that came late may stay behind an older front for a while. */
-static void drop_front(struct view *v, const struct list *l)
+void view_drop_front(struct view *v, const struct list *l)
 {
 	size_t shift;
 
@@ -238,11 +192,6 @@ uint64_t view_matched(const struct view *v)
 	return v->filter ? v->nrows : v->list_base == UINT64_MAX ? 0 : v->scanned - v->list_base;
 }
 
-static uint64_t place(const struct view *v, uint64_t i)
-{
-	return v->filter ? v->rows[v->first + i] : v->list_base + i;
-}
-
 /* --- deciding -------------------------------------------------------------------------------------------- */
 
 static bool needs_store(const struct view *v, const struct row *r)
@@ -262,7 +211,7 @@ static bool in_window(const struct view *v, uint64_t pos)
 {
 	uint64_t matched = view_matched(v);
 
-	if (matched > 0 && pos >= place(v, matched > TAIL ? matched - TAIL : 0))
+	if (matched > 0 && pos >= view_place(v, matched > TAIL ? matched - TAIL : 0))
 		return true;
 	for (size_t i = 0; i < WINDOWS; i++)
 		if (pos >= v->windows[i].lo && pos < v->windows[i].hi)
@@ -336,7 +285,7 @@ bool view_scan(struct view *v, const struct list *l, size_t max)
 {
 	const struct row *r;
 
-	drop_front(v, l);
+	view_drop_front(v, l);
 	follow_changes(v, l);
 	if (!v->filter) {
 		v->scanned = l->end;
@@ -400,7 +349,7 @@ void view_tried(struct view *v, const struct list *l, uint64_t last)
 {
 	uint64_t pos;
 
-	drop_front(v, l);
+	view_drop_front(v, l);
 	for (size_t i = 0; i < v->nhits; i++) {
 		pos = list_place(l, v->hits[i]);
 		if (pos < l->end && list_at(l, pos)->n == v->hits[i])
@@ -416,148 +365,4 @@ void view_tried(struct view *v, const struct list *l, uint64_t last)
 bool view_done(const struct view *v, const struct list *l)
 {
 	return v->scanned >= l->end && !v->store_wanted && v->nrecheck == 0;
-}
-
-/* --- what it holds --------------------------------------------------------------------------------------- */
-
-static void put_rows(const struct view *v, const struct list *l, struct buf *out, uint64_t from,
-		     uint64_t to)
-{
-	buf_puts(out, "\"rows\":[");
-	for (uint64_t i = from; i < to; i++) {
-		uint64_t pos = place(v, i);
-
-		if (i > from)
-			buf_puts(out, ",");
-		row_json(out, l, pos < l->base ? NULL : list_at(l, pos));
-	}
-	buf_puts(out, "]");
-}
-
-void view_rows(struct view *v, const struct list *l, struct buf *out, uint64_t from, size_t n)
-{
-	uint64_t matched, to;
-	struct window *w = &v->windows[v->next_window++ % WINDOWS];
-
-	drop_front(v, l);
-	matched = view_matched(v);
-	from = from > matched ? matched : from;
-	to = n > VIEW_ROWS_MAX ? from + VIEW_ROWS_MAX : from + n;
-	to = to > matched ? matched : to;
-	*w = (struct window){ UINT64_MAX, 0 };
-	for (uint64_t i = from; i < to; i++) {
-		uint64_t pos = place(v, i);
-
-		w->lo = pos < w->lo ? pos : w->lo;
-		w->hi = pos + 1 > w->hi ? pos + 1 : w->hi;
-	}
-	if (w->hi > v->sent_end)
-		v->sent_end = w->hi;
-	put_rows(v, l, out, from, to);
-}
-
-int64_t view_find(struct view *v, const struct list *l, uint64_t n)
-{
-	uint64_t pos, best_pos = 0;
-	int64_t best = -1;
-
-	drop_front(v, l);
-	pos = list_place(l, n + 1); /* rows before this have a number of at most n */
-	if (!v->filter)
-		return (int64_t)((pos < v->scanned ? pos : v->scanned) - v->list_base) - 1;
-	for (size_t i = v->nrows; i > 0; i--) {
-		uint64_t p = v->rows[v->first + i - 1];
-
-		if (p < pos && (best < 0 || p > best_pos)) {
-			best = (int64_t)i - 1;
-			best_pos = p;
-			if (p + 1 == pos)
-				break;
-		}
-	}
-	return best;
-}
-
-/* --- ticks ----------------------------------------------------------------------------------------------- */
-
-bool view_due(const struct view *v, const struct list *l, uint64_t common_version, uint64_t now_ns)
-{
-	if (v->seq > v->acked || (v->seq > 0 && now_ns < v->last_ns + VIEW_TICK_NS))
-		return false;
-	return v->force || v->seen_version != l->version || v->seen_common != common_version ||
-	       v->stale || !view_done(v, l);
-}
-
-uint64_t view_due_at(const struct view *v)
-{
-	return v->seq > v->acked ? UINT64_MAX : v->last_ns + VIEW_TICK_NS;
-}
-
-void view_tag(const struct view *v, struct buf *out)
-{
-	if (v->tag >= 0)
-		buf_printf(out, ",\"view\":%" PRId64, v->tag);
-}
-
-static void put_upd(struct view *v, const struct list *l, struct buf *out)
-{
-	const char *comma = "";
-	size_t n = v->nchanged < VIEW_ROWS_MAX ? v->nchanged : VIEW_ROWS_MAX;
-
-	if (n == 0)
-		return;
-	buf_puts(out, "{\"op\":\"upd\"");
-	view_tag(v, out);
-	buf_puts(out, ",\"rows\":[");
-	for (size_t i = 0; i < n; i++) {
-		if (v->changed[i] < l->base)
-			continue;
-		buf_puts(out, comma);
-		row_json(out, l, list_at(l, v->changed[i]));
-		comma = ",";
-	}
-	buf_puts(out, "]}");
-	memmove(v->changed, v->changed + n, (v->nchanged - n) * sizeof(*v->changed));
-	v->nchanged -= n;
-}
-
-void view_tick(struct view *v, const struct list *l, struct slice common, uint64_t common_version,
-	       uint64_t now_ns, struct buf *upd, struct buf *tick)
-{
-	uint64_t matched, end, from;
-
-	drop_front(v, l);
-	matched = view_matched(v);
-	end = v->base + matched;
-	put_upd(v, l, upd);
-	v->seq++;
-	buf_printf(tick, "{\"op\":\"tick\",\"seq\":%" PRIu64, v->seq);
-	view_tag(v, tick);
-	buf_printf(tick, ",\"total\":%" PRIu64 ",\"matched\":%" PRIu64 ",\"base\":%" PRIu64,
-		   l->end - l->base, matched, v->base);
-	if (!view_done(v, l))
-		buf_printf(tick, ",\"scan\":{\"done\":%" PRIu64 ",\"of\":%" PRIu64 "}",
-			   v->scanned - l->base, l->end - l->base);
-	if (v->stale)
-		buf_puts(tick, ",\"stale\":true");
-	if (common.n) {
-		buf_puts(tick, ",");
-		buf_put(tick, common);
-	}
-	buf_puts(tick, ",");
-	/* Only what is new since the last tick, which is the end of the view all the same. */
-	from = matched > v->n ? matched - v->n : 0;
-	if (v->sent_count > v->base + from)
-		from = v->sent_count > end ? matched : v->sent_count - v->base;
-	put_rows(v, l, tick, v->follow ? from : matched, matched);
-	buf_puts(tick, "}");
-	if (v->follow) {
-		v->sent_count = end;
-		v->sent_end = matched > 0 && v->scanned > v->sent_end ? v->scanned : v->sent_end;
-	}
-	v->force = v->nchanged > 0;
-	v->stale = false;
-	v->last_ns = now_ns;
-	v->seen_version = l->version;
-	v->seen_common = common_version;
 }

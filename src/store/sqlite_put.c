@@ -7,7 +7,7 @@
 #include "flow/pb.h"
 
 #define MERGE_MEMORY (64u << 20)
-#define WORTH_ZSTD   96 /* bytes; below, the frame costs more than it saves */
+#define WORTH_ZSTD   512 /* bytes; below, it costs 10 us and saves 2 % of the file */
 
 int store_begin(struct store *s)
 {

@@ -24,7 +24,6 @@ const struct store_step store_steps[] = {
 	  " dur INTEGER,"
 	  " pb BLOB NOT NULL);"
 	  "CREATE INDEX flows_ts ON flows(ts);"
-	  "CREATE INDEX flows_kind ON flows(proto, status);"
 	  "CREATE TABLE bodies("
 	  " key INTEGER PRIMARY KEY,"
 	  " size INTEGER NOT NULL,"
