@@ -219,7 +219,7 @@ int run_all(const struct args *a)
 	if (rc == 0)
 		c.hub = hub_start(a, &c.setup, &c.decode.who, &c.hub_stop, err, sizeof(err));
 	if (rc || c.hub < 0) {
-		log_error("%s", err);
+		hub_complain(&c.setup, &c.decode.who, err);
 		return 1;
 	}
 	(void)snprintf(c.server, sizeof(c.server), "%s", a->grpc);

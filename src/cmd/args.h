@@ -44,8 +44,8 @@ struct args {
 struct command {
 	const char *name, *summary;
 	int (*run)(const struct args *a);
-	unsigned groups;	 /* enum args_group, or-ed: which options it has */
 	const char *usage, *doc; /* of --help; usage: its positional arguments */
+	unsigned groups;	 /* which options it has: enum args_group, or-ed */
 	bool hidden;
 };
 enum args_group {

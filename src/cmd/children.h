@@ -18,6 +18,8 @@ int hub_prepare(const struct args *a, const struct identity *who, struct hub_set
 /* Runs the hub in this process until it is stopped.  Exit status. */
 int hub_process(const struct args *a, const struct hub_setup *s, const struct identity *who,
 		int ready_fd, int stop_fd);
+/* Logs why it did not start. */
+void hub_complain(const struct hub_setup *s, const struct identity *who, const char *err);
 /* Starts it as a child and waits until it listens.  *ret_stop: closing it stops the hub.
  * Its pid, or negative errno after err got one sentence. */
 pid_t hub_start(const struct args *a, const struct hub_setup *s, const struct identity *who,

@@ -51,9 +51,8 @@ static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], ui
 	struct decode *d = ctx;
 	struct ipc_msg who = { .cgroup.cgroup_id = cgroup_id };
 
-	if (!cgroup_id)
-		return names_by_addr(d->names, addr, ret);
-	switch (names_by_cgroup(d->names, cgroup_id, ret)) {
+	switch (cgroup_id ? names_by_cgroup(d->names, cgroup_id, ret)
+			  : names_by_addr(d->names, addr, ret)) {
 	case NAMES_FOUND:
 		return true;
 	case NAMES_NOBODY:
@@ -62,9 +61,10 @@ static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], ui
 		break;
 	}
 	hold_unnamed(d->hold, addr, port, cgroup_id);
-	(void)ipc_send(d->ipc, IPC_WHO, &who,
-		       -1); /* not taken: the flow is held, then goes without */
-	return false;	    /* a beginning of an id that is known already is filled in by hold */
+	if (cgroup_id)
+		(void)ipc_send(d->ipc, IPC_WHO, &who,
+			       -1); /* not taken: the flow is held, then goes without */
+	return false; /* a beginning of an id that is known already is filled in by hold */
 }
 
 static void tls_hook(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret)
@@ -223,8 +223,17 @@ static void serve_hub(struct decode *d)
 static void event(void *ctx, const struct ev_hdr *ev)
 {
 	struct decode *d = ctx;
+	int err;
 
-	(void)conn_table_event(d->table, ev); /* what is wrong with it is counted */
+	if (!d->recorder) {
+		(void)conn_table_event(d->table, ev); /* what is wrong with it is counted */
+		return;
+	}
+	err = recorder_put(d->recorder, ev);
+	if (err && err != -EINVAL && !d->stop)
+		log_error("the recording cannot be written: %s; it ends here", strerror(-err));
+	if (err && err != -EINVAL)
+		d->closed = d->stop = true;
 }
 
 static bool read_ring(struct decode *d)
@@ -255,7 +264,7 @@ static void timers(struct decode *d, uint64_t *tick_ns, uint64_t *second_ns)
 	hold_tick(d->hold, d->now_ns);
 	if (d->to_hub)
 		serve_hub(d);
-	else if (d->sink->ops->flush(d->sink, 0) == -EPIPE)
+	else if (d->sink && d->sink->ops->flush(d->sink, 0) == -EPIPE)
 		d->closed = d->stop = true;
 	if (d->to_hub && d->now_ns >= *second_ns) {
 		*second_ns = d->now_ns + SECOND;
@@ -298,8 +307,9 @@ static void finish(struct decode *d)
 		;
 	conn_table_finish(d->table);
 	hold_tick(d->hold, UINT64_MAX);
-	if (d->sink->ops->flush(d->sink, FLUSH_MS) < 0 && d->to_hub)
+	if (d->sink && d->sink->ops->flush(d->sink, FLUSH_MS) < 0 && d->to_hub)
 		log_warn("stopped with flows that the hub has not acknowledged");
+	recorder_free(d->recorder);
 	if (d->dropped)
 		log_warn("%llu flows were not written: the output was too slow",
 			 (unsigned long long)d->dropped);
@@ -337,18 +347,25 @@ static int watch(const struct decode *d, int fd)
 
 static int set_up(struct decode *d)
 {
-	static const struct conn_hooks hooks = { .flow = flow_hook,
-						 .names = names_hook,
-						 .tls = tls_hook,
-						 .verdict = verdict_hook };
+	static const struct conn_hooks hooks = {
+		.flow = flow_hook, .names = names_hook, .tls = tls_hook, .verdict = verdict_hook
+	};
 	uint8_t seed[16];
 
 	d->names = names_new();
 	d->facts = calloc(DECODE_FACTS, sizeof(*d->facts));
 	d->hold = d->names ? hold_new(d->names, out, d) : NULL;
-	d->sink = d->to_hub ? report_collector(d) : print_sink(d->o->args, FD_OUTPUT);
 	conn_limits_default(&d->limits);
-	if (!d->facts || !d->hold || !d->sink || getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+	if (d->o->to == DECODE_RECORD) {
+		int err = recorder_new(&d->recorder, FD_OUTPUT, epoch_ns());
+
+		if (err)
+			return err;
+	} else {
+		d->sink = d->to_hub ? report_collector(d) : print_sink(d->o->args, FD_OUTPUT);
+	}
+	if (!d->facts || !d->hold || !(d->sink || d->recorder) ||
+	    getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return -ENOMEM;
 	d->table = conn_table_new(&d->limits, &hooks, d, epoch_ns(), seed);
 	if (!d->table)

@@ -3,6 +3,7 @@
 #ifndef LIMPID_CMD_DECODE_PRIV_H
 #define LIMPID_CMD_DECODE_PRIV_H
 
+#include "capture/record.h"
 #include "cmd/decode.h"
 #include "cmd/hold.h"
 #include "cmd/names.h"
@@ -18,12 +19,13 @@ struct decode {
 	struct conn_limits limits;
 	struct names *names;
 	struct hold *hold;
-	struct sink *sink;   /* the hub's, or the terminal's */
-	bool to_hub;	     /* sink is a collector */
-	int hub_fd;	     /* as registered with ep; -1: none */
-	bool hub_out;	     /* registered for writing too */
-	uint64_t connect_ns; /* when to ask tap for a connection; 0: not */
-	bool containers_new; /* the hub has to hear of them */
+	struct sink *sink;	   /* the hub's, or the terminal's; NULL when recording */
+	struct recorder *recorder; /* else NULL */
+	bool to_hub;		   /* sink is a collector */
+	int hub_fd;		   /* as registered with ep; -1: none */
+	bool hub_out;		   /* registered for writing too */
+	uint64_t connect_ns;	   /* when to ask tap for a connection; 0: not */
+	bool containers_new;	   /* the hub has to hear of them */
 	struct ipc_health *facts;
 	size_t nfacts;
 	uint64_t loss[EV_LOSS_MAX], restarts;

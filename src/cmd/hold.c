@@ -96,13 +96,19 @@ static const struct unnamed *unnamed_of(const struct hold *h, const struct flow_
 	return u && u->port == p->port && memcmp(u->addr, p->addr, sizeof(u->addr)) == 0 ? u : NULL;
 }
 
+static enum names_of ask(const struct hold *h, const struct unnamed *u, struct conn_names *ret)
+{
+	return u->cgroup_id ? names_by_cgroup(h->names, u->cgroup_id, ret)
+			    : names_by_addr(h->names, u->addr, ret);
+}
+
 /* True: the name may still come. */
 static bool open_question(const struct hold *h, const struct flow_peer *p)
 {
 	const struct unnamed *u = unnamed_of(h, p);
 	struct conn_names n = { 0 };
 
-	return u && names_by_cgroup(h->names, u->cgroup_id, &n) == NAMES_UNKNOWN;
+	return u && ask(h, u, &n) == NAMES_UNKNOWN;
 }
 
 static void name_peer(const struct hold *h, struct flow_peer *p)
@@ -110,9 +116,7 @@ static void name_peer(const struct hold *h, struct flow_peer *p)
 	const struct unnamed *u = unnamed_of(h, p);
 	struct conn_names n = { 0 };
 
-	if (u && names_by_cgroup(h->names, u->cgroup_id, &n) == NAMES_NOBODY)
-		return;
-	if (!n.container && (p->container || !names_by_addr(h->names, p->addr, &n)))
+	if (!u || ask(h, u, &n) == NAMES_NOBODY || !n.container)
 		return;
 	p->container = n.container;
 	p->container_id = n.container_id;

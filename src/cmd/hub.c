@@ -101,6 +101,15 @@ int hub_prepare(const struct args *a, const struct identity *who, struct hub_set
 	return rc;
 }
 
+void hub_complain(const struct hub_setup *s, const struct identity *who, const char *err)
+{
+	/* "this user" is not the one who typed the command */
+	if (strstr(err, s->db))
+		log_error("%s (the hub runs as the user %s)", err, who->name);
+	else
+		log_error("%s", err);
+}
+
 int hub_process(const struct args *a, const struct hub_setup *s, const struct identity *who,
 		int ready_fd, int stop_fd)
 {
@@ -126,8 +135,8 @@ int hub_process(const struct args *a, const struct hub_setup *s, const struct id
 			     strlen(err)); /* whoever waits sees the end of it otherwise */
 	if (rc == 0)
 		rc = hub_run(&o, err, sizeof(err));
-	if (rc && ready_fd < 0) /* else the parent was told */
-		log_error("%s", err[0] ? err : strerror(-rc));
+	if (rc && ready_fd < 0) /* else the reader of that was told */
+		hub_complain(s, who, err[0] ? err : strerror(-rc));
 	return rc ? 1 : 0;
 }
 

@@ -7,23 +7,30 @@
 #include "cmd/run.h"
 
 static const struct command commands[] = {
-	{ "agent", "capture here, send flows to a hub", run_agent, ARGS_CAPTURE | ARGS_AGENT, NULL,
-	  "Captures what containers say to each other and sends it to a hub.", false },
-	{ "hub", "receive from agents, store, serve the page", run_hub, ARGS_HUB, NULL,
-	  "Receives flows from agents, keeps them, and serves the page.", false },
-	{ "tail", "flows on the terminal as they happen", run_tail, ARGS_CAPTURE | ARGS_PRINT,
-	  "[FILTER]",
+	{ "agent", "capture here, send flows to a hub", run_agent, NULL,
+	  "Captures what containers say to each other and sends it to a hub.",
+	  ARGS_CAPTURE | ARGS_AGENT, false },
+	{ "hub", "receive from agents, store, serve the page", run_hub, NULL,
+	  "Receives flows from agents, keeps them, and serves the page.", ARGS_HUB, false },
+	{ "tail", "flows on the terminal as they happen", run_tail, "[FILTER]",
 	  "Prints each exchange as it ends.  FILTER as on the page, for example:\n"
 	  "  limpid tail status:5xx or dur>1s\v"
 	  "The language of filters is described in docs/filter.md.",
+	  ARGS_CAPTURE | ARGS_PRINT, false },
+	{ "read", "flows out of a recording; needs no root", run_read, "FILE [FILTER]",
+	  "Prints the exchanges in a recording made by limpid record.", ARGS_FILE | ARGS_PRINT,
 	  false },
-	{ "doctor", "what this machine supports, and what is missing", run_doctor,
-	  ARGS_CAPTURE | ARGS_JSON, NULL,
+	{ "record", "raw capture records, for a bug report or a test", run_record, NULL,
+	  "Writes what the kernel side delivers to a file, for limpid read.  It holds everything "
+	  "that was "
+	  "said, decrypted.",
+	  ARGS_CAPTURE | ARGS_OUTPUT, false },
+	{ "doctor", "what this machine supports, and what is missing", run_doctor, NULL,
 	  "Says what can be captured here, and for each TLS library that runs: decrypted, or why "
 	  "not.",
-	  false },
-	{ "version", "the version", run_version, 0, NULL, "Prints the version.", false },
-	{ "selftest-sandbox", NULL, run_selftest, ARGS_WORD, "WORD", NULL, true },
+	  ARGS_CAPTURE | ARGS_JSON, false },
+	{ "version", "the version", run_version, NULL, "Prints the version.", 0, false },
+	{ "selftest-sandbox", NULL, run_selftest, "WORD", NULL, ARGS_WORD, true },
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -38,6 +45,8 @@ static const struct command all = {
 	       "  agent    capture here, send flows to a hub\n"
 	       "  hub      receive from agents, store, serve the page\n"
 	       "  tail     flows on the terminal as they happen\n"
+	       "  read     flows out of a recording; needs no root\n"
+	       "  record   raw capture records, for a bug report or a test\n"
 	       "  doctor   what this machine supports, and what is missing\n"
 	       "  version  the version\n\n"
 	       "limpid COMMAND --help says more.",

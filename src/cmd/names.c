@@ -167,19 +167,19 @@ enum names_of names_by_cgroup(const struct names *n, uint64_t cgroup_id, struct 
 	return c->state[0] ? NAMES_FOUND : NAMES_UNKNOWN;
 }
 
-bool names_by_addr(const struct names *n, const uint8_t addr[16], struct conn_names *ret)
+enum names_of names_by_addr(const struct names *n, const uint8_t addr[16], struct conn_names *ret)
 {
 	const struct ipc_container *c = map_find(&n->addrs, addr_key(addr));
 
 	if (!c)
-		return false;
+		return NAMES_NOBODY;
 	for (size_t i = 0; i < c->naddrs; i++) {
 		if (memcmp(c->addrs[i], addr, sizeof(c->addrs[i])) != 0)
 			continue;
 		fill(c, ret);
-		return true;
+		return c->gone ? NAMES_UNKNOWN : NAMES_FOUND;
 	}
-	return false;
+	return NAMES_NOBODY;
 }
 
 void names_by_lib(const struct names *n, uint16_t lib, const char **ret_name,

@@ -21,7 +21,8 @@ int names_cgroup(struct names *n, const struct ipc_cgroup *g);
 int names_tls_lib(struct names *n, const struct ipc_tls_lib *l);
 /* Strings in *ret are valid until the next message. */
 enum names_of names_by_cgroup(const struct names *n, uint64_t cgroup_id, struct conn_names *ret);
-bool names_by_addr(const struct names *n, const uint8_t addr[16], struct conn_names *ret);
+/* NAMES_UNKNOWN: its last owner is gone, so it may have a new one already; *ret is the last owner. */
+enum names_of names_by_addr(const struct names *n, const uint8_t addr[16], struct conn_names *ret);
 /* Library and version, or "tls" and "" when unknown; strings live as long as n. */
 void names_by_lib(const struct names *n, uint16_t lib, const char **ret_name,
 		  const char **ret_version);

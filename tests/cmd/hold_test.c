@@ -97,6 +97,27 @@ static void a_finished_flow_waits_for_its_name(void **state)
 	assert_false(hold_waits(hold));
 }
 
+static void an_address_that_changed_hands_gets_its_new_owner(void **state)
+{
+	const struct flow_peer *client = &nameless(FLOW_DONE)->conn->client;
+	struct ipc_container c = { .naddrs = 1, .gone = 1 };
+
+	(void)state;
+	hold_unnamed(hold, client->addr, client->port, 0);
+	memset(c.id, 'a', 64);
+	strcpy(c.name, "dead");
+	memcpy(c.addrs[0], client->addr, 16);
+	assert_int_equal(names_container(names, &c), 0);
+	hold_flow(hold, nameless(FLOW_DONE), 1000);
+	assert_int_equal(seen.n, 0);
+	memset(c.id, 'b', 64);
+	strcpy(c.name, "fresh");
+	c.gone = 0;
+	assert_int_equal(names_container(names, &c), 0);
+	hold_tick(hold, 2000);
+	assert_string_equal(seen.client, "fresh");
+}
+
 static void it_does_not_wait_for_ever(void **state)
 {
 	(void)state;
@@ -152,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_finished_flow_waits_for_its_name),
+		T(an_address_that_changed_hands_gets_its_new_owner),
 		T(it_does_not_wait_for_ever),
 		T(the_beginning_of_the_id_is_better_than_no_name),
 		T(what_cannot_get_a_name_goes_at_once),

@@ -23,7 +23,7 @@ static const char *by_addr(const struct names *n, uint8_t last)
 	uint8_t addr[16] = { [10] = 0xff, [11] = 0xff, [12] = 10, [15] = last };
 	struct conn_names got = { 0 };
 
-	return names_by_addr(n, addr, &got) ? got.container : NULL;
+	return names_by_addr(n, addr, &got) != NAMES_NOBODY ? got.container : NULL;
 }
 
 static void an_address_belongs_to_the_living(void **state)
@@ -45,6 +45,23 @@ static void an_address_belongs_to_the_living(void **state)
 	assert_int_equal(names_container(n, &b), 0);
 	assert_string_equal(by_addr(n, 6), "new");
 	assert_null(by_addr(n, 7));
+	names_free(n);
+}
+
+static void the_address_of_a_dead_one_may_have_a_new_owner(void **state)
+{
+	struct names *n = names_new();
+	struct ipc_container a = container('a', "old", 5);
+	struct conn_names got = { 0 };
+
+	(void)state;
+	assert_int_equal(names_by_addr(n, a.addrs[0], &got), NAMES_NOBODY);
+	assert_int_equal(names_container(n, &a), 0);
+	assert_int_equal(names_by_addr(n, a.addrs[0], &got), NAMES_FOUND);
+	a.gone = 1;
+	assert_int_equal(names_container(n, &a), 0);
+	assert_int_equal(names_by_addr(n, a.addrs[0], &got), NAMES_UNKNOWN);
+	assert_string_equal(got.container, "old");
 	names_free(n);
 }
 
@@ -136,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_belongs_to_the_living),
+		cmocka_unit_test(the_address_of_a_dead_one_may_have_a_new_owner),
 		cmocka_unit_test(a_cgroup_leads_to_its_container),
 		cmocka_unit_test(libraries_are_known_by_number),
 		cmocka_unit_test(the_list_leaves_out_what_was_removed),
