@@ -55,7 +55,7 @@ struct conn {
 	char comm[EV_COMM_LEN];
 	/* Bytes, not bits: different CPUs may set different ones at once. */
 	__u8 side, verdict;
-	__u8 announced; /* EV_OPEN was sent */
+	__u8 announced; /* EV_OPEN was sent to the reader of this number; 0: to none */
 	__u8 ignored;	/* Limpid's own */
 	__u8 late, tls_seen, reset;
 	__u8 eof;    /* the peer's end was read */
@@ -83,6 +83,7 @@ struct {
 } listeners __weak SEC(".maps");
 
 volatile __u64 socket_fops __weak; /* file->f_op of every socket, learnt by the scan */
+volatile __u8 reader_nr __weak = 1;	 /* user space adds 1, never 0, when another process begins to read */
 volatile __u32 scan_wanted __weak; /* a socket without a cookie was met: scan again */
 
 /* --- which socket ------------------------------------------------------------------------------- */
@@ -252,18 +253,20 @@ SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
 	return 0;
 }
 
-/* Tells user space of the connection.  Called again when another process takes it over. */
+/* Tells user space of the connection.  Called again when another process takes it over, or reads the ring. */
 SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 {
 	struct sock_addr a = {};
 	struct ev_open *ev;
+	__u8 again;
 
 	sock_addr(sk, &a);
 	if (addr_is_own(&a)) {
 		c->ignored = 1;
 		return 0;
 	}
-	c->announced = 1;
+	again = c->announced && c->announced != reader_nr;
+	c->announced = reader_nr;
 	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
 	if (!ev) {
 		loss(EV_LOSS_RING, 1);
@@ -274,7 +277,7 @@ SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 	ev->h.ts_ns = bpf_ktime_get_ns();
 	ev->h.size = sizeof(*ev);
 	ev->h.kind = EV_OPEN;
-	ev->h.flags = c->late ? EV_LATE : 0;
+	ev->h.flags = c->late || again ? EV_LATE : 0; /* a new reader comes in the middle */
 	ev->h.cookie = cookie;
 	ev->h.tgid = c->tgid;
 	ev->h.tid = c->tid;

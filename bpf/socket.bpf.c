@@ -79,10 +79,11 @@ static __always_inline __u32 call_args(struct call *c, struct pt_regs *regs, lon
 	return SYS_ARG0(regs);
 }
 
-/* Another process than before: it says who it is. */
+/* Another process than before: it says who it is.  And a reader that has not heard of the connection hears of
+ * it. */
 static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 cookie)
 {
-	if (c->ignored || (c->announced && c->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32)))
+	if (c->ignored || (c->announced == reader_nr && c->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32)))
 		return;
 	conn_owner(c);
 	conn_announce(c, sk, cookie);

@@ -27,9 +27,8 @@ int confine_tap(char *err, size_t errlen);
 int confine_user(const struct identity *who, char *err, size_t errlen);
 
 /* For decode, after confine_user and after every descriptor is open: limits, and a seccomp filter under
- * which opening is refused and what else is not needed (exec, ptrace, bpf, socket, connect) kills.
- * files: standard output or a recording may be written, so file size stays unlimited. */
-int confine_decode(bool files, char *err, size_t errlen);
+ * which opening is refused and what else is not needed (exec, ptrace, bpf, socket, connect) kills. */
+int confine_decode(char *err, size_t errlen);
 
 /* One sentence on the capability that is missing for capturing, or "" when all are there.  0 or -EPERM. */
 int capabilities_check(char *err, size_t errlen);

@@ -395,7 +395,7 @@ static int confine(const struct decode_options *o)
 	int rc = confine_user(&o->who, err, sizeof(err));
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* losing the ipc socket ends us as well */
-	rc = rc ? rc : confine_decode(o->to != DECODE_HUB, err, sizeof(err));
+	rc = rc ? rc : confine_decode(err, sizeof(err));
 	if (rc)
 		log_error("%s", err);
 	return rc;

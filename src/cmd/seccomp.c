@@ -116,7 +116,9 @@ static int limit(__rlimit_resource_t what, rlim_t max)
 	return setrlimit(what, &l) < 0 ? -errno : 0;
 }
 
-static int set_limits(bool files)
+/* No limit on file sizes: only inherited descriptors can be written, and when standard error is a file a limit
+ * of nothing would kill the process over a log line. */
+static int set_limits(void)
 {
 	int err = limit(RLIMIT_CORE, 0);
 
@@ -126,15 +128,13 @@ static int set_limits(bool files)
 #ifndef __SANITIZE_ADDRESS__ /* it reserves terabytes of address space */
 	err = err ? err : limit(RLIMIT_DATA, 2ul << 30);
 #endif
-	if (!files)
-		err = err ? err : limit(RLIMIT_FSIZE, 0);
 	return err;
 }
 
-int confine_decode(bool files, char *err, size_t errlen)
+int confine_decode(char *err, size_t errlen)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int rc = f ? set_limits(files) : -ENOMEM;
+	int rc = f ? set_limits() : -ENOMEM;
 
 	rc = rc ? rc : add_lists(f);
 	rc = rc ? rc : add_conditions(f);

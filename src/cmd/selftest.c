@@ -101,7 +101,7 @@ int run_selftest(const struct args *a)
 			continue;
 		identity_find(&who);
 		if (confine_user(&who, err, sizeof(err)) < 0 ||
-		    confine_decode(true, err, sizeof(err)) < 0) {
+		    confine_decode(err, sizeof(err)) < 0) {
 			log_error("%s", err);
 			return 1;
 		}

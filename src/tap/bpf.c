@@ -310,6 +310,13 @@ int tap_bpf_set_policy(struct tap_bpf *b, const struct ev_policy *p)
 	return rc;
 }
 
+void tap_bpf_new_reader(struct tap_bpf *b)
+{
+	uint8_t nr = (uint8_t)(b->skel->data->reader_nr + 1);
+
+	b->skel->data->reader_nr = nr ? nr : 1;
+}
+
 static int set_rule(struct tap_bpf *b, struct bpf_map *map, const void *key, size_t size, int rule)
 {
 	uint32_t value = rule == EV_RULE_INCLUDE ? EV_RULE_INCLUDE : EV_RULE_EXCLUDE;

@@ -25,6 +25,9 @@ int tap_bpf_tasks_fd(const struct tap_bpf *b);	 /* readable: call tap_bpf_tasks_
 int tap_bpf_tasks_poll(struct tap_bpf *b, void (*fn)(void *ctx, const struct ev_task *ev), void *ctx);
 /* Policy and rules take effect with the next system call of each process. */
 int tap_bpf_set_policy(struct tap_bpf *b, const struct ev_policy *p);
+/* Another process begins to read the events: every connection is announced again (EV_LATE) when it is next
+ * used, since the new reader knows none. */
+void tap_bpf_new_reader(struct tap_bpf *b);
 /* rule: enum ev_rule, or -1 to take the rule away.  0 or negative errno (-E2BIG: too many). */
 int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule);
 int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule);

@@ -58,6 +58,7 @@ static int start_decode(struct tap *t)
 
 	if (err)
 		return err;
+	tap_bpf_new_reader(t->bpf);
 	pid = t->h.start_decode(t->h.ctx, fds[1], tap_bpf_events_map(t->bpf));
 	close(fds[1]);
 	if (pid < 0) {

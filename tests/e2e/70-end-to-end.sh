@@ -118,6 +118,24 @@ equal "what was left out is not there" 0 "$(matched 'path:/seq/unseen')"
 end_process $main_pid
 check "limpid stops cleanly" not_running $main_pid
 
+# --- the decoder is killed under traffic ------------------------------------------------------------------------
+start_limpid second --http "127.0.0.1:$HTTP" --grpc "127.0.0.1:$GRPC" --db "$TMP/db/limpid.db" --token "$TOKEN"
+second_pid=$LIMPID_PID
+until_true 20 grep -q "http://127.0.0.1:$HTTP/" "$TMP/second.out"
+equal "a restart keeps the flows" 1000 "$(matched 'path~^/seq/\d+$')"
+# the one process of ours that is confined by seccomp
+decoder() { local p; for p in $(pgrep -P $second_pid); do grep -q 'Seccomp:.*2' "/proc/$p/status" && echo "$p"; done; }
+run_client python3 /world/keepalive.py https web 5000 5400 0.02 >"$TMP/decoder.out" 2>&1 &
+traffic=$!
+until_true 10 eval '[ "$(matched "path~^/seq/5")" -gt 20 ]'
+kill -9 "$(decoder)"
+wait $traffic
+equal "killing the decoder is not noticed by the clients" 400 "$(cat "$TMP/decoder.out")"
+check "what comes after the decoder's restart is there, once, with both ends named" \
+	until_true 10 done_flows 100 'path~^/seq/53\d+$ src:client dst:web'
+equal "and the restart is counted" 1 "$(api "$API/health" | jq '.agents[] | select(.connected) | .counters["decode.restarts"]')"
+end_process $second_pid
+
 # --- the hub is killed under traffic ----------------------------------------------------------------------------
 start_hub() {
 	start_limpid "$1" hub --http "127.0.0.1:$HTTP" --grpc "127.0.0.1:$GRPC" --db "$TMP/db2/limpid.db" --token "$TOKEN"
