@@ -99,7 +99,7 @@ static int confine(void)
 
 	identity_find(&who);
 	rc = confine_user(&who, err, sizeof(err));
-	rc = rc ? rc : confine_decode(true, err, sizeof(err));
+	rc = rc ? rc : confine_decode(err, sizeof(err));
 	if (rc)
 		log_error("%s", err);
 	return rc;

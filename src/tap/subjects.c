@@ -45,7 +45,8 @@ void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, 
 	for (size_t i = 0; i < t->nfacts; i++)
 		if (strcmp(t->facts[i].health.key, m.health.key) == 0)
 			at = &t->facts[i];
-	if (at && memcmp(&at->health, &m.health, sizeof(m.health)) == 0)
+	if (at && at->health.level == m.health.level && strcmp(at->health.text, m.health.text) == 0 &&
+	    strcmp(at->health.hint, m.health.hint) == 0)
 		return;
 	if (!at && t->nfacts < TAP_FACTS)
 		at = &t->facts[t->nfacts++];

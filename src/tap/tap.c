@@ -58,7 +58,6 @@ static int start_decode(struct tap *t)
 
 	if (err)
 		return err;
-	tap_bpf_new_reader(t->bpf);
 	pid = t->h.start_decode(t->h.ctx, fds[1], tap_bpf_events_map(t->bpf));
 	close(fds[1]);
 	if (pid < 0) {
@@ -314,6 +313,8 @@ static void reap(struct tap *t)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == t->decode) {
+			/* At once, so that what is recorded until the next one reads makes sense to it. */
+			tap_bpf_new_reader(t->bpf);
 			decode_ended(t, status);
 		} else if (pid == t->connecting) {
 			tap_never(t, (uint32_t)pid, false);
