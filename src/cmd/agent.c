@@ -147,7 +147,11 @@ static int capture(struct capture *c, void (*begin)(const struct capture *c))
 	int rc = confine_tap(err, sizeof(err));
 
 	rc = rc ? rc : tap_open(&tap, &c->tap, &hooks, err, sizeof(err));
+	if (rc == 0)
+		rc = confine_tap_loaded(strcmp(tap_probes(tap), "uprobe_multi") == 0, err,
+					sizeof(err));
 	if (rc) {
+		tap_close(tap);
 		log_error("%s", err);
 		return 1;
 	}

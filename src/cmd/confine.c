@@ -33,14 +33,17 @@ void identity_find(struct identity *ret)
 	*ret = (struct identity){ .uid = NOBODY, .gid = NOBODY, .name = "nobody" };
 }
 
-/* What tap uses, and for what; docs/processes.md has the same table. */
+/* What tap uses, and for what; docs/processes.md has the same table.  The first two only as long as said. */
+#define ONLY_LOADING 1 /* capabilities at the head of the list that end with loading */
+#define ONLY_OLD     2 /* and those that only kernels without uprobe_multi need after it */
 static const cap_value_t tap_caps[] = {
-	CAP_BPF,	     /* loading programs, maps */
-	CAP_PERFMON,	     /* attaching tracing programs, reading other tasks' memory in them */
-	CAP_SYS_ADMIN,	     /* uprobes where uprobe_multi is missing; /proc/PID/map_files */
-	CAP_SYS_PTRACE,	     /* /proc/PID/root and maps of other users' processes */
+	CAP_SYS_RESOURCE,	/* locked memory for maps, before Linux 5.11 */
+	CAP_SYS_ADMIN,		/* uprobes where uprobe_multi is missing; all of bpf() before 5.8 */
+	CAP_BPF,		/* loading programs, maps */
+	CAP_PERFMON,		/* attaching tracing programs */
+	CAP_SYS_PTRACE,		/* /proc/PID/root and maps of other users' processes */
+	CAP_CHECKPOINT_RESTORE, /* /proc/PID/map_files: a library as it is mapped, deleted or not */
 	CAP_DAC_READ_SEARCH, /* library files below directories closed to root's group; cgroups by id */
-	CAP_SYS_RESOURCE, /* locked memory for maps, before Linux 5.11 */
 	CAP_SETUID,
 	CAP_SETGID,  /* decode and helpers change to the unprivileged user */
 	CAP_SETPCAP, /* and give up their bounding set */
@@ -129,17 +132,29 @@ int capabilities_check(char *err, size_t errlen)
 	return at ? -EPERM : 0;
 }
 
-int confine_tap(char *err, size_t errlen)
+static int keep_from(size_t first, char *err, size_t errlen)
 {
 	int rc;
 
-	drop_bounding(tap_caps, NTAP);
-	rc = set_caps(tap_caps, NTAP);
+	drop_bounding(tap_caps + first, NTAP - first);
+	rc = set_caps(tap_caps + first, NTAP - first);
 	if (rc == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		rc = -errno;
 	if (rc)
 		(void)snprintf(err, errlen, "cannot give up privileges: %s", strerror(-rc));
 	return rc;
+}
+
+int confine_tap(char *err, size_t errlen)
+{
+	return keep_from(0, err, errlen);
+}
+
+int confine_tap_loaded(bool uprobe_multi, char *err, size_t errlen)
+{
+	bool enough = uprobe_multi && may(CAP_BPF) && may(CAP_PERFMON);
+
+	return keep_from(enough ? ONLY_OLD : ONLY_LOADING, err, errlen);
 }
 
 /* Switches of the kernel by which root would get capabilities back; locked. */

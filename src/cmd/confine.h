@@ -20,6 +20,8 @@ void identity_find(struct identity *ret);
 /* For tap: keeps only the capabilities it uses and lets nothing it starts have others.  0 or negative
  * errno after err got one sentence. */
 int confine_tap(char *err, size_t errlen);
+/* Once everything is loaded: less still.  uprobe_multi: what attaches later needs no CAP_SYS_ADMIN. */
+int confine_tap_loaded(bool uprobe_multi, char *err, size_t errlen);
 
 /* For hub, decode and helpers: becomes who (when running as root), for ever: no capability, bounding set
  * empty, no_new_privs, not dumpable.  Verified before it returns.  0 or negative errno after err got one

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "tap/bpf_tls.h"
 #include "tap/tap_priv.h"
 
 #define SECOND_NS 1000000000ull
@@ -498,6 +499,11 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 out:
 	tap_close(t);
 	return rc;
+}
+
+const char *tap_probes(const struct tap *t)
+{
+	return tap_bpf_tls_backend(t->bpf);
 }
 
 void tap_close(struct tap *t)

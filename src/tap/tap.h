@@ -44,6 +44,8 @@ struct tap;
 /* Loads and attaches; nothing is captured yet.  0, or negative errno after err got one sentence. */
 int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hooks *h, char *err,
 	     size_t errlen);
+/* How TLS probes are attached: tap_bpf_tls_backend. */
+const char *tap_probes(const struct tap *t);
 /* Starts decode and runs until SIGINT or SIGTERM, until decode ends by itself (its output is closed), or
  * until a hook says so; then has decode flush.  0, or negative errno when decode cannot be started. */
 int tap_run(struct tap *t);

@@ -37,15 +37,22 @@ equal "it holds only what it needs: output, ipc, the ring's and its own epoll" \
 	"$(for f in "/proc/$decode/fd/"*; do readlink "$f" | sed 's/socket:.*/socket/'; done | LC_ALL=C sort | paste -sd' ')"
 equal "nobody may attach to it or read its memory" 0 "$(stat -c %u "/proc/$decode/mem")"
 
-kept=$((0x$(status $main CapEff)))
-wanted=$(python3 - <<-'P'
-	names = ["DAC_READ_SEARCH", "KILL", "SETGID", "SETUID", "SETPCAP", "SYS_PTRACE", "SYS_ADMIN", "SYS_RESOURCE", "PERFMON", "BPF"]
-	bits = dict(DAC_READ_SEARCH=2, KILL=5, SETGID=6, SETUID=7, SETPCAP=8, SYS_PTRACE=19, SYS_ADMIN=21, SYS_RESOURCE=24, PERFMON=38, BPF=39)
-	print(sum(1 << bits[n] for n in names))
-P
-)
-equal "tap keeps no capability but those of docs/processes.md" 0 $((kept & ~wanted))
+# bits NAME...: the sum of these capabilities
+bits() {
+	local n sum=0
+	declare -A bit=([DAC_READ_SEARCH]=2 [KILL]=5 [SETGID]=6 [SETUID]=7 [SETPCAP]=8 [SYS_PTRACE]=19 [SYS_ADMIN]=21 [PERFMON]=38 [BPF]=39
+		[CHECKPOINT_RESTORE]=40)
+	for n in "$@"; do sum=$((sum | 1 << bit[$n])); done
+	echo $sum
+}
+wanted=$(bits DAC_READ_SEARCH KILL SETGID SETUID SETPCAP SYS_PTRACE PERFMON BPF CHECKPOINT_RESTORE)
+equal "tap keeps no capability but those of docs/processes.md" 0 $((0x$(status $main CapEff) & ~wanted))
 equal "nor can what it starts" 0 $((0x$(status $main CapBnd) & ~wanted))
+equal "and not by a program's file either" 1 "$(status $main NoNewPrivs)"
+LIMPID_UPROBE_MULTI=0 start_limpid old tail
+check "where uprobe_multi is missing it runs too" until_true 20 decode_of "$LIMPID_PID"
+equal "and keeps SYS_ADMIN for that" "$(bits SYS_ADMIN)" $((0x$(status "$LIMPID_PID" CapEff) & ~wanted))
+end_process "$LIMPID_PID"
 
 # --- a decoder that dies ---------------------------------------------------------------------------------
 port=$(free_port)

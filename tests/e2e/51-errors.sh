@@ -88,11 +88,14 @@ check "an agent that cannot reach its hub says so" \
 sleep 3
 equal "once" 1 "$(grep -c 'cannot be reached' "$TMP/agent.err")"
 check "and keeps trying" kill -0 $agent
+decode=$(pgrep -x -P $agent limpid-decode)
 start_limpid hub hub "${HUB[@]}" --db "$TMP/late/l.db"
 check "until the hub is there, and says after how long" \
 	until_true 15 grep -qE "the hub at 127.0.0.1:$GRPC answers again after [0-9.]+ s" "$TMP/agent.err"
-end_process $agent
 end_process "$LIMPID_PID"
+check "when the hub goes away again, it says so again" until_true 15 eval '[ "$(grep -c "cannot be reached" "$TMP/agent.err")" = 2 ]'
+equal "with the decoder it began with" "$decode" "$(pgrep -x -P $agent limpid-decode)"
+end_process $agent
 refused "flows do not leave the machine unencrypted by accident" 2 'error: flows would cross the network to hub.example unencrypted; pass --plaintext' \
 	"$LIMPID" agent -s hub.example:50052
 refused "a server without a port is a mistake of usage" 2 "error: 'hub' is not HOST:PORT" "$LIMPID" agent -s hub
