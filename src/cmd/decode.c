@@ -123,6 +123,18 @@ static void set_limits(struct decode *d, const struct ipc_capture *c)
 	conn_table_set_limits(d->table, &d->limits);
 }
 
+static void hub_answer(struct decode *d, int err, int fd)
+{
+	if (!d->to_hub) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	(void)collector_connected(d->sink, fd >= 0 ? fd : -err); /* it asks again */
+	if (fd < 0) /* tap has said that, with since when */
+		(void)snprintf(d->why, sizeof(d->why), "%s", collector_stats(d->sink)->why);
+}
+
 static void message(struct decode *d, const struct ipc_msg *m, int fd)
 {
 	switch (m->kind) {
@@ -145,11 +157,7 @@ static void message(struct decode *d, const struct ipc_msg *m, int fd)
 		set_limits(d, &m->capture);
 		break;
 	case IPC_HUB:
-		if (d->to_hub)
-			(void)collector_connected(d->sink,
-						  fd >= 0 ? fd : -m->hub.err); /* asks again */
-		else if (fd >= 0)
-			close(fd);
+		hub_answer(d, m->hub.err, fd);
 		break;
 	case IPC_STOP:
 		d->stop = true;
