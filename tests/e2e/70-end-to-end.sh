@@ -115,6 +115,18 @@ curl_client "http://web/seq/seen" >/dev/null
 check "choosing containers changes capture at once" until_true 5 done_flows 1 'path:/seq/seen'
 equal "what was left out is not there" 0 "$(matched 'path:/seq/unseen')"
 
+# --- the page in a browser ------------------------------------------------------------------------------------
+[ -d web/node_modules/playwright-core ] || make -s build/web/node_modules.stamp
+timeout --kill-after=10 180 node tests/web/real.mjs "http://127.0.0.1:$HTTP/" "$TOKEN" "$D" >"$TMP/page.out" 2>&1
+note "$(grep '^#' "$TMP/page.out")"
+while read -r line; do
+	case $line in
+	'ok '*) ok "${line#ok * - }" ;;
+	'not ok '*) not_ok "${line#not ok * - }" ;;
+	esac
+done <"$TMP/page.out"
+check "the browser's tests ended" grep -q '^1\.\.' "$TMP/page.out"
+
 end_process $main_pid
 check "limpid stops cleanly" not_running $main_pid
 
