@@ -39,5 +39,14 @@ $D exec client curl -sk https://web/seq/from-the-image >/dev/null
 seen() { [ "$(api 'flows?f=path:/seq/from-the-image&from=0&n=10' | jq -c '[.matched, .rows[0].tls, .rows[0].src, .rows[0].dst, .rows[0].status]')" = '[1,true,"client","web","200"]' ]; }
 check "it shows an HTTPS exchange of two other containers, decrypted, once, with their names" until_true 10 seen
 seen || { $D logs limpid 2>&1 | tail -n 20 | sed 's/^/# /'; api 'flows?from=-5&n=5' | sed 's/^/# /'; }
+# --- the demo of packaging/compose.yaml, watched by the image that runs already
+demo() { DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 BASE=limpid-test/bookworm timeout 300 docker-compose -p demo -f packaging/compose.yaml "$@"; }
+check "the demo is built" demo build web client
+check "the demo starts" demo up -d --no-deps web client
+on_exit demo down -t 1
+demo_seen() { [ "$(api 'flows?f=compose:demo+path:/v1/orders+status:201+tls:openssl&from=0&n=10' | jq .matched)" -ge 1 ]; }
+check "its exchanges arrive, decrypted, under its Compose project" until_true 20 demo_seen
+check "the file is valid as a whole" demo config -q
+demo down -t 1 >/dev/null 2>&1
 $D stop -t 10 limpid >/dev/null
 equal "it stops cleanly" 0 "$($D inspect -f '{{.State.ExitCode}}' limpid)"
