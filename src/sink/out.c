@@ -25,21 +25,25 @@ void out_init(struct out *o, int fd)
 static int write_some(struct out *o, int timeout_ms)
 {
 	struct pollfd p = { .fd = o->fd, .events = POLLOUT };
-	size_t n = o->wait.n, max = o->file ? 1u << 20 : PIPE_BUF;
+	size_t n = o->wait.n - o->sent, max = o->file ? 1u << 20 : PIPE_BUF;
 	ssize_t done;
 
 	if (!o->file && poll(&p, 1, timeout_ms) <= 0)
 		return 0;
-	done = write(o->fd, o->wait.p, n < max ? n : max);
+	done = write(o->fd, o->wait.p + o->sent, n < max ? n : max);
 	if (done < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	buf_drop(&o->wait, (size_t)done);
+	o->sent += (size_t)done;
+	if (o->sent > o->wait.n / 2) {
+		buf_drop(&o->wait, o->sent);
+		o->sent = 0;
+	}
 	return 1;
 }
 
 int out_record(struct out *o, size_t from)
 {
-	if (o->wait.failed || o->wait.n > OUT_MAX) {
+	if (o->wait.failed || o->wait.n - o->sent > OUT_MAX) {
 		o->wait.n = from;
 		o->wait.failed = false;
 		o->dropped++;

@@ -11,6 +11,7 @@ struct out {
 	int fd; /* borrowed */
 	bool file;
 	struct buf wait;
+	size_t sent; /* of wait; moved out of it in large steps, else a slow reader costs quadratic time */
 	uint64_t dropped; /* records that did not fit */
 };
 
