@@ -382,6 +382,12 @@ void tap_apply_policy(struct tap *t)
 	for (c = containers_next(t->containers, NULL); c; c = containers_next(t->containers, c))
 		send_container(t, c);
 	policy_sentence(&t->policy, sentence, sizeof(sentence));
+	if (t->o.npids + t->o.ncomms > 0 && !t->policy.capture.hosts) {
+		size_t n = strlen(sentence);
+
+		(void)snprintf(sentence + n, sizeof(sentence) - n, "%s",
+			       ", and the processes that --pid and --comm name"); /* cut */
+	}
 	tap_fact(t, "capture", 0, "", "capturing %s", sentence);
 	if (t->h.captures)
 		t->h.captures(t->h.ctx, sentence);
