@@ -84,8 +84,19 @@ await test("a click opens the exchange: headers, decoded body, TLS facts; pictur
 	}
 	await until("the last one", shows(/\/v1\/stock.*503/));
 	await filter("path:/v1/ or path:/items or path:/nowhere");
-	await until("orders", shows(/\/v1\/orders.*201/));
-	await $("#grid .row:not([hidden])").filter({ hasText: "/v1/orders" }).last().click();
+	/* Rows are recycled: wait until the list holds only what was asked for, then point at what is really seen. */
+	await until("only these", async () => (await rows()).every((r) => /\/v1\/|\/items|\/nowhere/.test(r)) && (await shows(/\/v1\/orders.*201/)()));
+	const spot = await until("an order in sight", () =>
+		page.evaluate(() => {
+			const view = document.querySelector("#grid").getBoundingClientRect();
+			for (const r of [...document.querySelectorAll("#grid .row:not([hidden])")].reverse()) {
+				const b = r.getBoundingClientRect();
+				if (r.textContent.includes("/v1/orders") && b.height > 0 && b.top > view.top + 30 && b.bottom < view.bottom) return { x: b.x + 200, y: b.y + b.height / 2 };
+			}
+			return null;
+		}),
+	);
+	await page.mouse.click(spot.x, spot.y);
 	await until("the headers", async () => /content-type/i.test(await page.locator("body").innerText()));
 	assert.doesNotMatch(await page.locator("body").innerText(), /s3cr3t/, "secrets are masked until revealed");
 	await page.screenshot({ path: path.join(screens, "real-headers.png") });
