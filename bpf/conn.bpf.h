@@ -248,7 +248,7 @@ SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
 	if (unseen) {
 		__sync_fetch_and_add(&c->pos[dir], unseen);
 		if (!c->ignored)
-			loss(EV_LOSS_NO_BUFFER, unseen);
+			loss(EV_LOSS_UNSEEN_BYTES, unseen);
 	}
 	return 0;
 }

@@ -5,7 +5,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Sends what was gathered; missing bytes that follow it were moved but are not there. */
-static __noinline int run_flush(struct scratch *s, __u32 missing)
+static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 {
 	struct run *r = &s->run;
 	__u64 n = r->fill;
@@ -20,6 +20,7 @@ static __noinline int run_flush(struct scratch *s, __u32 missing)
 	s->ev.off = r->off;
 	s->ev.len = n + missing;
 	s->ev.ncap = n;
+	s->ev.why = missing ? why : EV_WHY_NONE;
 	if (bpf_ringbuf_output(&events, &s->ev, sizeof(s->ev) + n, wake_flags())) {
 		loss(EV_LOSS_RING, 1);
 		loss(EV_LOSS_RING_BYTES, n);
@@ -34,9 +35,7 @@ static __always_inline void run_fault(struct scratch *s, __u64 n)
 {
 	struct run *r = &s->run;
 
-	r->flags |= EV_FAULT;
-	run_flush(s, n);
-	r->flags &= ~EV_FAULT;
+	run_flush(s, n, EV_WHY_FAULT);
 	loss(EV_LOSS_FAULT_BYTES, n);
 	r->base += n;
 	r->base_left -= n;
@@ -98,7 +97,7 @@ static long run_step(__u32 i, __u32 *slot)
 	r->base_left -= n;
 	r->left -= n;
 	if (r->fill >= EV_CHUNK_MAX)
-		run_flush(s, 0);
+		run_flush(s, 0, EV_WHY_NONE);
 	return 0;
 }
 
@@ -137,6 +136,7 @@ __noinline int run_go(struct run *run)
 	if (r->left > EMIT_MAX) {
 		loss(EV_LOSS_RING_BYTES, r->left - EMIT_MAX);
 		r->rest += r->left - EMIT_MAX;
+		r->why = EV_WHY_BUDGET;
 		r->left = EMIT_MAX;
 	}
 	s->ev.h.ts_ns = r->ts_ns;
@@ -151,10 +151,10 @@ __noinline int run_go(struct run *run)
 	bpf_loop(EMIT_STEPS, run_step, &slot, 0);
 	lost = r->left; /* the list of buffers ended, or could not be read */
 	if (lost) {
-		r->flags |= EV_FAULT;
 		loss(EV_LOSS_FAULT_BYTES, lost);
+		run_flush(s, lost, EV_WHY_FAULT);
 	}
-	run_flush(s, lost + r->rest);
+	run_flush(s, r->rest, r->why);
 	s->busy = 0;
 	return 0;
 }

@@ -58,6 +58,7 @@ struct run {
 	__u32 fill;
 	__u16 flags, tls_lib;
 	__u8 dir, tls, sure;
+	__u8 why;	/* enum ev_why: of rest */
 	__u8 page_wise; /* a piece could not be read: go page by page */
 };
 
@@ -69,7 +70,7 @@ struct scratch {
 		struct ev_hdr h;
 		__u64 off;
 		__u32 len, ncap;
-		__u8 dir, tls, sure, pad;
+		__u8 dir, tls, sure, why;
 		__u16 tls_lib, pad2;
 	} ev; /* struct ev_data without its tail, which an array cannot follow */
 	__u8 data[EV_CHUNK_MAX +
@@ -130,7 +131,7 @@ SUB int emit_unseen(__u64 cookie, __u64 off, __u64 n, __u8 dir, __u64 ts_ns)
 	ev->h.ts_ns = ts_ns;
 	ev->h.size = sizeof(*ev);
 	ev->h.kind = EV_DATA;
-	ev->h.flags = EV_NO_BUFFER;
+	ev->why = EV_WHY_NO_BUFFER;
 	ev->h.cookie = cookie;
 	ev->h.tgid = id >> 32;
 	ev->h.tid = id;

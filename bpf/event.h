@@ -15,9 +15,12 @@
 #include <linux/types.h>
 #endif
 
-#define EV_CHUNK_MAX 16384 /* bytes of payload per EV_DATA; a power of two */
-#define EV_COMM_LEN  16	   /* TASK_COMM_LEN, NUL-terminated */
-#define EV_NAME_LEN  64	   /* last part of a path, cut and NUL-terminated */
+#define EV_CHUNK_MAX   16384 /* bytes of payload per EV_DATA; a power of two */
+#define EV_COMM_LEN    16    /* TASK_COMM_LEN, NUL-terminated */
+#define EV_NAME_LEN    64    /* last part of a path, cut and NUL-terminated */
+#define EV_PATH_MAX    108   /* sizeof(sun_path) */
+#define EV_UNIX_COOKIE (1ULL << 62)
+#define EV_UDP_COOKIE  (1ULL << 63)
 
 enum ev_kind {
 	EV_OPEN = 1,
@@ -29,11 +32,23 @@ enum ev_kind {
 	EV_MAP = 7,
 };
 enum ev_flag {
-	EV_DATAGRAM = 1,
-	EV_LATE = 2,	  /* EV_OPEN: the connection existed before capture began */
-	EV_NO_BUFFER = 4, /* EV_DATA: ncap is 0 because no user buffer holds the bytes (sendfile) */
-	EV_FAULT = 8,	  /* EV_DATA: the buffer could not be read in whole */
+	EV_DATAGRAM = 1, /* EV_DATA: the bytes are (part of) a datagram */
+	EV_LATE = 2,	 /* EV_OPEN: the connection existed before capture began */
+	EV_BEGIN = 4,	 /* EV_DATA with EV_DATAGRAM: a datagram begins with this record */
 };
+/* EV_DATA: why the bytes [off + ncap, off + len) are not there.  A hole that no record announces (its record
+ * found the ring full) shows as a jump of off, or against the totals of EV_CLOSE. */
+enum ev_why {
+	EV_WHY_NONE = 0,
+	EV_WHY_NO_BUFFER, /* no buffer that can be read holds them (pages of a file, MSG_TRUNC) */
+	EV_WHY_FAULT,	  /* user memory that could not be read */
+	EV_WHY_UNSEEN,	  /* moved while no hook saw it: the kernel's sequence numbers went on */
+	EV_WHY_BUDGET,	  /* not wanted: a verdict or budget of user space */
+	EV_WHY_SHED,	  /* left out because the ring was filling up */
+	EV_WHY_RING,	  /* records that a full ring refused, told afterwards */
+	EV_WHY_MAX,
+};
+enum ev_l4 { EV_TCP = 0, EV_UNIX = 1, EV_UDP = 2 };
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
 /* Towards the kernel, about raw bytes: they go on being counted, and plaintext of a TLS probe goes on
  * being copied whatever the verdict is. */
@@ -56,16 +71,24 @@ struct ev_hdr {
 };
 
 /* Before the first EV_DATA of a connection, and again when the side becomes known or another
- * process (a prefork worker that was handed the socket) begins to use it. */
+ * process (a prefork worker that was handed the socket) begins to use it.
+ *
+ * EV_UNIX: no addresses; path is what the server's end is bound to, without a NUL at its end, with one at its
+ * beginning when the name is abstract; empty for a socketpair.  The cookie is made of the socket's inode number
+ * (EV_UNIX_COOKIE), so that peer_cookie can be told without touching the other end.
+ * EV_UDP: one "connection" per socket and remote address; its cookie is EV_UDP_COOKIE | a number. */
 struct ev_open {
 	struct ev_hdr h;
 	__u64 cgroup_id;
+	__u64 peer_cookie; /* EV_UNIX: of the other end; 0: unknown, or not of this machine */
 	__u8 local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d, network order */
 	__u16 lport, rport;	    /* host order */
-	__u8 side, pad[3];	    /* enum ev_side */
-	__u32 netns;		    /* inode number of the network namespace */
-	__u32 pad2;
+	__u8 side, l4;		    /* enum ev_side, enum ev_l4 */
+	__u16 path_len;	 /* <= EV_PATH_MAX; h.size is sizeof(struct ev_open) + path_len */
+	__u32 netns;	 /* inode number of the network namespace */
+	__u32 peer_tgid; /* EV_UNIX: who holds (or made) the other end; 0: unknown */
 	char comm[EV_COMM_LEN];
+	char path[];
 };
 
 struct ev_data {
@@ -75,7 +98,8 @@ struct ev_data {
 	__u8 dir;	     /* enum ev_dir */
 	__u8 tls;	     /* 0, or 1 + row in tls/table.c: then data[] is plaintext and off
 				* counts a stream of its own */
-	__u8 sure, pad;	     /* enum ev_sure: how the socket of plaintext was found */
+	__u8 sure;	     /* enum ev_sure: how the socket of plaintext was found */
+	__u8 why;	     /* enum ev_why, when ncap < len */
 	__u16 tls_lib, pad2; /* number tap gave the probed file: names the library's version */
 	__u8 data[];
 };
@@ -105,8 +129,11 @@ struct ev_task {
 enum ev_loss {
 	EV_LOSS_RING = 0,     /* records refused by a full ring */
 	EV_LOSS_RING_BYTES,   /* payload bytes in them */
-	EV_LOSS_FAULT_BYTES,  /* user memory that could not be read */
-	EV_LOSS_NO_BUFFER,    /* bytes moved without a user buffer (sendfile, splice) */
+	EV_LOSS_FAULT_BYTES,  /* as EV_WHY_FAULT */
+	EV_LOSS_NO_BUFFER,    /* bytes, as EV_WHY_NO_BUFFER */
+	EV_LOSS_UNSEEN_BYTES, /* as EV_WHY_UNSEEN */
+	EV_LOSS_BUDGET_BYTES, /* as EV_WHY_BUDGET */
+	EV_LOSS_SHED_BYTES,   /* as EV_WHY_SHED */
 	EV_LOSS_INFLIGHT,     /* calls whose entry was not remembered */
 	EV_LOSS_TLS_UNMAPPED, /* plaintext bytes whose socket is unknown */
 	EV_LOSS_TASK_RING,    /* records of the `tasks` ring */
@@ -149,7 +176,7 @@ struct ev_tls_lib {
 };
 
 _Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_tls_lib) == 32, "layout");
-_Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 104, "layout");
+_Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 112, "layout");
 _Static_assert(sizeof(struct ev_data) == 56 && sizeof(struct ev_close) == 72, "layout");
 _Static_assert(sizeof(struct ev_task) == 128, "layout");
 

@@ -185,12 +185,13 @@ SUB int call_data(const struct call *call, const struct conn *c, __u64 off, __u6
 	} else {
 		struct user_msghdr m = {};
 
-		bpf_probe_read_user(&m, sizeof(m), (void *)call->buf); /* fails: EV_FAULT */
+		bpf_probe_read_user(&m, sizeof(m), (void *)call->buf); /* fails: EV_WHY_FAULT */
 		r.iov = m.iov;
 		r.niov = m.iovlen;
 	}
 	if (c->verdict == EV_COPY_HEAD && n > EMIT_HEAD) {
 		r.rest = n - EMIT_HEAD;
+		r.why = EV_WHY_BUDGET;
 		r.left = EMIT_HEAD;
 	}
 	return run_go(&r);

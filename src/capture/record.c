@@ -25,10 +25,16 @@ static bool is_terminated(const char *s, size_t n)
 	return memchr(s, '\0', n) != NULL;
 }
 
+static bool open_is_sound(const struct ev_open *o)
+{
+	return o->path_len <= EV_PATH_MAX && o->h.size == sizeof(*o) + o->path_len &&
+	       is_terminated(o->comm, EV_COMM_LEN) && o->side <= EV_SERVER && o->l4 <= EV_UDP;
+}
+
 static bool data_is_sound(const struct ev_data *d)
 {
 	return d->ncap <= EV_CHUNK_MAX && d->ncap <= d->len && d->h.size == sizeof(*d) + d->ncap &&
-	       d->dir <= EV_WRITE && d->off <= UINT64_MAX - d->len;
+	       d->dir <= EV_WRITE && d->why < EV_WHY_MAX && d->off <= UINT64_MAX - d->len;
 }
 
 bool event_is_sound(const struct ev_hdr *ev, size_t n)
@@ -37,9 +43,8 @@ bool event_is_sound(const struct ev_hdr *ev, size_t n)
 		return false;
 	switch (ev->kind) {
 	case EV_OPEN:
-		return ev->size == sizeof(struct ev_open) &&
-		       is_terminated(((const struct ev_open *)ev)->comm, EV_COMM_LEN) &&
-		       ((const struct ev_open *)ev)->side <= EV_SERVER;
+		return ev->size >= sizeof(struct ev_open) &&
+		       open_is_sound((const struct ev_open *)ev);
 	case EV_DATA:
 		return ev->size >= sizeof(struct ev_data) &&
 		       data_is_sound((const struct ev_data *)ev);

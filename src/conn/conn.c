@@ -152,7 +152,7 @@ void conn_identify(struct conn *c, const struct ev_open *ev)
 		c->opened = true;
 		c->open_ns = ev->h.ts_ns;
 		c->late = ev->h.flags & EV_LATE;
-		c->datagram = ev->h.flags & EV_DATAGRAM;
+		c->datagram = ev->l4 == EV_UDP;
 		c->raw.midstream = c->late;
 		if (c->late)
 			c->flags |= FLOW_MIDSTREAM;

@@ -195,7 +195,8 @@ static int on_open(struct conn_table *t, const struct ev_open *ev)
 {
 	struct conn *c = map_find(&t->by_cookie, ev->h.cookie);
 
-	if (ev->side > EV_SERVER)
+	if (ev->side > EV_SERVER || ev->l4 > EV_UDP || ev->path_len > EV_PATH_MAX ||
+	    ev->h.size < sizeof(*ev) + ev->path_len)
 		return -EINVAL;
 	if (!c && !(c = add(t, ev->h.cookie)))
 		return -ENOMEM;

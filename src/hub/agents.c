@@ -25,6 +25,8 @@ static const struct {
 	{ "loss.ring_bytes", SUM_DROPPED_BYTES },
 	{ "loss.fault_bytes", SUM_DROPPED_BYTES },
 	{ "loss.no_buffer_bytes", SUM_DROPPED_BYTES },
+	{ "loss.unseen_bytes", SUM_DROPPED_BYTES },
+	{ "loss.shed_bytes", SUM_DROPPED_BYTES },
 	{ "loss.tls_unmapped_bytes", SUM_DROPPED_BYTES },
 	{ "conn.gap_bytes", SUM_GAP_BYTES },
 };

@@ -55,7 +55,7 @@ static void on_data(const struct watch *w, struct end *e, const struct ev_data *
 			e->wrong++;
 	e->captured[dir] += ev->ncap;
 	e->holes[dir] += ev->off - e->next[dir] + ev->len - ev->ncap;
-	if (ev->h.flags & EV_NO_BUFFER)
+	if (ev->why == EV_WHY_NO_BUFFER)
 		e->no_buffer[dir] += ev->len;
 	e->next[dir] = ev->off + ev->len;
 }

@@ -181,7 +181,7 @@ static void other_files_are_refused(void **state)
 	static const struct {
 		size_t at;
 		uint8_t value;
-	} wrong[] = { { 0, 'X' }, { 8, 2 }, { 10, 31 }, { 12, 1 } };
+	} wrong[] = { { 0, 'X' }, { 8, RECORD_VERSION - 1 }, { 10, 31 }, { 12, 1 } };
 	struct sample s;
 	struct source *src;
 
@@ -210,14 +210,14 @@ static void contradictions_end_the_reading(void **state)
 		{ 10, 1, "a size above all limits" },
 		{ 12, 99, "an unknown kind" },
 		{ 12, EV_CLOSE, "another kind" },
-		{ 76, 9, "a side that does not exist" },
+		{ 84, 9, "a side that does not exist" },
 	};
 	static struct got g;
 	struct sample s;
 	struct source *src;
 
 	(void)state;
-	assert_int_equal(offsetof(struct ev_open, side), 76);
+	assert_int_equal(offsetof(struct ev_open, side), 84);
 	sample_init(&s);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		int fd = recording_of(&s);
