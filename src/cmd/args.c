@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/args.h"
+#include "cmd/args_priv.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum key {
-	KEY_CONTAINER = 'c',
-	KEY_PID = 'p',
-	KEY_ALL = 'a',
 	KEY_SERVER = 's',
 	KEY_OUTPUT = 'o',
 	KEY_JSON = 'j',
 	KEY_HEADERS = 'H',
 	KEY_BODY = 'b',
 	KEY_COUNT = 'n',
-	KEY_COMM = 0x100,
-	KEY_BODY_LIMIT,
-	KEY_EVENTS_RING,
-	KEY_DOCKER,
-	KEY_HTTP,
+	KEY_HTTP = 0x100,
 	KEY_GRPC,
 	KEY_DB,
 	KEY_WEB_HOST,
@@ -186,76 +178,11 @@ static struct args *args_of(struct argp_state *state)
 	return state->input;
 }
 
-static void size_option(struct argp_state *state, const char *name, const char *arg, uint64_t *ret)
+void args_size_option(struct argp_state *state, const char *name, const char *arg, uint64_t *ret)
 {
 	if (args_size(arg, ret) < 0)
 		argp_error(state, "--%s: '%s' is not a size; write for example 512k or 4M", name,
 			   arg);
-}
-
-static void list_option(struct argp_state *state, const char *arg, const char **list, size_t *n)
-{
-	if (*n == ARGS_LIST)
-		argp_error(state, "an option may be repeated %d times at most", ARGS_LIST);
-	list[(*n)++] = arg;
-}
-
-static const struct argp_option capture_options[] = {
-	{ NULL, 0, NULL, 0, "What to capture (default: every container, never Limpid itself):", 1 },
-	{ "container", KEY_CONTAINER, "NAME", 0,
-	  "containers with this name, id or glob (repeatable)", 1 },
-	{ "pid", KEY_PID, "PID", 0, "this process and those it starts (repeatable)", 1 },
-	{ "comm", KEY_COMM, "GLOB", 0, "processes whose command name matches (repeatable)", 1 },
-	{ "all", KEY_ALL, NULL, 0, "processes outside containers too", 1 },
-	{ "body-limit", KEY_BODY_LIMIT, "SIZE", 0, "bytes kept of each body (default 1M)", 1 },
-	{ "events-ring", KEY_EVENTS_RING, "SIZE", 0,
-	  "buffer in the kernel, a power of two (default 32M)", 1 },
-	{ "docker", KEY_DOCKER, "SOCKET", 0,
-	  "Docker's socket (default DOCKER_HOST, /var/run/docker.sock)", 1 },
-	{ 0 },
-};
-
-static error_t capture_option(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = args_of(state);
-	unsigned long pid;
-	char *end;
-
-	switch (key) {
-	case KEY_CONTAINER:
-		list_option(state, arg, a->containers, &a->ncontainers);
-		return 0;
-	case KEY_COMM:
-		list_option(state, arg, a->comms, &a->ncomms);
-		return 0;
-	case KEY_PID:
-		pid = strtoul(arg, &end, 10);
-		if (*arg < '0' || *arg > '9' || *end || pid == 0 || pid > INT32_MAX)
-			argp_error(state, "--pid: '%s' is not a process id", arg);
-		if (a->npids == ARGS_LIST)
-			argp_error(state, "--pid may be repeated %d times at most", ARGS_LIST);
-		a->pids[a->npids++] = (uint32_t)pid;
-		return 0;
-	case KEY_ALL:
-		a->all = true;
-		return 0;
-	case KEY_BODY_LIMIT:
-		size_option(state, "body-limit", arg, &a->body_limit);
-		if (a->body_limit == 0)
-			argp_error(state, "--body-limit must be at least 1");
-		return 0;
-	case KEY_EVENTS_RING:
-		size_option(state, "events-ring", arg, &a->events_bytes);
-		if (a->events_bytes < 65536 || a->events_bytes > 1u << 30 ||
-		    (a->events_bytes & (a->events_bytes - 1)))
-			argp_error(state, "--events-ring must be a power of two from 64k to 1G");
-		return 0;
-	case KEY_DOCKER:
-		a->docker = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
 }
 
 static const struct argp_option hub_options[] = {
@@ -306,7 +233,7 @@ static error_t hub_option(int key, char *arg, struct argp_state *state)
 		a->db = arg;
 		return 0;
 	case KEY_MAX_SIZE:
-		size_option(state, "max-size", arg, &a->max_bytes);
+		args_size_option(state, "max-size", arg, &a->max_bytes);
 		return 0;
 	case KEY_MAX_AGE:
 		if (args_age(arg, &a->max_age_ns) < 0)
@@ -315,7 +242,7 @@ static error_t hub_option(int key, char *arg, struct argp_state *state)
 				   arg);
 		return 0;
 	case KEY_MAX_ROWS:
-		size_option(state, "max-rows", arg, &a->max_rows);
+		args_size_option(state, "max-rows", arg, &a->max_rows);
 		if (a->max_rows < 1000)
 			argp_error(state, "--max-rows must be at least 1000");
 		return 0;
@@ -352,7 +279,7 @@ static error_t agent_option(int key, char *arg, struct argp_state *state)
 		a->agent_token = arg;
 		return 0;
 	case KEY_QUEUE:
-		size_option(state, "queue", arg, &a->queue_bytes);
+		args_size_option(state, "queue", arg, &a->queue_bytes);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -392,7 +319,7 @@ static error_t print_option(int key, char *arg, struct argp_state *state)
 		a->output = arg;
 		return 0;
 	case KEY_COUNT:
-		size_option(state, "count", arg, &a->count);
+		args_size_option(state, "count", arg, &a->count);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -420,7 +347,6 @@ static error_t common_option(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static const struct argp argp_capture = { .options = capture_options, .parser = capture_option };
 static const struct argp argp_hub = { .options = hub_options, .parser = hub_option };
 static const struct argp argp_agent = { .options = agent_options, .parser = agent_option };
 static const struct argp argp_agent_token = { .options = agent_token_options,
@@ -434,7 +360,7 @@ static const struct {
 	unsigned groups;
 	const struct argp *argp;
 } groups[] = {
-	{ ARGS_CAPTURE, &argp_capture },
+	{ ARGS_CAPTURE, &args_capture },
 	{ ARGS_HUB, &argp_hub },
 	{ ARGS_AGENT, &argp_agent },
 	{ ARGS_AGENT | ARGS_HUB, &argp_agent_token },

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options that say what is captured. */
+#include "cmd/args_priv.h"
+
+#include <stdlib.h>
+
+enum key {
+	KEY_CONTAINER = 'c',
+	KEY_PID = 'p',
+	KEY_ALL = 'a',
+	KEY_COMM = 0x200,
+	KEY_BODY_LIMIT,
+	KEY_EVENTS_RING,
+	KEY_DOCKER,
+};
+
+static void list_option(struct argp_state *state, const char *arg, const char **list, size_t *n)
+{
+	if (*n == ARGS_LIST)
+		argp_error(state, "an option may be repeated %d times at most", ARGS_LIST);
+	list[(*n)++] = arg;
+}
+
+static const struct argp_option capture_options[] = {
+	{ NULL, 0, NULL, 0, "What to capture (default: every container, never Limpid itself):", 1 },
+	{ "container", KEY_CONTAINER, "NAME", 0,
+	  "containers with this name, id or glob (repeatable)", 1 },
+	{ "pid", KEY_PID, "PID", 0, "this process and those it starts (repeatable)", 1 },
+	{ "comm", KEY_COMM, "GLOB", 0, "processes whose command name matches (repeatable)", 1 },
+	{ "all", KEY_ALL, NULL, 0, "processes outside containers too", 1 },
+	{ "body-limit", KEY_BODY_LIMIT, "SIZE", 0, "bytes kept of each body (default 1M)", 1 },
+	{ "events-ring", KEY_EVENTS_RING, "SIZE", 0,
+	  "buffer in the kernel, a power of two (default 32M)", 1 },
+	{ "docker", KEY_DOCKER, "SOCKET", 0,
+	  "Docker's socket (default DOCKER_HOST, /var/run/docker.sock)", 1 },
+	{ 0 },
+};
+
+static error_t capture_option(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+	unsigned long pid;
+	char *end;
+
+	switch (key) {
+	case KEY_CONTAINER:
+		list_option(state, arg, a->containers, &a->ncontainers);
+		return 0;
+	case KEY_COMM:
+		list_option(state, arg, a->comms, &a->ncomms);
+		return 0;
+	case KEY_PID:
+		pid = strtoul(arg, &end, 10);
+		if (*arg < '0' || *arg > '9' || *end || pid == 0 || pid > INT32_MAX)
+			argp_error(state, "--pid: '%s' is not a process id", arg);
+		if (a->npids == ARGS_LIST)
+			argp_error(state, "--pid may be repeated %d times at most", ARGS_LIST);
+		a->pids[a->npids++] = (uint32_t)pid;
+		return 0;
+	case KEY_ALL:
+		a->all = true;
+		return 0;
+	case KEY_BODY_LIMIT:
+		args_size_option(state, "body-limit", arg, &a->body_limit);
+		if (a->body_limit == 0)
+			argp_error(state, "--body-limit must be at least 1");
+		return 0;
+	case KEY_EVENTS_RING:
+		args_size_option(state, "events-ring", arg, &a->events_bytes);
+		if (a->events_bytes < 65536 || a->events_bytes > 1u << 30 ||
+		    (a->events_bytes & (a->events_bytes - 1)))
+			argp_error(state, "--events-ring must be a power of two from 64k to 1G");
+		return 0;
+	case KEY_DOCKER:
+		a->docker = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp args_capture = { .options = capture_options, .parser = capture_option };
