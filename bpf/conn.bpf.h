@@ -38,6 +38,7 @@
 #define SOCK_DONE_BIT	1 /* enum sock_flags: the peer's FIN was received */
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT	2
+#define TCP_SYN_RECV	3
 #define TCP_FIN_WAIT1	4
 #define TCP_FIN_WAIT2	5
 #define TCP_CLOSE	7
@@ -90,16 +91,16 @@ volatile __u32 scan_wanted __weak; /* a socket without a cookie was met: scan ag
 
 static __always_inline struct file *fd_file(struct task_struct *task, __u32 fd)
 {
-	struct files_struct *files = task->files;
+	struct files_struct *files = KREAD(task, files);
 	struct fdtable *fdt;
 	struct file *file = NULL, **fds;
 
 	if (!files)
 		return NULL;
-	fdt = files->fdt;
-	if (!fdt || fd >= fdt->max_fds)
+	fdt = KREAD(files, fdt);
+	if (!fdt || fd >= KREAD(fdt, max_fds))
 		return NULL;
-	fds = fdt->fd;
+	fds = KREAD(fdt, fd);
 	if (bpf_probe_read_kernel(&file, sizeof(file), fds + fd))
 		return NULL;
 	return file;
@@ -133,7 +134,7 @@ static __always_inline struct sock *fd_sock(struct task_struct *task, __u32 fd)
  * slips between (it waited in an accept queue) makes user space scan again. */
 static __always_inline __u64 sock_cookie(struct sock *sk)
 {
-	__u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	__u64 cookie = sock_id_of(sk);
 
 	if (!cookie) {
 		loss(EV_LOSS_INFLIGHT, 1);
@@ -387,7 +388,7 @@ SUB int emit_plaintext(const struct plaintext *p)
 		return -1;
 	}
 	c->tls_seen = 1;
-	r.off = __sync_fetch_and_add(&c->tls_pos[p->dir & 1], p->n);
+	r.off = FETCH_ADD(&c->tls_pos[p->dir & 1], p->n);
 	if (c->ignored || copy_paused())
 		return 0;
 	r.cookie = p->cookie;

@@ -101,13 +101,15 @@ static long run_step(__u32 i, __u32 *slot)
 	return 0;
 }
 
+LOOP_LONG(run_steps, EMIT_STEPS, run_step)
+
 static __always_inline struct scratch *scratch_take(__u32 *ret_slot)
 {
 	for (__u32 i = 0; i < EMIT_SLOTS; i++) {
 		__u32 key = i;
 		struct scratch *s = bpf_map_lookup_elem(&scratches, &key);
 
-		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1)) {
+		if (s && !SWAP_IF(&s->busy, 0, 1)) {
 			*ret_slot = i;
 			return s;
 		}
@@ -115,7 +117,7 @@ static __always_inline struct scratch *scratch_take(__u32 *ret_slot)
 	return NULL;
 }
 
-__noinline int run_go(struct run *run)
+SHARED int run_go(struct run *run)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct scratch *s;
@@ -148,7 +150,7 @@ __noinline int run_go(struct run *run)
 	s->ev.tls = r->tls;
 	s->ev.sure = r->sure;
 	s->ev.tls_lib = r->tls_lib;
-	bpf_loop(EMIT_STEPS, run_step, &slot, 0);
+	run_steps(slot);
 	lost = r->left; /* the list of buffers ended, or could not be read */
 	if (lost) {
 		loss(EV_LOSS_FAULT_BYTES, lost);

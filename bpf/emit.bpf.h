@@ -12,9 +12,7 @@
 #ifndef LIMPID_EMIT_BPF_H
 #define LIMPID_EMIT_BPF_H
 
-#include "vmlinux.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
+#include "compat.bpf.h"
 #include "event.h"
 
 #define EMIT_PIECE   8192	 /* bytes copied from user memory at a time */
@@ -113,7 +111,7 @@ static __always_inline __u64 wake_flags(void)
 
 /* Delivers the run: left bytes copied, rest bytes as a hole behind them.  A global function (emit.bpf.c):
  * the verifier looks at its loops once instead of once per caller. */
-extern int run_go(struct run *run);
+extern SHARED int run_go(struct run *run);
 
 /* Bytes that no user buffer holds: sendfile, splice, MSG_TRUNC. */
 SUB int emit_unseen(__u64 cookie, __u64 off, __u64 n, __u8 dir, __u64 ts_ns)

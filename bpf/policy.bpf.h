@@ -43,7 +43,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	HASH_FLAGS;
 	__uint(max_entries, 4096);
 	__type(key, __u64);
 	__type(value, __u32);
@@ -51,25 +51,21 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	HASH_FLAGS;
 	__uint(max_entries, 4096);
 	__type(key, __u32);
 	__type(value, __u32);
 } tgid_rules __weak SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct task_ctx);
+	TASK_MAP(struct task_ctx);
 } task_ctxs __weak SEC(".maps");
 
 volatile __u32 policy_gen __weak = 1; /* user space adds 1 after every change of policy or rules */
 
 static __always_inline struct task_ctx *task_ctx_get(void)
 {
-	return bpf_task_storage_get(&task_ctxs, bpf_get_current_task_btf(), 0,
-				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return task_map_make(&task_ctxs);
 }
 
 static __always_inline __u32 task_pidns(struct task_struct *task)
@@ -104,7 +100,7 @@ SUB int cgroup_rule(__u64 cgroup_id)
 
 SUB int policy_verdict(__u64 cgroup_id)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = CURRENT_TASK();
 	__u32 zero = 0, tgid = bpf_get_current_pid_tgid() >> 32;
 	__u32 *rule = bpf_map_lookup_elem(&tgid_rules, &tgid);
 	struct ev_policy *p = bpf_map_lookup_elem(&policy, &zero);

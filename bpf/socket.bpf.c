@@ -200,7 +200,7 @@ SUB int call_data(const struct call *call, const struct conn *c, __u64 off, __u6
 static __always_inline __u64 conn_moved(struct conn *c, __u8 dir, __u64 n)
 {
 	__sync_fetch_and_add(&c->seq[dir & 1], (__u32)n);
-	return __sync_fetch_and_add(&c->pos[dir & 1], n);
+	return FETCH_ADD(&c->pos[dir & 1], n);
 }
 
 /* sendmmsg, recvmmsg: each message is a call of its own. */
@@ -237,7 +237,7 @@ SUB int call_end(struct call *call, long ret)
 			struct mmsg m = { .call = *call, .at = call->buf, .n = ret };
 
 			m.call.shape = CALL_MSG;
-			bpf_loop(EXIT_MSGS, mmsg_step, &m, 0);
+			LOOP(EXIT_MSGS, mmsg_step, &m);
 		} else {
 			call_data(call, c, conn_moved(c, call->dir, ret), ret);
 		}
@@ -271,7 +271,7 @@ int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
 
 	if (!nr_is_io(nr))
 		return 0;
-	task = bpf_get_current_task_btf();
+	task = CURRENT_TASK();
 	if (task_is_compat(task))
 		return 0;
 	t = task_ctx_get();
@@ -297,7 +297,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 		return task_mapped(ret);
 	if (!nr_is_io(nr))
 		return 0;
-	task = bpf_get_current_task_btf();
+	task = CURRENT_TASK();
 	if (task_is_compat(task))
 		return 0;
 	t = task_ctx_get();
@@ -325,7 +325,7 @@ struct verdict_args {
 	__u32 verdict;
 };
 
-SEC("syscall")
+SEC(ORDER_SEC)
 int socket_verdict(struct verdict_args *a)
 {
 	struct conn *c = conn_find(a->cookie);

@@ -15,7 +15,7 @@ static __always_inline void on_listen(const struct sock *sk, bool listens)
 		bpf_map_update_elem(&listeners, &l, &one, BPF_NOEXIST);
 	else if (n && listens)
 		__sync_fetch_and_add(n, 1);
-	else if (n && __sync_fetch_and_add(n, -1) <= 1)
+	else if (n && FETCH_ADD(n, -1) <= 1)
 		bpf_map_delete_elem(&listeners, &l);
 }
 
@@ -29,6 +29,7 @@ static __always_inline void on_connecting(struct sock *sk, __u64 cookie)
 		close_event(c, sk, cookie, EV_END_ALL);
 		bpf_map_delete_elem(&conns, &cookie);
 	}
+	cookie = sock_id_new(sk);
 	if (t && task_wanted(t))
 		conn_make(sk, cookie, EV_CLIENT, EV_WRITE, 0);
 }
@@ -79,7 +80,9 @@ int BPF_PROG(socket_state, struct sock *sk, int old, int new)
 
 	if (!sock_is_tcp(sk))
 		return 0;
-	cookie = bpf_get_socket_cookie(sk); /* makes one, which the system call hooks cannot */
+	cookie = sock_id_make(sk); /* which the system call hooks cannot */
+	if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV)
+		cookie = sock_id_new(sk); /* accepted later, or by TCP Fast Open just now */
 	if (new == TCP_LISTEN || old == TCP_LISTEN)
 		on_listen(sk, new == TCP_LISTEN);
 	if (new == TCP_SYN_SENT) {
@@ -108,9 +111,10 @@ int BPF_PROG(socket_state, struct sock *sk, int old, int new)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(socket_gone, struct sock *sk)
 {
-	__u64 cookie = bpf_get_socket_cookie(sk);
+	__u64 cookie = sock_id_make(sk);
 	struct conn *c = conn_find(cookie);
 
+	sock_id_gone(sk);
 	if (!c)
 		return 0;
 	close_event(c, sk, cookie, EV_END_ALL | (c->reset ? EV_END_RESET : 0));
@@ -136,7 +140,7 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 	sk = socket->sk;
 	if (!sk || !sock_is_tcp(sk))
 		return 0;
-	bpf_get_socket_cookie(sk);
+	sock_id_make(sk);
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
 		struct listener l = { sock_netns(sk), BPF_CORE_READ(sk, __sk_common.skc_num) };
 		__u32 one = 1;

@@ -3,7 +3,7 @@
 #ifndef LIMPID_SYSCALLS_BPF_H
 #define LIMPID_SYSCALLS_BPF_H
 
-#include "vmlinux.h"
+#include "compat.bpf.h"
 
 #if defined(__TARGET_ARCH_x86) /* arch/x86/entry/syscalls/syscall_64.tbl */
 #define NR_READ	    0
@@ -26,7 +26,7 @@
 #define SYS_ARG1(regs) ((regs)->si)
 #define SYS_ARG2(regs) ((regs)->dx)
 #define SYS_ARG3(regs) ((regs)->r10)
-#define TASK_COMPAT(task) ((task)->thread_info.status & 2) /* TS_COMPAT: a 32-bit call, other numbers */
+#define TASK_COMPAT(task) (KREAD(task, thread_info.status) & 2) /* TS_COMPAT: a 32-bit call, other numbers */
 #elif defined(__TARGET_ARCH_arm64) /* include/uapi/asm-generic/unistd.h */
 #define NR_READ	    63
 #define NR_WRITE    64
@@ -48,7 +48,7 @@
 #define SYS_ARG1(regs) ((regs)->regs[1])
 #define SYS_ARG2(regs) ((regs)->regs[2])
 #define SYS_ARG3(regs) ((regs)->regs[3])
-#define TASK_COMPAT(task) ((task)->thread_info.flags & (1 << 22)) /* TIF_32BIT */
+#define TASK_COMPAT(task) (KREAD(task, thread_info.flags) & (1 << 22)) /* TIF_32BIT */
 #endif
 
 static __always_inline bool nr_is_io(long nr)

@@ -6,7 +6,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 static __always_inline struct ev_task *task_event(__u16 kind)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = CURRENT_TASK();
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ev_task *ev = bpf_ringbuf_reserve(&tasks, sizeof(*ev), 0);
 
@@ -43,6 +43,7 @@ int BPF_PROG(task_exit, struct task_struct *task)
 {
 	struct ev_task *ev;
 
+	task_map_drop(&task_ctxs);
 	if (task->pid != task->tgid)
 		return 0;
 	ev = task_event(EV_EXIT);
@@ -73,7 +74,7 @@ static long mapped_file(struct task_struct *task, struct vm_area_struct *vma, st
 /* The current process mapped a file executable at addr; called at the exit of mmap. */
 __noinline int task_mapped(__u64 addr)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = CURRENT_TASK();
 	struct task_ctx *t = task_ctx_get();
 	struct mapped m = {};
 	struct ev_task *ev;

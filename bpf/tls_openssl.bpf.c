@@ -26,10 +26,7 @@ struct tls_call {
 	__u64 nested;
 };
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct tls_call);
+	TASK_MAP(struct tls_call);
 } tls_calls SEC(".maps");
 
 struct tls_object {
@@ -79,8 +76,7 @@ int tls_enter(struct pt_regs *ctx)
 
 	if (!t || !task_wanted(t))
 		return 0;
-	c = bpf_task_storage_get(&tls_calls, bpf_get_current_task_btf(), 0,
-				 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	c = task_map_make(&tls_calls);
 	if (!c) {
 		loss(EV_LOSS_INFLIGHT, 1);
 		return 0;
@@ -144,7 +140,7 @@ static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, i
 SEC("uretprobe")
 int tls_leave(struct pt_regs *ctx)
 {
-	struct tls_call *c = bpf_task_storage_get(&tls_calls, bpf_get_current_task_btf(), 0, 0);
+	struct tls_call *c = task_map_find(&tls_calls);
 	struct plaintext p = {};
 	struct ev_tls_lib *lib;
 	struct task_ctx *t;
