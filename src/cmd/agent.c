@@ -116,7 +116,8 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 	c->args = *a;
 	c->hub_stop = -1;
 	c->decode = (struct decode_options){ .to = to, .args = &c->args, .output = -1 };
-	c->tap = (struct tap_options){ .bpf.events_bytes = a->events_bytes,
+	c->tap = (struct tap_options){ .bpf = { .backend = a->backend,
+						.events_bytes = a->events_bytes },
 				       .docker_socket = a->docker,
 				       .policy = &c->policy,
 				       .keep_choice = has_choice(a),

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "tap/bpf.h"
 
 #define ARGS_LIST  256 /* of one repeatable option */
 #define EXIT_USAGE 2
@@ -20,6 +21,7 @@ struct args {
 	bool all;
 	uint64_t body_limit; /* 0: not given */
 	uint64_t events_bytes;
+	enum tap_backend backend;
 	const char *docker;
 	/* hub */
 	const char *http, *grpc, *db, *web_host;

@@ -12,6 +12,7 @@ enum key {
 	KEY_BODY_LIMIT,
 	KEY_EVENTS_RING,
 	KEY_DOCKER,
+	KEY_BACKEND,
 };
 
 static void list_option(struct argp_state *state, const char *arg, const char **list, size_t *n)
@@ -33,6 +34,8 @@ static const struct argp_option capture_options[] = {
 	  "buffer in the kernel, a power of two (default 32M)", 1 },
 	{ "docker", KEY_DOCKER, "SOCKET", 0,
 	  "Docker's socket (default DOCKER_HOST, /var/run/docker.sock)", 1 },
+	{ "backend", KEY_BACKEND, "NAME", 0,
+	  "fentry, kprobe or tracepoint (default: the best that works; see limpid doctor)", 1 },
 	{ 0 },
 };
 
@@ -73,6 +76,12 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_DOCKER:
 		a->docker = arg;
+		return 0;
+	case KEY_BACKEND:
+		if (tap_backend_parse(arg, &a->backend) < 0)
+			argp_error(state,
+				   "--backend: '%s' is none of fentry, kprobe, tracepoint, auto",
+				   arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

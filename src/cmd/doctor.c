@@ -134,7 +134,8 @@ static void library(void *ctx, const struct tls_watch_lib *l)
 
 static void check_capture(struct report *r, const struct args *a)
 {
-	const struct tap_bpf_options o = { .events_bytes = a->events_bytes };
+	const struct tap_bpf_options o = { .backend = a->backend,
+					   .events_bytes = a->events_bytes };
 	struct tls_watch *w = NULL;
 	struct tap_bpf *b = NULL;
 	char err[400] = "";

@@ -233,10 +233,14 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 
 int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *err, size_t errlen)
 {
-	libbpf_print_fn_t before = libbpf_set_print(print_to_log);
+	libbpf_print_fn_t before;
 	struct tap_bpf *b;
 	int rc;
 
+	if (o && o->backend > TAP_BACKEND_TRACEPOINT)
+		return fail(err, errlen, -EOPNOTSUPP, "there is no back end %s yet",
+			    tap_backend_name(o->backend));
+	before = libbpf_set_print(print_to_log);
 	last_words[0] = '\0';
 	b = calloc(1, sizeof(*b));
 	if (!b)

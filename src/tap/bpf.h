@@ -10,12 +10,27 @@
 #include "event.h"
 
 struct tap_bpf;
+
+/* How bytes of sockets are come by, the worst first.  AUTO: for each hook the best that the kernel takes. */
+enum tap_backend {
+	TAP_BACKEND_AUTO,
+	TAP_BACKEND_TRACEPOINT, /* system calls, and tracepoints of sockets where there are any */
+	TAP_BACKEND_KPROBE,	/* kprobes and kretprobes on the kernel's functions */
+	TAP_BACKEND_FENTRY,	/* fentry and fexit on the same */
+	TAP_BACKENDS
+};
+/* "auto", "tracepoint", "kprobe", "fentry". */
+const char *tap_backend_name(enum tap_backend b);
+/* 0, or -EINVAL: it has none of these names. */
+int tap_backend_parse(const char *name, enum tap_backend *ret);
+
 struct tap_bpf_options {
+	enum tap_backend backend;	  /* other than AUTO: this one or an error */
 	size_t events_bytes, tasks_bytes; /* ring sizes, powers of two; 0: 32 MiB, 1 MiB */
 };
 /* Opens, loads and attaches the socket and task hooks.  Nothing is captured before tap_bpf_set_policy or a
  * rule says so.  0, or negative errno after err got one sentence with what to do: -EPERM (which capability is
- * missing), -ENOENT (no BTF), -EOPNOTSUPP (kernel too old), -EINVAL (ring size), -ENOMEM, or what the kernel
+ * missing), -ENOENT (no BTF), -EOPNOTSUPP (kernel too old, or it refuses the back end asked for), -EINVAL (ring size), -ENOMEM, or what the kernel
  * said. */
 int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *err, size_t errlen);
 int tap_bpf_events_map(const struct tap_bpf *b); /* for source_live_open */

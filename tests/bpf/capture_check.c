@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* capture_check - loads the capture programs and compares what they report with what a worker process
- * moved.  Root; speaks TAP.  Needs few libraries, so that it also runs in an empty virtual machine.
+ * moved.  Root; speaks TAP.  --backend NAME, if given, comes first.  Needs few libraries, so that it also runs in an empty virtual machine.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -87,6 +87,12 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "--nothing") == 0)
 		return 0; /* what the worker executes */
+	if (argc > 2 && strcmp(argv[1], "--backend") == 0) {
+		if (tap_backend_parse(argv[2], &backend) < 0)
+			return 2;
+		argv += 2;
+		argc -= 2;
+	}
 	if (argc > 1 && strcmp(argv[1], "--open") == 0)
 		return !load(&w, 0);
 	if (argc > 1 && strcmp(argv[1], "--bench") == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 unsigned tests, failed;
+enum tap_backend backend;
 
 bool check(bool ok, const char *fmt, ...)
 {
@@ -34,7 +35,7 @@ const char *const family_names[F_FAMILIES] = { "127.0.0.1", "::1", "::ffff:127.0
 
 bool load(struct watch *w, size_t ring)
 {
-	struct tap_bpf_options o = { .events_bytes = ring };
+	struct tap_bpf_options o = { .backend = backend, .events_bytes = ring };
 	struct tap_bpf *b;
 	char err[512] = "";
 

@@ -7,6 +7,7 @@
 #include "watch.h"
 
 extern unsigned tests, failed;
+extern enum tap_backend backend; /* that load() asks for */
 extern const char *const send_names[S_OPS], *const recv_names[R_OPS],
 						    *const family_names[F_FAMILIES];
 

@@ -173,6 +173,8 @@ static void mistakes_are_said_and_end_with_2(void **state)
 		{ "--body-limit=x",
 		  "limpid tail: --body-limit: 'x' is not a size; write for example 512k or 4M\n" },
 		{ "--body-limit=0", "limpid tail: --body-limit must be at least 1\n" },
+		{ "--backend=foo",
+		  "limpid tail: --backend: 'foo' is none of fentry, kprobe, tracepoint, auto\n" },
 		{ "--events-ring=100000",
 		  "limpid tail: --events-ring must be a power of two from 64k to 1G\n" },
 		{ "--pid=x", "limpid tail: --pid: 'x' is not a process id\n" },
