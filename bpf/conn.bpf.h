@@ -258,6 +258,7 @@ SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
 SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 {
 	struct sock_addr a = {};
+	void *ring = ring_of(cookie);
 	struct ev_open *ev;
 	__u8 again;
 
@@ -268,7 +269,7 @@ SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 	}
 	again = c->announced && c->announced != reader_nr;
 	c->announced = reader_nr;
-	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
 	if (!ev) {
 		loss(EV_LOSS_RING, 1);
 		c->announced = 0; /* with the next call */
@@ -290,7 +291,7 @@ SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 	ev->side = c->side;
 	ev->netns = sock_netns(sk);
 	__builtin_memcpy(ev->comm, c->comm, sizeof(c->comm));
-	bpf_ringbuf_submit(ev, wake_flags());
+	bpf_ringbuf_submit(ev, wake_flags(ring));
 	return 0;
 }
 
@@ -339,11 +340,12 @@ SUB struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, _
 SUB int close_event(const struct conn *c, const struct sock *sk, __u64 cookie, __u32 how)
 {
 	__u64 id = bpf_get_current_pid_tgid();
+	void *ring = ring_of(cookie);
 	struct ev_close *ev;
 
 	if (!c->announced)
 		return 0;
-	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
 	if (!ev) {
 		loss(EV_LOSS_RING, 1);
 		return 0;
@@ -362,7 +364,7 @@ SUB int close_event(const struct conn *c, const struct sock *sk, __u64 cookie, _
 	ev->tls_total[EV_READ] = c->tls_pos[EV_READ];
 	ev->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
 	ev->how = how;
-	bpf_ringbuf_submit(ev, wake_flags());
+	bpf_ringbuf_submit(ev, wake_flags(ring));
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  * The only header that the kernel side and user space share.  It compiles with gcc for the host
  * and with clang for BPF: fixed widths, explicit padding, no bool, no pointers.
  *
- * There are two rings.  `events` goes to decode: EV_OPEN, EV_DATA, EV_CLOSE.  `tasks` goes to
- * tap: EV_EXEC, EV_EXIT, EV_MAP.  Records of one connection are in the order in which they
+ * There are two kinds of rings.  `rings` go to decode: EV_OPEN, EV_DATA, EV_CLOSE.  `tasks` goes to
+ * tap: EV_EXEC, EV_EXIT, EV_MAP.  Records of one connection are in one ring, in the order in which they
  * happened; the socket is named by its cookie, which the kernel never gives twice.
  */
 #ifndef LIMPID_EVENT_H
@@ -16,6 +16,7 @@
 #endif
 
 #define EV_CHUNK_MAX   16384 /* bytes of payload per EV_DATA; a power of two */
+#define EV_RINGS_MAX   16    /* a power of two */
 #define EV_COMM_LEN    16    /* TASK_COMM_LEN, NUL-terminated */
 #define EV_NAME_LEN    64    /* last part of a path, cut and NUL-terminated */
 #define EV_PATH_MAX    108   /* sizeof(sun_path) */
@@ -137,6 +138,7 @@ enum ev_loss {
 	EV_LOSS_INFLIGHT,     /* calls whose entry was not remembered */
 	EV_LOSS_TLS_UNMAPPED, /* plaintext bytes whose socket is unknown */
 	EV_LOSS_TASK_RING,    /* records of the `tasks` ring */
+	EV_COUNT_WAKEUPS,     /* no loss: how often the reader of the rings was woken */
 	EV_LOSS_MAX,
 };
 

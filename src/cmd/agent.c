@@ -31,14 +31,14 @@ struct capture {
 
 /* --- hooks of tap ------------------------------------------------------------------------------- */
 
-static pid_t start_decode(void *ctx, int ipc, int events_map)
+static pid_t start_decode(void *ctx, int ipc, const int *rings, unsigned n)
 {
 	const struct capture *c = ctx;
 	pid_t pid = fork();
 
 	if (pid)
 		return pid < 0 ? -errno : pid;
-	_exit(decode_main(&c->decode, ipc, events_map));
+	_exit(decode_main(&c->decode, ipc, rings, n));
 }
 
 static pid_t start_connect(void *ctx, int reply)

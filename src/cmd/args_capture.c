@@ -31,7 +31,7 @@ static const struct argp_option capture_options[] = {
 	{ "all", KEY_ALL, NULL, 0, "processes outside containers too", 1 },
 	{ "body-limit", KEY_BODY_LIMIT, "SIZE", 0, "bytes kept of each body (default 1M)", 1 },
 	{ "events-ring", KEY_EVENTS_RING, "SIZE", 0,
-	  "buffer in the kernel, a power of two (default 32M)", 1 },
+	  "buffers in the kernel, together; a power of two (default 32M)", 1 },
 	{ "docker", KEY_DOCKER, "SOCKET", 0,
 	  "Docker's socket (default DOCKER_HOST, /var/run/docker.sock)", 1 },
 	{ "backend", KEY_BACKEND, "NAME", 0,

@@ -55,11 +55,13 @@ static void forget_decode(struct tap *t)
 static int start_decode(struct tap *t)
 {
 	int fds[2], err = ipc_pair(fds);
+	const int *rings;
+	unsigned nrings = tap_bpf_events_maps(t->bpf, &rings);
 	pid_t pid;
 
 	if (err)
 		return err;
-	pid = t->h.start_decode(t->h.ctx, fds[1], tap_bpf_events_map(t->bpf));
+	pid = t->h.start_decode(t->h.ctx, fds[1], rings, nrings);
 	close(fds[1]);
 	if (pid < 0) {
 		close(fds[0]);

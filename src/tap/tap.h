@@ -29,8 +29,9 @@ struct tap_options { /* everything is borrowed until tap_close */
 };
 
 struct tap_hooks {
-	/* Starts decode with its end of the ipc socket and the events map.  Its pid, or negative errno. */
-	pid_t (*start_decode)(void *ctx, int ipc, int events_map);
+	/* Starts decode with its end of the ipc socket and the n maps of events.  Its pid, or negative
+	 * errno. */
+	pid_t (*start_decode)(void *ctx, int ipc, const int *rings, unsigned n);
 	/* Starts a helper that connects to the hub and answers with one IPC_HUB over reply. */
 	pid_t (*start_connect)(void *ctx, int reply);
 	/* A child that is neither of these ended.  False: stop. */

@@ -96,9 +96,12 @@ static void on_task(void *ctx, const struct ev_task *ev)
 
 void watch_init(struct watch *w, struct tap_bpf *b)
 {
+	const int *rings;
+	unsigned n = tap_bpf_events_maps(b, &rings);
+
 	memset(w, 0, sizeof(*w));
 	w->bpf = b;
-	if (source_live_open(&w->src, tap_bpf_events_map(b)) < 0)
+	if (source_live_open(&w->src, rings, n) < 0)
 		w->src = NULL;
 }
 
