@@ -101,12 +101,13 @@ int main(int argc, char **argv)
 	errors(&w);
 	late(&w);
 	queued(&w);
-	if (load(&w, 64 << 20)) { /* nobody reads while bytes are moved, and both ends may share a ring */
+	if (load(&w, 0)) {
 		start(&k, 0);
 		tap_bpf_rule_tgid(w.bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
 		every_call(&w, &k);
 		life(&w, &k);
 		policies(&w, &k);
+		choices(&w, &k);
 		worker_stop(&k);
 		watch_release(&w);
 	}

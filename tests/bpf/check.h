@@ -29,5 +29,6 @@ void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
 int bench(void);			      /* bench.c: prints one line */
 /* policies.c */
 void policies(struct watch *w, struct worker *k); /* who is captured, and what */
+void choices(struct watch *w, struct worker *k);  /* choices.c: which connections */
 
 #endif
