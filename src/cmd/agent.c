@@ -125,8 +125,7 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 				       .pids = a->pids,
 				       .npids = a->npids,
 				       .comms = a->comms,
-				       .ncomms = a->ncomms,
-				       .ends = &c->args.ends };
+				       .ncomms = a->ncomms };
 	if (capabilities_check(missing, sizeof(missing)) < 0) {
 		log_error("capturing needs %s: run it as root, for example with sudo%s", missing,
 			  geteuid() == 0 ? ", or give the container those capabilities" : "");

@@ -347,25 +347,6 @@ int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule)
 	return set_rule(b, b->skel->maps.tgid_rules, &tgid, sizeof(tgid), rule);
 }
 
-int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e)
-{
-	struct ev_addr_key old;
-	int rc = 0;
-
-	while (bpf_map__get_next_key(b->skel->maps.addr_rules, NULL, &old, sizeof(old)) == 0 && !rc)
-		rc = bpf_map__delete_elem(b->skel->maps.addr_rules, &old, sizeof(old), 0);
-	for (uint32_t i = 0; i < 2 * EV_PORT_WORDS && !rc; i++)
-		rc = bpf_map__update_elem(b->skel->maps.port_rules, &i, sizeof(i),
-					  &e->ports[i / EV_PORT_WORDS][i % EV_PORT_WORDS],
-					  sizeof(e->ports[0][0]), BPF_ANY);
-	for (size_t i = 0; i < e->naddrs && !rc; i++)
-		rc = bpf_map__update_elem(b->skel->maps.addr_rules, &e->addrs[i].key,
-					  sizeof(e->addrs[i].key), &e->addrs[i].rule,
-					  sizeof(e->addrs[i].rule), BPF_ANY);
-	policy_changed(b);
-	return rc;
-}
-
 int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v)
 {
 	struct {

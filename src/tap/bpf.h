@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "event.h"
-#include "tap/ends.h"
 
 struct tap_bpf;
 
@@ -47,8 +46,6 @@ void tap_bpf_new_reader(struct tap_bpf *b);
 /* rule: enum ev_rule, or -1 to take the rule away.  0 or negative errno (-E2BIG: too many). */
 int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule);
 int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule);
-/* Which connections are captured, of those whose process is; policy.ends must be e->kinds.  0 or negative errno. */
-int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e);
 /* -ENOENT: no such connection (any more). */
 int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v);
 /* Sums over CPUs; only grow. */

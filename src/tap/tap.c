@@ -486,9 +486,6 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	rc = rc ? rc : open_loop(t);
 	if (rc)
 		goto out;
-	rc = o->ends ? tap_bpf_set_ends(t->bpf, o->ends) : 0;
-	if (rc)
-		goto out;
 	first_facts(t);
 	tap_never(t, (uint32_t)getpid(), true);
 	for (size_t i = 0; i < o->nown; i++)

@@ -10,7 +10,6 @@
 #include <sys/types.h>
 
 #include "tap/bpf.h"
-#include "tap/ends.h"
 #include "tap/policy.h"
 
 struct tap_options { /* everything is borrowed until tap_close */
@@ -23,7 +22,6 @@ struct tap_options { /* everything is borrowed until tap_close */
 	size_t npids;
 	const char *const *comms; /* globs */
 	size_t ncomms;
-	const struct ends *ends; /* connections to capture */
 	const uint32_t *own; /* Limpid's other processes: never captured */
 	size_t nown;
 	uint16_t own_ports[EV_OWN_PORTS];

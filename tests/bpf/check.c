@@ -8,6 +8,7 @@
 
 unsigned tests, failed;
 enum tap_backend backend;
+bool quick;
 
 bool check(bool ok, const char *fmt, ...)
 {
@@ -23,14 +24,6 @@ bool check(bool ok, const char *fmt, ...)
 	return ok;
 }
 
-const char *const send_names[S_OPS] = { "write",	   "writev",  "writev of 1024",
-					"sendto",	   "sendmsg", "sendmmsg",
-					"sendfile",	   "splice",  "nonblocking send",
-					"write by a child" };
-const char *const recv_names[R_OPS] = {
-	"read",	    "readv",	"readv of 1024", "recvfrom",	"recvmsg",
-	"recvmmsg", "MSG_PEEK", "MSG_TRUNC",	 "MSG_WAITALL", "nonblocking recv"
-};
 const char *const family_names[F_FAMILIES] = { "127.0.0.1", "::1", "::ffff:127.0.0.1" };
 
 bool load(struct watch *w, size_t ring)
@@ -47,6 +40,15 @@ bool load(struct watch *w, size_t ring)
 	return true;
 }
 
+enum tap_backend backend_used(const struct watch *w)
+{
+	enum tap_backend b = backend;
+
+	if (b == TAP_BACKEND_AUTO && tap_backend_parse(tap_bpf_backend(w->bpf), &b) < 0)
+		b = TAP_BACKEND_TRACEPOINT;
+	return b;
+}
+
 struct reply order(struct worker *k, uint32_t what, uint32_t a)
 {
 	struct reply r = { 0 };
@@ -61,7 +63,7 @@ struct reply move(struct worker *k, int back, uint32_t sop, uint32_t rop, uint64
 	struct reply r = { 0 };
 
 	if (worker_do(k, (struct order){ T_MOVE, (uint32_t)back, sop, rop, n, "" }, &r))
-		printf("# %s to %s of %llu bytes: %s\n", send_names[sop], recv_names[rop],
+		printf("# %s to %s of %llu bytes: %s\n", way_send(sop)->name, way_recv(rop)->name,
 		       (unsigned long long)n, strerror(-r.error));
 	return r;
 }
@@ -72,13 +74,15 @@ void explain(const char *who, const struct end *e)
 		printf("# %s: not seen\n", who);
 		return;
 	}
-	for (int d = 0; d < 2; d++)
-		printf("# %s %s: captured %llu holes %llu no-buffer %llu total %llu wrong %u how "
-		       "%x side %u opens %u flags %x\n",
-		       who, d ? "write" : "read", (unsigned long long)e->captured[d],
-		       (unsigned long long)e->holes[d], (unsigned long long)e->no_buffer[d],
+	for (int d = 0; d < 2; d++) {
+		printf("# %s %s: captured %llu holes %llu (", who, d ? "write" : "read",
+		       (unsigned long long)e->captured[d], (unsigned long long)e->holes[d]);
+		for (int i = 0; i < EV_WHY_MAX; i++)
+			printf(" %llu", (unsigned long long)e->why[d][i]);
+		printf(" ) total %llu wrong %u how %x side %u opens %u flags %x\n",
 		       (unsigned long long)e->total[d], e->wrong, e->how, e->side, e->opens,
 		       e->flags);
+	}
 }
 
 void start(struct worker *k, int pidns)

@@ -7,9 +7,10 @@
 #include "watch.h"
 
 extern unsigned tests, failed;
-extern enum tap_backend backend; /* that load() asks for */
-extern const char *const send_names[S_OPS], *const recv_names[R_OPS],
-						    *const family_names[F_FAMILIES];
+extern enum tap_backend backend;		      /* that load() asks for */
+enum tap_backend backend_used(const struct watch *w); /* what AUTO has come to */
+extern bool quick;				      /* --quick: fewer sizes, for slow machines */
+extern const char *const family_names[F_FAMILIES];
 
 /* One TAP line; returns ok. */
 bool check(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -27,8 +28,9 @@ void queued(struct watch *w);		      /* the same: one that nobody has accepted *
 void overload(struct watch *w);		      /* loads by itself, with a small ring */
 void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
 int bench(void);			      /* bench.c: prints one line */
+/* movers.c */
+void movers(struct watch *w, struct worker *k); /* every way to move bytes */
 /* policies.c */
 void policies(struct watch *w, struct worker *k); /* who is captured, and what */
-void choices(struct watch *w, struct worker *k);  /* choices.c: which connections */
 
 #endif

@@ -15,14 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define MANY 1024
 
 struct conn {
 	int end[2]; /* client, server */
@@ -46,109 +43,15 @@ uint8_t pattern(uint16_t cport, int back, uint64_t off)
 struct move {
 	struct conn *c;
 	int back;
-	uint32_t op;
+	const struct way *way;
 	uint8_t *buf;
 	size_t n;
 	int error;
 };
 
-/* Describes n bytes at p as cnt buffers; the second is empty when there are three or more. */
-static size_t cut(struct iovec *v, size_t cnt, uint8_t *p, size_t n)
+static bool again(ssize_t rc)
 {
-	size_t each = n / cnt, i;
-
-	for (i = 0; i < cnt; i++) {
-		size_t len = i + 1 == cnt ? n : each;
-
-		if (i == 1 && cnt > 2)
-			len = 0;
-		v[i] = (struct iovec){ p, len };
-		p += len;
-		n -= len;
-	}
-	return cnt;
-}
-
-static ssize_t send_many(int fd, uint32_t op, uint8_t *p, size_t n)
-{
-	static __thread struct iovec v[MANY];
-	struct mmsghdr mm[2] = { 0 };
-	struct msghdr m = { .msg_iov = v };
-	int rc;
-
-	switch (op) {
-	case S_WRITEV:
-		return writev(fd, v, (int)cut(v, 3, p, n));
-	case S_WRITEV_MANY:
-		return writev(fd, v, (int)cut(v, MANY, p, n));
-	case S_SENDMSG:
-		m.msg_iovlen = cut(v, 5, p, n);
-		return sendmsg(fd, &m, MSG_NOSIGNAL);
-	default: /* S_SENDMMSG */
-		cut(v, 2, p, n);
-		mm[0].msg_hdr = (struct msghdr){ .msg_iov = v, .msg_iovlen = 1 };
-		mm[1].msg_hdr = (struct msghdr){ .msg_iov = v + 1, .msg_iovlen = 1 };
-		rc = sendmmsg(fd, mm, 2, MSG_NOSIGNAL);
-		return rc < 0 ? rc : (ssize_t)mm[0].msg_len + (rc > 1 ? (ssize_t)mm[1].msg_len : 0);
-	}
-}
-
-/* Bytes that come from a file or a pipe. */
-static ssize_t send_unseen(int fd, uint32_t op, const uint8_t *p, size_t n)
-{
-	int pipe_fd[2], mem;
-	ssize_t rc;
-
-	if (op == S_SENDFILE) {
-		off_t at = 0;
-
-		mem = memfd_create("traffic", MFD_CLOEXEC);
-		if (mem < 0 || write(mem, p, n) != (ssize_t)n)
-			return -1;
-		rc = sendfile(fd, mem, &at, n);
-		close(mem);
-		return rc;
-	}
-	if (n > 32768)
-		n = 32768; /* fits a pipe */
-	if (pipe(pipe_fd) < 0 || write(pipe_fd[1], p, n) != (ssize_t)n)
-		return -1;
-	rc = splice(pipe_fd[0], NULL, fd, NULL, n, 0);
-	close(pipe_fd[0]);
-	close(pipe_fd[1]);
-	return rc;
-}
-
-static ssize_t send_forked(int fd, const uint8_t *p, size_t n)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0)
-		_exit(write(fd, p, n) == (ssize_t)n ? 0 : 1);
-	return waitpid(pid, &status, 0) == pid && status == 0 ? (ssize_t)n : -1;
-}
-
-static ssize_t send_some(int fd, uint32_t op, uint8_t *p, size_t n)
-{
-	struct pollfd pf = { fd, POLLOUT, 0 };
-
-	switch (op) {
-	case S_WRITE:
-		return write(fd, p, n);
-	case S_SEND:
-		return sendto(fd, p, n, MSG_NOSIGNAL, NULL, 0);
-	case S_SENDFILE:
-	case S_SPLICE:
-		return send_unseen(fd, op, p, n);
-	case S_FORKED:
-		return send_forked(fd, p, n);
-	case S_NONBLOCK:
-		poll(&pf, 1, 5000);
-		return send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	default:
-		return send_many(fd, op, p, n);
-	}
+	return rc >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
 static void *sender(void *arg)
@@ -158,92 +61,52 @@ static void *sender(void *arg)
 	size_t done = 0;
 
 	do {
-		ssize_t rc = send_some(fd, m->op, m->buf + done, m->n - done);
+		ssize_t rc = m->way->go(fd, m->buf + done, m->n - done);
 
-		if (rc < 0 && errno != EAGAIN && errno != EINTR) {
+		if (!again(rc)) {
 			m->error = -errno;
+			shutdown(fd, SHUT_WR); /* or the receiver would wait for ever */
 			break;
 		}
 		done += rc > 0 ? (size_t)rc : 0;
 	} while (done < m->n);
+	way_thread_done();
 	return NULL;
-}
-
-static ssize_t recv_many(int fd, uint32_t op, uint8_t *p, size_t n)
-{
-	static __thread struct iovec v[MANY];
-	struct mmsghdr mm[2] = { 0 };
-	struct msghdr m = { .msg_iov = v };
-	int rc;
-
-	switch (op) {
-	case R_READV:
-		return readv(fd, v, (int)cut(v, 3, p, n));
-	case R_READV_MANY:
-		return readv(fd, v, (int)cut(v, MANY, p, n));
-	case R_RECVMSG:
-		m.msg_iovlen = cut(v, 4, p, n);
-		return recvmsg(fd, &m, 0);
-	default: /* R_RECVMMSG; one message of a stream may fill its buffer in part, so only one */
-		cut(v, 1, p, n);
-		mm[0].msg_hdr = (struct msghdr){ .msg_iov = v, .msg_iovlen = 1 };
-		rc = recvmmsg(fd, mm, 1, 0, NULL);
-		return rc < 0 ? rc : (ssize_t)mm[0].msg_len;
-	}
-}
-
-static ssize_t recv_some(int fd, uint32_t op, uint8_t *p, size_t n)
-{
-	struct pollfd pf = { fd, POLLIN, 0 };
-
-	switch (op) {
-	case R_READ:
-		return read(fd, p, n);
-	case R_RECV:
-		return recvfrom(fd, p, n, 0, NULL, NULL);
-	case R_PEEK:
-		if (recv(fd, p, n, MSG_PEEK) < 0)
-			return -1;
-		return recv(fd, p, n, 0);
-	case R_TRUNC:
-		return recv(fd, p, n, MSG_TRUNC);
-	case R_WAITALL:
-		return recv(fd, p, n, MSG_WAITALL);
-	case R_NONBLOCK:
-		poll(&pf, 1, 5000);
-		return recv(fd, p, n, MSG_DONTWAIT);
-	default:
-		return recv_many(fd, op, p, n);
-	}
 }
 
 static int move_bytes(struct conn *c, int back, uint32_t sop, uint32_t rop, size_t n)
 {
-	struct move m = { .c = c, .back = back, .op = sop, .n = n };
+	struct move m = { .c = c, .back = back, .way = way_send(sop), .n = n };
+	const struct way *way =
+		way_recv(n ? rop : R_READ); /* recv of nothing waits for something */
 	uint8_t *in = malloc(n + 1);
 	size_t done = 0;
+	int error = 0;
 	pthread_t t;
 
 	m.buf = malloc(n + 1);
 	for (size_t i = 0; i < n; i++)
 		m.buf[i] = pattern(c->cport, back, c->pos[back] + i);
 	pthread_create(&t, NULL, sender, &m);
-	if (n == 0 && rop >= R_RECV) /* recv of nothing waits for something */
-		rop = R_READ;
 	do {
-		ssize_t rc = recv_some(c->end[!back], rop, in + done, n - done);
+		ssize_t rc = way->go(c->end[!back], in + done, n - done);
 
-		if (rc < 0 && errno != EAGAIN && errno != EINTR)
+		if (!again(rc) || (rc == 0 && n)) {
+			error = rc ? -errno : -EPIPE;
+			shutdown(c->end[!back], SHUT_RD);
 			break;
+		}
 		done += rc > 0 ? (size_t)rc : 0;
 	} while (done < n);
 	pthread_join(t, NULL);
-	if (!m.error && (done != n || (rop != R_TRUNC && memcmp(in, m.buf, n) != 0)))
-		m.error = -EIO;
+	if (m.error || error)
+		error = m.error ? m.error : error;
+	else if (done != n || (!(way->flags & WAY_LOST) && memcmp(in, m.buf, n) != 0))
+		error = -EIO;
 	c->pos[back] += n;
 	free(in);
 	free(m.buf);
-	return m.error;
+	return error;
 }
 
 /* --- the worker ----------------------------------------------------------------------------------- */
@@ -432,7 +295,7 @@ int worker_start(struct worker *w, int pidns)
 {
 	int pair[2], own = -1;
 
-	*w = (struct worker){ -1, -1 };
+	*w = (struct worker){ .pid = -1, .fd = -1 };
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	if (pidns) {
@@ -459,9 +322,16 @@ int worker_start(struct worker *w, int pidns)
 int worker_do(struct worker *w, struct order o, struct reply *ret)
 {
 	struct pollfd pf = { w->fd, POLLIN, 0 };
+	int rc = 0;
 
-	if (send(w->fd, &o, sizeof(o), MSG_NOSIGNAL) != sizeof(o) || poll(&pf, 1, 20000) != 1 ||
-	    recv(w->fd, ret, sizeof(*ret), 0) != sizeof(*ret))
+	if (send(w->fd, &o, sizeof(o), MSG_NOSIGNAL) != sizeof(o))
+		return -EPIPE;
+	for (int ms = 0; rc == 0 && ms < 60000; ms += 10) {
+		rc = poll(&pf, 1, 10);
+		if (w->idle)
+			w->idle(w->idle_arg);
+	}
+	if (rc != 1 || recv(w->fd, ret, sizeof(*ret), 0) != sizeof(*ret))
 		return -EPIPE;
 	return ret->error;
 }
@@ -475,5 +345,5 @@ void worker_stop(struct worker *w)
 		kill(w->pid, SIGKILL);
 		waitpid(w->pid, NULL, 0);
 	}
-	*w = (struct worker){ -1, -1 };
+	*w = (struct worker){ .pid = -1, .fd = -1 };
 }

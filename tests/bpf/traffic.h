@@ -10,32 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum send_op {
-	S_WRITE,
-	S_WRITEV,
-	S_WRITEV_MANY, /* 1,024 buffers */
-	S_SEND,
-	S_SENDMSG,
-	S_SENDMMSG,
-	S_SENDFILE, /* no user buffer */
-	S_SPLICE,   /* no user buffer */
-	S_NONBLOCK,
-	S_FORKED, /* written by a child of the worker */
-	S_OPS
-};
-enum recv_op {
-	R_READ,
-	R_READV,
-	R_READV_MANY,
-	R_RECV,
-	R_RECVMSG,
-	R_RECVMMSG,
-	R_PEEK,	 /* everything is peeked first */
-	R_TRUNC, /* thrown away by the kernel */
-	R_WAITALL,
-	R_NONBLOCK,
-	R_OPS
-};
+#include "way.h"
+
 enum family { F_V4, F_V6, F_MAPPED, F_FAMILIES };
 enum what {
 	T_OPEN,	   /* a: enum family; n: the server's port, or 0 */
@@ -65,10 +41,12 @@ struct reply {
 struct worker {
 	pid_t pid; /* as seen here */
 	int fd;
+	void (*idle)(void *arg); /* called while an order is carried out; NULL: nothing is */
+	void *idle_arg;
 };
 /* Starts a worker; in a pid namespace of its own when pidns.  0, or negative errno. */
 int worker_start(struct worker *w, int pidns);
-/* Gives one order and waits for its end, at most 20 seconds.  The error of the reply, or -EPIPE. */
+/* Gives one order and waits for its end, at most 60 seconds.  The error of the reply, or -EPIPE. */
 int worker_do(struct worker *w, struct order o, struct reply *ret);
 void worker_stop(struct worker *w);
 

@@ -25,7 +25,6 @@ static void on_open(struct watch *w, const struct ev_open *ev)
 		*e = (struct end){ .cookie = ev->h.cookie };
 	}
 	e->opens++;
-	e->how &= ~EV_END_ALL; /* a late one may follow: the connection is wanted again */
 	memcpy(e->local, ev->local, 16);
 	memcpy(e->remote, ev->remote, 16);
 	memcpy(e->comm, ev->comm, sizeof(e->comm));
@@ -47,7 +46,8 @@ static void on_data(const struct watch *w, struct end *e, const struct ev_data *
 	int dir = ev->dir & 1, back = client == (dir == EV_READ);
 
 	if (ev->dir > 1 || ev->ncap > ev->len || ev->h.size != sizeof(*ev) + ev->ncap ||
-	    ev->off < e->next[dir]) {
+	    ev->off < e->next[dir] || ev->why >= EV_WHY_MAX ||
+	    (ev->why == EV_WHY_NONE) != (ev->ncap == ev->len)) {
 		e->wrong++;
 		return;
 	}
@@ -56,8 +56,8 @@ static void on_data(const struct watch *w, struct end *e, const struct ev_data *
 			e->wrong++;
 	e->captured[dir] += ev->ncap;
 	e->holes[dir] += ev->off - e->next[dir] + ev->len - ev->ncap;
-	if (ev->why == EV_WHY_NO_BUFFER)
-		e->no_buffer[dir] += ev->len;
+	e->why[dir][EV_WHY_NONE] += ev->off - e->next[dir];
+	e->why[dir][ev->why % EV_WHY_MAX] += ev->len - ev->ncap;
 	e->next[dir] = ev->off + ev->len;
 }
 
@@ -105,9 +105,7 @@ void watch_init(struct watch *w, struct tap_bpf *b)
 
 void watch_forget(struct watch *w)
 {
-	while (w->src->ops->poll(w->src, 0, on_event, w) > 0)
-		;
-	tap_bpf_tasks_poll(w->bpf, on_task, w);
+	watch_take(w);
 	w->n = w->records = w->ntasks = 0;
 }
 
@@ -131,6 +129,20 @@ bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void
 			return true;
 	} while (now_ms() < end);
 	return false;
+}
+
+void watch_take(void *arg)
+{
+	struct watch *w = arg;
+
+	while (w->src->ops->poll(w->src, 0, on_event, w) > 0)
+		;
+	tap_bpf_tasks_poll(w->bpf, on_task, w);
+}
+
+uint64_t watch_tail(const struct end *e, int dir)
+{
+	return e->total[dir] > e->next[dir] ? e->total[dir] - e->next[dir] : 0;
 }
 
 static const struct end *find(const struct watch *w, uint16_t lport, uint16_t rport)

@@ -18,14 +18,14 @@ struct end { /* one socket */
 	uint64_t cgroup_id;
 	char comm[EV_COMM_LEN];
 	unsigned opens;
-	uint64_t next[2];      /* position behind the last record */
-	uint64_t captured[2];  /* bytes that came, and were right */
-	uint64_t holes[2];     /* positions passed by without bytes */
-	uint64_t no_buffer[2]; /* of those: announced as moved without a buffer */
-	unsigned wrong;	       /* bytes that differ, records that overlap or come before EV_OPEN */
-	uint32_t how;	       /* all EV_CLOSE together */
-	unsigned ends_read;    /* EV_CLOSE with EV_END_READ */
-	uint64_t total[2];     /* of the last EV_CLOSE */
+	uint64_t next[2];	     /* position behind the last record */
+	uint64_t captured[2];	     /* bytes that came, and were right */
+	uint64_t holes[2];	     /* positions passed by without bytes: */
+	uint64_t why[2][EV_WHY_MAX]; /* announced, by reason; [0]: not announced */
+	unsigned wrong;	    /* bytes that differ, records that overlap or come before EV_OPEN */
+	uint32_t how;	    /* all EV_CLOSE together */
+	unsigned ends_read; /* EV_CLOSE with EV_END_READ */
+	uint64_t total[2];  /* of the last EV_CLOSE */
 };
 
 struct watch {
@@ -46,6 +46,10 @@ bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void
 		 const void *arg);
 /* The socket with these ports, or NULL. */
 struct end *watch_end(struct watch *w, uint16_t lport, uint16_t rport);
+/* Bytes that the last EV_CLOSE knows of and no record. */
+uint64_t watch_tail(const struct end *e, int dir);
+/* Takes what is there, for worker.idle. */
+void watch_take(void *w);
 /* Waits until both sockets are gone; until so many bytes were passed by at both. */
 bool watch_gone(struct watch *w, uint16_t cport, uint16_t sport);
 bool watch_moved(struct watch *w, uint16_t cport, uint16_t sport, uint64_t c2s, uint64_t s2c);

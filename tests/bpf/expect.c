@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* expect.c - one row per way that some back end does not see whole.  A way without a row is seen by all. */
+#include "expect.h"
+
+#include <stddef.h>
+
+#define BYTES                           \
+	{                               \
+		SEEN_BYTES, EV_WHY_NONE \
+	}
+#define NO_BUFFER                           \
+	{                                   \
+		SEEN_HOLE, EV_WHY_NO_BUFFER \
+	}
+#define UNSEEN                           \
+	{                                \
+		SEEN_HOLE, EV_WHY_UNSEEN \
+	}
+#define MAPPED                           \
+	{                                \
+		SEEN_PART, EV_WHY_UNSEEN \
+	}
+
+struct row {
+	uint32_t op;
+	struct expect tracepoint, probe; /* probe: fentry and kprobe */
+};
+
+static const struct row sends[] = {
+	/* A system call that names no buffer of the program. */
+	{ S_SENDFILE, NO_BUFFER, BYTES },
+	{ S_SPLICE_FILE, NO_BUFFER, BYTES },
+	{ S_SPLICE_PIPE, NO_BUFFER, BYTES },
+	{ S_VMSPLICE, NO_BUFFER, BYTES },
+	{ S_TEE, NO_BUFFER, BYTES },
+	/* No system call. */
+	{ S_URING_SEND, UNSEEN, BYTES },
+	{ S_URING_SENDMSG, UNSEEN, BYTES },
+	{ S_URING_WRITE, UNSEEN, BYTES },
+	{ S_URING_WRITEV, UNSEEN, BYTES },
+	{ S_URING_WRITE_FIXED, UNSEEN, BYTES },
+	{ S_URING_SEND_ZC, UNSEEN, BYTES },
+	{ S_URING_SENDMSG_ZC, UNSEEN, BYTES },
+	{ S_URING_ASYNC, UNSEEN, BYTES },
+	{ S_URING_SQPOLL, UNSEEN, BYTES },
+	{ S_URING_SPLICE, UNSEEN, BYTES },
+};
+static const struct row recvs[] = {
+	{ R_TRUNC, NO_BUFFER, NO_BUFFER },  { R_SPLICE, NO_BUFFER, NO_BUFFER },
+	{ R_ZEROCOPY, MAPPED, MAPPED },	    { R_URING_RECV, UNSEEN, BYTES },
+	{ R_URING_RECVMSG, UNSEEN, BYTES }, { R_URING_READ, UNSEEN, BYTES },
+	{ R_URING_READV, UNSEEN, BYTES },   { R_URING_READ_FIXED, UNSEEN, BYTES },
+	{ R_URING_SELECT, UNSEEN, BYTES },  { R_URING_MULTISHOT, UNSEEN, BYTES },
+	{ R_URING_ASYNC, UNSEEN, BYTES },   { R_URING_SQPOLL, UNSEEN, BYTES },
+};
+
+static struct expect find(const struct row *rows, size_t n, enum tap_backend b, uint32_t op)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].op == op)
+			return b == TAP_BACKEND_TRACEPOINT ? rows[i].tracepoint : rows[i].probe;
+	return (struct expect)BYTES;
+}
+
+struct expect expect_send(enum tap_backend b, uint32_t op)
+{
+	return find(sends, sizeof(sends) / sizeof(*sends), b, op);
+}
+
+struct expect expect_recv(enum tap_backend b, uint32_t op)
+{
+	return find(recvs, sizeof(recvs) / sizeof(*recvs), b, op);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* expect.h - what each back end is allowed not to see of each way to move bytes. */
+#ifndef LIMPID_TESTS_EXPECT_H
+#define LIMPID_TESTS_EXPECT_H
+
+#include "tap/bpf.h"
+#include "way.h"
+
+enum seen {
+	SEEN_BYTES, /* all of them, none missing */
+	SEEN_HOLE,  /* their number only */
+	SEEN_PART,  /* some of them; the rest is a hole */
+};
+struct expect {
+	enum seen seen;
+	enum ev_why why; /* of the hole */
+};
+
+struct expect expect_send(enum tap_backend b, uint32_t op);
+struct expect expect_recv(enum tap_backend b, uint32_t op);
+
+#endif
