@@ -35,6 +35,7 @@ enum ev_flag {
 	EV_DATAGRAM = 1, /* EV_DATA: the bytes are (part of) a datagram */
 	EV_LATE = 2,	 /* EV_OPEN: the connection existed before capture began */
 	EV_BEGIN = 4,	 /* EV_DATA with EV_DATAGRAM: a datagram begins with this record */
+	EV_OWED = 8,	 /* EV_OPEN with EV_LATE: the client was the last to say something */
 };
 /* EV_DATA: why the bytes [off + ncap, off + len) are not there.  A hole that no record announces (its record
  * found the ring full) shows as a jump of off, or against the totals of EV_CLOSE. */

@@ -154,6 +154,7 @@ void conn_identify(struct conn *c, const struct ev_open *ev)
 		c->late = ev->h.flags & EV_LATE;
 		c->datagram = ev->l4 == EV_UDP;
 		c->raw.midstream = c->late;
+		c->raw.owed = c->plain.owed = c->late && (ev->h.flags & EV_OWED);
 		if (c->late)
 			c->flags |= FLOW_MIDSTREAM;
 		if (c->datagram)

@@ -27,6 +27,7 @@ struct dir {		    /* one direction of a layer */
 	uint64_t total;	    /* with has_total: how many there are */
 	uint64_t total_ns;  /* when that became known */
 	uint64_t begin_ns;  /* first byte of the message being parsed; 0: at a message's start */
+	uint64_t end_ns;    /* its last byte so far */
 	uint64_t looked_at; /* bytes in which detection found no protocol */
 	size_t need;	    /* bytes the parser waits for */
 	size_t resync_from; /* with resync: where in the unread bytes the search begins */
@@ -50,6 +51,7 @@ struct layer {
 	enum phase phase;
 	bool plain;	   /* of a TLS probe */
 	bool midstream;	   /* the first bytes may lie inside a message */
+	bool owed;	   /* a request from before capture waits for its answer */
 	bool tunnel;	   /* a protocol ended here: what follows may be TLS, or is opaque */
 	bool force;	   /* the end: holes and late requests are waited for no longer */
 	struct dir dir[2]; /* by enum ev_dir */
@@ -155,6 +157,8 @@ struct dir *layer_dir(struct layer *l, enum side side); /* the side must be know
 
 /* --- detect.c --- */
 bool layer_detect(struct layer *l); /* true: something changed, go on */
+/* TLS on the wire: reads what came of the two hellos.  True: something changed. */
+bool layer_hellos(struct layer *l);
 /* Begins to parse as p.  False: out of memory, counted, tried again later. */
 bool layer_start(struct layer *l, const struct proto *p);
 /* Gives up the hole at the head of d when its time has come.  Bytes missing, or 0. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes to messages.  Requests are parsed before answers whenever both are there, because how an answer
+/* Bytes to messages.  Requests are parsed before the answers that came after them, because how an answer
  * reads can depend on its request (HEAD, CONNECT).  An answer that comes before any request is held for
  * a moment: two threads of a process may have been preempted between the kernel's work and the record
  * of it. */
@@ -8,10 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define HOLD_NS	    50000000u
-#define HELLO_BYTES 16384
-#define MAX_BAD	    64
-#define MAX_EMPTY   1000
+#define HOLD_NS	  50000000u
+#define MAX_BAD	  64
+#define MAX_EMPTY 1000
 
 void layer_init(struct layer *l, struct conn *c, bool plain)
 {
@@ -82,11 +81,14 @@ static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg
 	if (!d->begin_ns)
 		d->begin_ns = stream_time(d->s, 0);
 	msg->half.begin_ns = d->begin_ns;
-	msg->half.end_ns = stream_time(d->s, used ? used - 1 : 0);
+	/* that nothing more of it comes may show long after its last byte */
+	msg->half.end_ns = used ? stream_time(d->s, used - 1) : d->end_ns;
+	if (!msg->half.end_ns)
+		msg->half.end_ns = stream_time(d->s, 0);
 	if (d->after_gap)
 		msg->flags |= FLOW_AFTER_GAP;
 	if (!msg->partial) {
-		d->begin_ns = 0;
+		d->begin_ns = d->end_ns = 0;
 		d->after_gap = false;
 	}
 	l->bad = 0;
@@ -105,7 +107,7 @@ static void drop_parser(struct layer *l)
 	l->proto = NULL;
 	for (int i = 0; i < 2; i++) {
 		l->dir[i].need = 0;
-		l->dir[i].begin_ns = 0;
+		l->dir[i].begin_ns = l->dir[i].end_ns = 0;
 		l->dir[i].poke = l->dir[i].resync = false;
 	}
 }
@@ -133,7 +135,7 @@ static void lose_sync(struct layer *l, enum side side, struct dir *d, size_t fro
 		d->after_gap = true;
 	}
 	match_lost(l->m, side);
-	d->begin_ns = 0;
+	d->begin_ns = d->end_ns = 0;
 	d->need = 0;
 	d->resync = true;
 	d->resync_from = from;
@@ -194,12 +196,14 @@ bool layer_holds(struct layer *l)
 	uint64_t since;
 
 	if (l->phase != PHASE_PARSE || l->force || l->proto->match != MATCH_ORDER ||
-	    !match_in_order(l->m) || match_pending(l->m) > 0)
+	    !match_in_order(l->m) || match_unanswered(l->m))
 		return false;
 	d = layer_dir(l, SIDE_RESP);
 	req = layer_dir(l, SIDE_REQ);
 	if (d->begin_ns || d->poke || head(d).n == 0)
 		return false;
+	if (head(req).n > 0 && stream_time(d->s, 0) < stream_time(req->s, 0))
+		return false; /* the next request is here, and was sent later */
 	return l->c->t->now_ns < stream_time(d->s, 0) + HOLD_NS ||
 	       (req->s && stream_has_gap(req->s, &since)); /* the request may be in it */
 }
@@ -214,6 +218,8 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 	switch (r.kind) {
 	case PARSE_MSG:
 		push(l, side, d, msg, used);
+		if (msg->partial && used)
+			d->end_ns = stream_time(d->s, used - 1);
 		stream_consume(d->s, used);
 		d->need = 0;
 		layer_dir(l, side == SIDE_REQ ? SIDE_RESP : SIDE_REQ)->need = 0;
@@ -223,6 +229,8 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 			return false;
 		if (!d->begin_ns && !r.between)
 			d->begin_ns = stream_time(d->s, 0);
+		if (!r.between)
+			d->end_ns = stream_time(d->s, used - 1);
 		stream_consume(d->s, used);
 		d->need = 0;
 		return true;
@@ -273,11 +281,31 @@ static bool step(struct layer *l, enum side side)
 	return take(l, side, d, r, &msg, in.n) || (l->phase == PHASE_PARSE && at_gap(l, side, d));
 }
 
-static bool drain(struct layer *l, enum side side)
+/* The answer at hand began before the request at hand was sent: it is not its answer, and must not be read as
+ * such. */
+static bool answered_before(struct layer *l)
+{
+	const struct dir *q = layer_dir(l, SIDE_REQ), *a = layer_dir(l, SIDE_RESP);
+
+	return l->proto->match == MATCH_ORDER && !q->begin_ns && head(q).n > 0 && head(a).n > 0 &&
+	       stream_time(a->s, 0) < stream_time(q->s, 0);
+}
+
+/* The next message of either side.  Requests first, but for those that were sent later than the answers that
+ * are there; unless these cannot be read. */
+static bool next_step(struct layer *l)
+{
+	bool later = answered_before(l);
+
+	return (!later && step(l, SIDE_REQ)) || (l->phase == PHASE_PARSE && step(l, SIDE_RESP)) ||
+	       (later && l->phase == PHASE_PARSE && step(l, SIDE_REQ));
+}
+
+static bool drain(struct layer *l)
 {
 	bool progress = false;
 
-	while (l->phase == PHASE_PARSE && step(l, side))
+	while (l->phase == PHASE_PARSE && next_step(l))
 		progress = true;
 	return progress;
 }
@@ -321,37 +349,6 @@ void layer_total(struct layer *l, enum ev_dir dir, uint64_t total)
 		(void)stream_end(d->s, d->total); /* what is missing shows as a gap */
 }
 
-/* --- TLS on the wire --- */
-
-static bool read_hello(struct layer *l, struct dir *d)
-{
-	struct tls_hello h;
-	uint64_t since;
-	int rc;
-
-	if (d->hello_done || !d->s)
-		return false;
-	rc = tls_hello_parse(head(d), &h);
-	if (rc == 0)
-		conn_hello(l->c, &h);
-	else if (rc == -EAGAIN && head(d).n < HELLO_BYTES && !stream_has_gap(d->s, &since))
-		return false;
-	d->hello_done = true;
-	stream_free(d->s);
-	d->s = NULL;
-	return true;
-}
-
-static bool read_hellos(struct layer *l)
-{
-	bool some = read_hello(l, &l->dir[EV_READ]);
-
-	some |= read_hello(l, &l->dir[EV_WRITE]);
-	if (l->dir[EV_READ].hello_done && l->dir[EV_WRITE].hello_done)
-		layer_opaque(l);
-	return some;
-}
-
 /* --- the interface --- */
 
 void layer_feed(struct layer *l)
@@ -362,12 +359,10 @@ void layer_feed(struct layer *l)
 		again = false;
 		if (l->phase == PHASE_DETECT)
 			again = layer_detect(l);
-		if (l->phase == PHASE_PARSE) {
-			again |= drain(l, SIDE_REQ);
-			again |= drain(l, SIDE_RESP);
-		}
+		if (l->phase == PHASE_PARSE)
+			again |= drain(l);
 		if (l->phase == PHASE_HELLO)
-			again = read_hellos(l);
+			again = layer_hellos(l);
 	} while (again);
 	end_side(l, SIDE_REQ);
 	end_side(l, SIDE_RESP);

@@ -51,6 +51,8 @@ struct match {
 	unsigned next_flags;  /* of the next new flow: what was lost before it */
 	size_t nqueued;	      /* messages of all streams */
 	bool lost, pipelined; /* see match.c */
+	bool joined;	      /* match_join, and no request has been answered since */
+	bool blind;	      /* requests were lost, and none was seen since */
 	bool after_answer;    /* lost, but a whole answer was seen since */
 	uint64_t answer_ns;   /* its end */
 	uint64_t last_ns;     /* end of the last message */

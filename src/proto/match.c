@@ -5,7 +5,9 @@
  * shown apart (an answer without request, a request without answer) until order is certain.  On a
  * connection that does not pipeline, a request is only sent when everything before it was answered: so
  * the first request that was sent after a whole answer, with nothing pending before it, starts afresh.
- * A connection that was seen to pipeline never gets that benefit: there, alternation proves nothing.
+ * A connection that was seen to pipeline does not get that benefit: there, alternation proves nothing, only
+ * a silence does.  Where capture began in the middle of a connection, the same holds as soon as requests
+ * are seen to wait for more than one answer, because others may wait before them.
  * Times, not the order of calls, decide what was before what: while a hole is waited for, one side may
  * be far ahead.  Rejected: counting the answers owed (the loss may hide requests), and pairing by
  * nearness in time (a slow server defeats it). */
@@ -15,6 +17,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define QUIET_NS 2000000000u /* after such a silence nobody owes an answer any more */
 
 struct match *match_new(const struct proto *p, const struct flow_conn *conn, int64_t epoch_ns,
 			unsigned max_pending, const struct match_hooks *hooks)
@@ -45,15 +49,16 @@ static struct pend *unfinished_request(const struct match *m, const struct msg *
 	return p;
 }
 
-/* Order was lost: is everything that waits now sent after the last answer, and so certain? */
-static void try_to_resume(struct match *m)
+/* Order was lost: is everything that waits now sent after the last answer, and so certain?  quiet_ns: when the
+ * last message before ended. */
+static void try_to_resume(struct match *m, uint64_t quiet_ns)
 {
 	const struct pend *p = m->first;
 
 	while (p && p->streams)
 		p = p->next;
-	if (!m->after_answer || m->pipelined || m->current || !p ||
-	    p->f.req.begin_ns < m->answer_ns)
+	if (!m->after_answer || m->current || !p || p->f.req.begin_ns < m->answer_ns ||
+	    (m->pipelined && p->f.req.begin_ns < quiet_ns + QUIET_NS))
 		return;
 	m->lost = m->after_answer = false;
 	for (struct pend *q = m->first; q; q = q->next)
@@ -71,7 +76,9 @@ static int out_of_memory(struct match *m, enum side side, struct msg *msg)
 static int push_request(struct match *m, struct msg *msg)
 {
 	struct pend *p = unfinished_request(m, msg);
+	uint64_t quiet_ns = m->last_ns;
 
+	m->blind = false;
 	if (!p) {
 		p = pend_add(m, msg);
 		if (!p)
@@ -82,7 +89,7 @@ static int push_request(struct match *m, struct msg *msg)
 	pend_set_half(m, p, SIDE_REQ, msg);
 	m->last_ns = msg->half.end_ns;
 	if (m->lost)
-		try_to_resume(m);
+		try_to_resume(m, quiet_ns);
 	pend_settle(m, p);
 	return 0;
 }
@@ -92,8 +99,9 @@ static int push_request(struct match *m, struct msg *msg)
 /* Order is lost: this answer may belong to any request that was sent before it, or to one never seen. */
 static void give_up_unsure(struct match *m, uint64_t answered_ns)
 {
-	/* A second answer, and no request that could be told from it: somebody pipelines. */
-	m->pipelined |= m->after_answer;
+	/* A second answer, and no request that could be told from it: somebody pipelines, if its request is not
+	 * one of those that were lost. */
+	m->pipelined |= m->after_answer && !m->blind;
 	for (struct pend *p = m->first, *next; p; p = next) {
 		next = p->next;
 		if (p->unsure && !p->streams && p->f.req.begin_ns < answered_ns)
@@ -140,6 +148,14 @@ static int push_orphan(struct match *m, struct msg *msg)
 	return 0;
 }
 
+/* The first answer since capture began in the middle, while several requests wait: there may be more, and it
+ * theirs. */
+static bool pipelines_already(const struct match *m, const struct pend *p, const struct msg *msg)
+{
+	return m->joined && !by_key(m) && p->next && p->next->f.has_req &&
+	       p->next->f.req.begin_ns < msg->half.begin_ns;
+}
+
 static int push_response(struct match *m, struct msg *msg)
 {
 	struct pend *p = awaiting(m, msg);
@@ -148,6 +164,12 @@ static int push_response(struct match *m, struct msg *msg)
 	int rc = 0;
 
 	m->last_ns = end_ns;
+	if (p && !orphan && pipelines_already(m, p, msg)) {
+		m->pipelined = orphan = true;
+		match_lost(m, SIDE_RESP);
+		p = NULL;
+	}
+	m->joined &= orphan;
 	if (!p) {
 		if (m->lost && m->owed == 0)
 			give_up_unsure(m, msg->half.begin_ns);
@@ -164,7 +186,7 @@ static int push_response(struct match *m, struct msg *msg)
 	if (whole && orphan && rc == 0 && m->lost) {
 		m->after_answer = true;
 		m->answer_ns = end_ns;
-		try_to_resume(m);
+		try_to_resume(m, end_ns);
 	}
 	return rc;
 }
@@ -320,7 +342,15 @@ void match_lost(struct match *m, enum side side)
 	if (side == SIDE_RESP)
 		m->owed = 0;
 	m->lost = !by_key(m);
+	m->blind = side == SIDE_REQ;
 	m->after_answer = false;
+}
+
+void match_join(struct match *m, bool owed)
+{
+	m->joined = true;
+	if (owed)
+		match_lost(m, SIDE_REQ);
 }
 
 bool match_in_order(const struct match *m)
@@ -344,9 +374,12 @@ void match_end(struct match *m, bool reset)
 	m->owed = 0;
 }
 
-size_t match_pending(const struct match *m)
+bool match_unanswered(const struct match *m)
 {
-	return m->n;
+	for (const struct pend *p = m->first; p; p = p->next)
+		if (!p->resp_whole)
+			return true;
+	return false;
 }
 
 size_t match_held(const struct match *m)

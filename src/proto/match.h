@@ -32,14 +32,17 @@ bool match_wants_flush(const struct match *m);
 /* Bytes of this side were lost: order no longer pairs, and nothing is guessed.  Requests that were seen
  * before lost ones keep their answers; all others are given up when an answer comes that may be
  * theirs.  Pairing begins again with the first request that was sent after a whole answer with nothing
- * else pending, if this connection was never seen to pipeline, or after a silence that match_expire
- * calls too long. */
+ * else pending (two seconds after, if this connection was seen to pipeline), or after a silence that
+ * match_expire calls too long. */
 void match_lost(struct match *m, enum side side);
+/* To be called at once: the first messages may not be the connection's first.  owed: a request that will not
+ * be seen waits for its answer. */
+void match_join(struct match *m, bool owed);
 bool match_in_order(const struct match *m); /* false: match_lost, and not yet in order again */
 /* The connection ended: pending requests are emitted as unanswered, or reset. */
 void match_end(struct match *m, bool reset);
-size_t match_pending(const struct match *m); /* requests without a whole answer */
-size_t match_held(const struct match *m);    /* bytes of messages kept */
-void match_free(struct match *m);	     /* emits nothing; m may be NULL */
+bool match_unanswered(const struct match *m); /* an exchange waits for (the rest of) its answer */
+size_t match_held(const struct match *m);     /* bytes of messages kept */
+void match_free(struct match *m);	      /* emits nothing; m may be NULL */
 
 #endif

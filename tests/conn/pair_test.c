@@ -340,8 +340,8 @@ static void joined_inside_a_tls_connection(void **state)
 	world_plain(&w, 1, EV_WRITE, 0, "Qa:0\n");
 	world_plain(&w, 1, EV_READ, 9, "Aa:0\n");
 	assert_string_equal(world_text(&w),
-			    "a>a done midstream peer_inferred\n"
-			    "->z done midstream peer_inferred no_request\n");
+			    "->z done midstream peer_inferred no_request\n"
+			    "a>a done midstream peer_inferred\n");
 	assert_int_equal(stats()->undecrypted_now, 0);
 }
 
