@@ -43,7 +43,7 @@ BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -Ibpf -c $< -o $@
+	$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -DOBJECT=$* -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -Ibpf -c $< -o $@
 	llvm-strip-14 -g $@
 $(B)/bpf/limpid.bpf.o: $(BPF_OBJ)
 	$(BPFTOOL) gen object $@ $^

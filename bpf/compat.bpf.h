@@ -14,6 +14,7 @@
  *							    two CPUs must meet within nanoseconds to get one position
  *  TASK_MAP, task_map_*    task storage		    LRU hash by thread id, emptied when the thread ends
  *  CURRENT_TASK, KREAD	    typed pointer, plain reads	    untyped pointer, bpf_probe_read_kernel
+ *  BPF_CORE_READ	    plain reads since 6.2	    bpf_probe_read_kernel
  *  sock_id_*		    the kernel's socket cookie	    a map from the socket's address, see below
  *  SHARED		    a global function		    a static one: a global one takes no pointers before 5.12
  */
@@ -60,6 +61,36 @@
 
 #define CURRENT_TASK()	   bpf_get_current_task_btf()
 #define KREAD(ptr, member) ((ptr)->member) /* of a typed pointer, as CURRENT_TASK() and all that is read from it */
+
+/* libbpf's BPF_CORE_READ calls a helper for each step, some 20 ns, and a captured call makes a dozen of them.
+ * Since 6.2 the verifier can be told the type of any pointer, and then a step is one load, which gives 0 where the
+ * helper would have failed.  Which of the two the kernel has is known when the program is loaded: the other
+ * branch is removed. */
+#define JOIN(a, b)  a##b
+#define NAME_FOR(b) JOIN(bpf_rdonly_cast___, b)
+#define CAST	    NAME_FOR(OBJECT) /* libbpf's linker (1.5) cannot join two files that call one kernel function */
+extern void *CAST(const void *obj, __u32 btf_id) __ksym __weak;
+#define READ_1(src, a)                                                                             \
+	(bpf_ksym_exists(CAST) ?                                                                   \
+		 ((__typeof__(src))CAST(src, bpf_core_type_id_kernel(__typeof__(*(src)))))->a :    \
+		 ({                                                                                \
+			 __typeof__((src)->a) read_v;                                              \
+			 bpf_core_read((void *)&read_v, sizeof(read_v), &(src)->a);                \
+			 read_v;                                                                   \
+		 }))
+#define READ_2(src, a, b)                                                                          \
+	({                                                                                         \
+		__typeof__((src)->a) read_2 = READ_1(src, a);                                      \
+		READ_1(read_2, b);                                                                 \
+	})
+#define READ_3(src, a, b, c)                                                                       \
+	({                                                                                         \
+		__typeof__((src)->a) read_3 = READ_1(src, a);                                      \
+		READ_2(read_3, b, c);                                                              \
+	})
+#define READ_N(a, b, c, name, ...) name
+#undef BPF_CORE_READ
+#define BPF_CORE_READ(src, ...) READ_N(__VA_ARGS__, READ_3, READ_2, READ_1)(src, __VA_ARGS__)
 
 /* Hashes without memory set aside. */
 #define HASH_FLAGS __uint(map_flags, BPF_F_NO_PREALLOC)

@@ -116,11 +116,19 @@ SUB int policy_verdict(__u64 cgroup_id)
 	return p->dflt == EV_DEFAULT_ALL || task_pidns(task) != p->host_pidns;
 }
 
+/* What bpf_get_current_cgroup_id gives, without its call and its lock: this is asked at every call. */
+static __always_inline __u64 task_cgroup_id(struct task_struct *task)
+{
+	struct css_set *set = KREAD(task, cgroups);
+
+	return BPF_CORE_READ(set, dfl_cgrp, kn, id);
+}
+
 /* Whether the current process is captured.  The answer is kept in the task until the policy changes or
  * the task moves to another cgroup. */
 static __always_inline bool task_wanted(struct task_ctx *t)
 {
-	__u64 cgroup_id = bpf_get_current_cgroup_id();
+	__u64 cgroup_id = task_cgroup_id(CURRENT_TASK());
 	__u32 gen = policy_gen;
 
 	if (t->gen != gen || t->cgroup_id != cgroup_id) {

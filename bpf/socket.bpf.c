@@ -120,8 +120,9 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 		goto none;
 	if (t->tls_active)
 		t->tls_cookie = call->cookie;
-	call->ts_ns = bpf_ktime_get_ns();
 	dir = call->dir & 1;
+	if (dir == EV_WRITE)
+		call->ts_ns = bpf_ktime_get_ns();
 	c = conn_find(call->cookie);
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_SYN_SENT || (!c && (state == TCP_CLOSE || state == TCP_LISTEN)))

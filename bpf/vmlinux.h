@@ -98,6 +98,15 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct kernfs_node {
+	__u64 id;
+};
+struct cgroup {
+	struct kernfs_node *kn;
+};
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
 struct thread_info {
 	unsigned long flags;
 	__u32 status;
@@ -108,6 +117,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct pid *thread_pid;
 	struct files_struct *files;
+	struct css_set *cgroups;
 };
 
 struct qstr {
