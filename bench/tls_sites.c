@@ -218,6 +218,8 @@ int main(int argc, char **argv)
 	struct ev_policy policy = { .dflt = EV_DEFAULT_NONE };
 	struct tap_bpf *b;
 	struct source *src;
+	const int *rings;
+	unsigned nrings;
 	char err[512];
 
 	if (argc != 3)
@@ -228,7 +230,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tls_sites: %s\n", err);
 		return 1;
 	}
-	if (source_live_open(&src, tap_bpf_events_map(b)) || tap_bpf_set_policy(b, &policy))
+	nrings = tap_bpf_events_maps(b, &rings);
+	if (source_live_open(&src, rings, nrings) || tap_bpf_set_policy(b, &policy))
 		die("capture");
 	measure(b, src, false);
 	measure(b, src, true);

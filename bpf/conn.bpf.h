@@ -27,7 +27,7 @@
 #ifndef LIMPID_CONN_BPF_H
 #define LIMPID_CONN_BPF_H
 
-#include "policy.bpf.h"
+#include "ends.bpf.h"
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
 
@@ -57,12 +57,13 @@ struct conn {
 	/* Bytes, not bits: different CPUs may set different ones at once. */
 	__u8 side, verdict;
 	__u8 announced; /* EV_OPEN was sent to the reader of this number; 0: to none */
-	__u8 ignored;	/* Limpid's own */
+	__u8 ignored;	/* Limpid's own, or its ends are not chosen: as of screen_gen */
 	__u8 late, tls_seen, reset;
 	__u8 eof;    /* the peer's end was read */
 	__u8 fin;    /* this end's FIN took a sequence number */
 	__u8 closed; /* the sequence numbers mean nothing any more */
-	__u8 pad[6];
+	__u8 pad[2];
+	__u32 screen_gen; /* policy_gen when the ends were last looked at; 0: never */
 };
 
 struct {
@@ -147,11 +148,6 @@ static __always_inline __u64 sock_cookie(struct sock *sk)
 	}
 	return cookie;
 }
-
-struct sock_addr {
-	__u8 local[16], remote[16];
-	__u16 lport, rport;
-};
 
 static __always_inline void sock_addr(const struct sock *sk, struct sock_addr *a)
 {
@@ -254,21 +250,74 @@ SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
 	return 0;
 }
 
+/* The totals say what the socket has moved, seen or not. */
+SUB int close_event(const struct conn *c, const struct sock *sk, __u64 cookie, __u32 how)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	void *ring = ring_of(cookie);
+	struct ev_close *ev;
+
+	if (!c->announced)
+		return 0;
+	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
+	if (!ev) {
+		loss(EV_LOSS_RING, 1);
+		return 0;
+	}
+	__builtin_memset(ev, 0, sizeof(*ev));
+	ev->h.ts_ns = bpf_ktime_get_ns();
+	ev->h.size = sizeof(*ev);
+	ev->h.kind = EV_CLOSE;
+	ev->h.cookie = cookie;
+	if (id >> 32 == c->tgid) { /* else a softirq that interrupted somebody */
+		ev->h.tgid = id >> 32;
+		ev->h.tid = id;
+	}
+	ev->total[EV_READ] = c->pos[EV_READ] + conn_ahead(c, sk, EV_READ);
+	ev->total[EV_WRITE] = c->pos[EV_WRITE] + conn_ahead(c, sk, EV_WRITE);
+	ev->tls_total[EV_READ] = c->tls_pos[EV_READ];
+	ev->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
+	ev->how = how;
+	bpf_ringbuf_submit(ev, wake_flags(ring));
+	return 0;
+}
+
+/* Looks at the ends of the connection when the policy has changed since that was done last.  One that is not
+ * wanted any more ends for the reader; one that is wanted again begins in its middle. */
+SUB int conn_screen(struct conn *c, const struct sock *sk, __u64 cookie)
+{
+	struct sock_addr a = {};
+	__u32 gen = policy_gen;
+
+	if (c->screen_gen == gen)
+		return 0;
+	c->screen_gen = gen;
+	sock_addr(sk, &a);
+	c->ignored = addr_is_own(&a) || !ends_wanted(&a);
+	if (c->ignored && c->announced) {
+		close_event(c, sk, cookie, EV_END_ALL);
+		c->announced = 0;
+	} else if (!c->announced && (c->pos[EV_READ] || c->pos[EV_WRITE])) {
+		c->late = 1;
+	}
+	return 0;
+}
+
 /* Tells user space of the connection.  Called again when another process takes it over, or reads the ring. */
 SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 {
 	struct sock_addr a = {};
+	void *ring = ring_of(cookie);
 	struct ev_open *ev;
 	__u8 again;
 
-	sock_addr(sk, &a);
-	if (addr_is_own(&a)) {
-		c->ignored = 1;
+	conn_screen(c, sk, cookie);
+	if (c->ignored)
 		return 0;
-	}
+	sock_addr(sk, &a);
 	again = c->announced && c->announced != reader_nr;
 	c->announced = reader_nr;
-	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
 	if (!ev) {
 		loss(EV_LOSS_RING, 1);
 		c->announced = 0; /* with the next call */
@@ -290,7 +339,7 @@ SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 	ev->side = c->side;
 	ev->netns = sock_netns(sk);
 	__builtin_memcpy(ev->comm, c->comm, sizeof(c->comm));
-	bpf_ringbuf_submit(ev, wake_flags());
+	bpf_ringbuf_submit(ev, wake_flags(ring));
 	return 0;
 }
 
@@ -333,37 +382,6 @@ SUB struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, _
 	c.late = was_read > 0 || was_written > 1;
 	bpf_map_update_elem(&conns, &cookie, &c, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&conns, &cookie);
-}
-
-/* The totals say what the socket has moved, seen or not. */
-SUB int close_event(const struct conn *c, const struct sock *sk, __u64 cookie, __u32 how)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-	struct ev_close *ev;
-
-	if (!c->announced)
-		return 0;
-	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
-	if (!ev) {
-		loss(EV_LOSS_RING, 1);
-		return 0;
-	}
-	__builtin_memset(ev, 0, sizeof(*ev));
-	ev->h.ts_ns = bpf_ktime_get_ns();
-	ev->h.size = sizeof(*ev);
-	ev->h.kind = EV_CLOSE;
-	ev->h.cookie = cookie;
-	if (id >> 32 == c->tgid) { /* else a softirq that interrupted somebody */
-		ev->h.tgid = id >> 32;
-		ev->h.tid = id;
-	}
-	ev->total[EV_READ] = c->pos[EV_READ] + conn_ahead(c, sk, EV_READ);
-	ev->total[EV_WRITE] = c->pos[EV_WRITE] + conn_ahead(c, sk, EV_WRITE);
-	ev->tls_total[EV_READ] = c->tls_pos[EV_READ];
-	ev->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
-	ev->how = how;
-	bpf_ringbuf_submit(ev, wake_flags());
-	return 0;
 }
 
 /* Plaintext that a TLS library gave to or took from its caller. */

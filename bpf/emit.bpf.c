@@ -21,7 +21,7 @@ static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 	s->ev.len = n + missing;
 	s->ev.ncap = n;
 	s->ev.why = missing ? why : EV_WHY_NONE;
-	if (bpf_ringbuf_output(&events, &s->ev, sizeof(s->ev) + n, wake_flags())) {
+	if (ring_output(s->ev.h.cookie, &s->ev, sizeof(s->ev) + n)) {
 		loss(EV_LOSS_RING, 1);
 		loss(EV_LOSS_RING_BYTES, n);
 	}

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* emit.bpf.h - the ring buffers, the loss counters, and how bytes of any length get into a ring.
  *
+ * There are several rings, so that processors do not wait for each other's lock; a connection keeps to one,
+ * chosen by its cookie, so that its records stay in order.  User space makes them (src/tap/rings.c), as the
+ * number of processors and the memory allowed say.
+ *
  * A transfer is gathered into a scratch buffer and sent as EV_DATA records of exact size, each full
  * (EV_CHUNK_MAX) but the last, however many buffers the bytes were in.  Scratch and output is the one
  * way that is exact on every kernel from 5.17 on; a dynptr cannot be filled from user memory before 6.16.
@@ -21,17 +25,25 @@
 #define EMIT_STEPS   (1U << 17)	 /* of run_step per call; EMIT_MAX takes some 14,000 */
 #define EMIT_SLOTS   4		 /* scratch buffers per CPU */
 #define EMIT_WAKE_NS 4000000	 /* at most one wake-up of the consumer in this time ... */
-#define EMIT_FULL_NS 200000	 /* ... and when the ring is more than an eighth full, in this */
+#define EMIT_FULL_NS 1000000	 /* ... and when a ring is more than an eighth full, in this */
 
 /* A function verified once per caller but there once: keeps the programs small. */
 #define SUB static __noinline __attribute__((unused))
 
 /* Maps and variables of this header and of conn.bpf.h are weak: each object file that includes them has
  * them, the linked object has them once. */
-struct {
+struct ring { /* the size is that of the model only */
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 32 << 20);
-} events __weak SEC(".maps");
+	__uint(max_entries, 4096);
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, EV_RINGS_MAX);
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings __weak SEC(".maps");
+
+const volatile __u32 ring_mask __weak = 0; /* number of rings - 1; they are a power of two */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -94,19 +106,38 @@ static __always_inline void loss(enum ev_loss why, __u64 n)
 		__sync_fetch_and_add(v, n);
 }
 
-/* Wakes the consumer at once after a quiet time, then seldom: it polls on a short timer while events
- * come, and a wake-up costs the target more than the record does. */
-static __always_inline __u64 wake_flags(void)
+/* The ring of a connection, or NULL, which cannot be.  Cookies of one processor follow each other, hence the
+ * multiplication. */
+static __always_inline void *ring_of(__u64 cookie)
 {
-	__u64 now = bpf_ktime_get_ns(), quiet = now - last_wake_ns;
+	__u32 nr = (cookie * 0x9e3779b97f4a7c15ULL) >> 60 & ring_mask;
 
-	if (quiet < EMIT_FULL_NS)
+	return bpf_map_lookup_elem(&rings, &nr);
+}
+
+/* Wakes the consumer at once after a quiet time, then seldom: it looks at all rings on a short timer while
+ * events come, and a wake-up costs the target more than the record does. */
+static __always_inline __u64 wake_flags(void *ring)
+{
+	__u64 now = bpf_ktime_get_ns(), last = last_wake_ns, quiet = now - last;
+
+	if ((__s64)quiet < EMIT_FULL_NS)
 		return BPF_RB_NO_WAKEUP;
-	if (quiet < EMIT_WAKE_NS && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <
-					    bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 8)
+	if (quiet < EMIT_WAKE_NS && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <
+					    bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 8)
 		return BPF_RB_NO_WAKEUP;
-	last_wake_ns = now;
+	if (SWAP_IF(&last_wake_ns, last, now) != last)
+		return BPF_RB_NO_WAKEUP; /* another processor does it */
+	loss(EV_COUNT_WAKEUPS, 1);
 	return BPF_RB_FORCE_WAKEUP;
+}
+
+/* 0, or negative: the ring is full. */
+static __always_inline long ring_output(__u64 cookie, void *record, __u64 size)
+{
+	void *ring = ring_of(cookie);
+
+	return ring ? bpf_ringbuf_output(ring, record, size, wake_flags(ring)) : -1;
 }
 
 /* Delivers the run: left bytes copied, rest bytes as a hole behind them.  A global function (emit.bpf.c):
@@ -117,10 +148,11 @@ extern SHARED int run_go(struct run *run);
 SUB int emit_unseen(__u64 cookie, __u64 off, __u64 n, __u8 dir, __u64 ts_ns)
 {
 	__u64 id = bpf_get_current_pid_tgid();
+	void *ring = ring_of(cookie);
 	struct ev_data *ev;
 
 	loss(EV_LOSS_NO_BUFFER, n);
-	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
 	if (!ev) {
 		loss(EV_LOSS_RING, 1);
 		return 0;
@@ -136,7 +168,7 @@ SUB int emit_unseen(__u64 cookie, __u64 off, __u64 n, __u8 dir, __u64 ts_ns)
 	ev->off = off;
 	ev->len = n;
 	ev->dir = dir;
-	bpf_ringbuf_submit(ev, wake_flags());
+	bpf_ringbuf_submit(ev, wake_flags(ring));
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  * The only header that the kernel side and user space share.  It compiles with gcc for the host
  * and with clang for BPF: fixed widths, explicit padding, no bool, no pointers.
  *
- * There are two rings.  `events` goes to decode: EV_OPEN, EV_DATA, EV_CLOSE.  `tasks` goes to
- * tap: EV_EXEC, EV_EXIT, EV_MAP.  Records of one connection are in the order in which they
+ * There are two kinds of rings.  `rings` go to decode: EV_OPEN, EV_DATA, EV_CLOSE.  `tasks` goes to
+ * tap: EV_EXEC, EV_EXIT, EV_MAP.  Records of one connection are in one ring, in the order in which they
  * happened; the socket is named by its cookie, which the kernel never gives twice.
  */
 #ifndef LIMPID_EVENT_H
@@ -16,6 +16,7 @@
 #endif
 
 #define EV_CHUNK_MAX   16384 /* bytes of payload per EV_DATA; a power of two */
+#define EV_RINGS_MAX   16    /* a power of two */
 #define EV_COMM_LEN    16    /* TASK_COMM_LEN, NUL-terminated */
 #define EV_NAME_LEN    64    /* last part of a path, cut and NUL-terminated */
 #define EV_PATH_MAX    108   /* sizeof(sun_path) */
@@ -59,7 +60,8 @@ enum ev_sure { EV_SURE_NONE = 0, EV_SURE_NESTED = 1, EV_SURE_STICKY = 2 };
 enum ev_end {
 	EV_END_READ = 1,  /* the peer's last byte was read (read returned 0) */
 	EV_END_WRITE = 2, /* this end sent its FIN: shutdown or close */
-	EV_END_ALL = 4,	  /* the socket is gone; no record with this cookie follows */
+	EV_END_ALL = 4,	  /* the socket is gone, or left out from now on; when it is chosen again, or connects
+			   * anew, an EV_OPEN follows */
 	EV_END_RESET = 8, /* the connection was reset, or ended with an error */
 };
 
@@ -138,6 +140,7 @@ enum ev_loss {
 	EV_LOSS_INFLIGHT,     /* calls whose entry was not remembered */
 	EV_LOSS_TLS_UNMAPPED, /* plaintext bytes whose socket is unknown */
 	EV_LOSS_TASK_RING,    /* records of the `tasks` ring */
+	EV_COUNT_WAKEUPS,     /* no loss: how often the reader of the rings was woken */
 	EV_LOSS_MAX,
 };
 
@@ -148,13 +151,24 @@ struct ev_policy {
 	__u32 dflt;	  /* enum ev_default: for cgroups and processes without a rule */
 	__u32 host_pidns; /* pid namespace of the host: everything else is a container */
 	__u32 paused;	  /* nothing is copied; the byte counts go on */
-	__u32 pad;
+	__u32 ends;	  /* enum ev_ends, or-ed: which rules about ports and addresses there are */
 	__u16 own_ports[EV_OWN_PORTS]; /* loopback connections with such a port at one end are
 					* Limpid's own (a browser that shows the page); 0: none */
 };
 /* Values of the maps `cgroup_rules` (key: cgroup id, __u64) and `tgid_rules` (key: tgid, __u32).
  * A tgid rule wins over a cgroup rule, that over the default. */
 enum ev_rule { EV_RULE_EXCLUDE = 0, EV_RULE_INCLUDE = 1 };
+
+/* A connection is left out when a port or address of either end is; else, when some are chosen, it needs a
+ * chosen port and a chosen address, at either end.  Map `port_rules`: a bit per port, EV_PORT_WORDS words for
+ * each enum ev_rule.  Map `addr_rules`: the longest prefix of an address decides; the value is an enum ev_rule. */
+enum ev_ends { EV_PORTS_CHOSEN = 1, EV_PORTS_LEFT_OUT = 2, EV_ADDRS_CHOSEN = 4, EV_ADDRS_LEFT_OUT = 8 };
+#define EV_PORT_WORDS 1024
+#define EV_ADDR_RULES 512
+struct ev_addr_key {
+	__u32 bits;    /* of the prefix: 0 to 128 */
+	__u8 addr[16]; /* as in ev_open */
+};
 
 /* What tap tells the program of a TLS probe about its place: the BPF cookie of the attachment.
  * Arguments are numbered from 0; argument 0 is the library's connection object. */
@@ -179,6 +193,6 @@ struct ev_tls_lib {
 _Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_tls_lib) == 32, "layout");
 _Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 112, "layout");
 _Static_assert(sizeof(struct ev_data) == 56 && sizeof(struct ev_close) == 72, "layout");
-_Static_assert(sizeof(struct ev_task) == 128, "layout");
+_Static_assert(sizeof(struct ev_task) == 128 && sizeof(struct ev_addr_key) == 20, "layout");
 
 #endif

@@ -83,6 +83,7 @@ static __always_inline __u32 call_args(struct call *c, struct pt_regs *regs, lon
  * it. */
 static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 cookie)
 {
+	conn_screen(c, sk, cookie);
 	if (c->ignored || (c->announced == reader_nr && c->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32)))
 		return;
 	conn_owner(c);

@@ -1,29 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel wakes us at the first event after a quiet time and then only every few milliseconds
- * (bpf/emit.bpf.h), so while events come, the ring is looked at on a short timer; else we sleep.
+ * (bpf/emit.bpf.h), so while events come, the rings are looked at on a short timer; else we sleep.
+ *
+ * The rings are read here and not by libbpf, because its reader takes a whole ring before the next: with the
+ * two ends of a connection in different rings, time would jump back and forth by all that a ring holds.  Here
+ * the earliest of the rings' next records is taken, and space is given back for several at a time.  What the
+ * kernel maps (a page with our position, a page with its own, the records twice in a row so that none is
+ * wrapped) is part of its interface: include/uapi/linux/bpf.h and kernel/bpf/ringbuf.c, Linux 5.8.
  */
 #include "capture/source.h"
 
-#include <bpf/libbpf.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
-#define BATCH	  1024	   /* events delivered per poll */
-#define TICK_MS	  2	   /* between looks while events come */
-#define BUSY_NS	  50000000 /* how long after an event they are expected to come */
-#define STOP_CODE (-ECANCELED)
+#define BATCH	1024	 /* events delivered per poll */
+#define RUN	64	 /* events of one ring before the others are looked at again */
+#define TICK_MS 2	 /* between looks while events come */
+#define BUSY_NS 50000000 /* how long after an event they are expected to come */
+
+struct ring {
+	unsigned long *consumer;       /* how far we are; the kernel reuses what is before it */
+	const unsigned long *producer; /* how far the kernel is */
+	const uint8_t *data;
+	size_t size;	      /* a power of two */
+	unsigned long at;     /* as *consumer, or further */
+	unsigned long given;  /* *consumer */
+	unsigned long filled; /* *producer, as last seen */
+};
 
 struct live {
 	struct source src;
-	struct ring_buffer *ring;
+	int ep;
 	event_fn fn; /* of the poll under way */
 	void *ctx;
 	int delivered;
 	uint64_t last_ns; /* when an event was last delivered, CLOCK_MONOTONIC */
+	unsigned n;
+	struct ring rings[EV_RINGS_MAX];
 };
 
 static uint64_t now_ns(void)
@@ -34,41 +54,146 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static int on_event(void *ctx, void *data, size_t size)
-{
-	struct live *l = ctx;
-	const struct ev_hdr *ev = data;
+/* --- one ring ------------------------------------------------------------------------------------- */
 
-	/* The kernel side is ours, but a record may be longer than its content (never shorter). */
-	if (size >= sizeof(*ev) && ev->size <= size) {
+static void give_back(struct ring *r)
+{
+	if (r->at != r->given)
+		__atomic_store_n(r->consumer, r->at, __ATOMIC_RELEASE);
+	r->given = r->at;
+}
+
+/* The next record, or NULL: there is none, or it is still being written.  *ret_step is how far behind it the
+ * one after it begins. */
+static const struct ev_hdr *next(struct ring *r, unsigned long *ret_step)
+{
+	for (;;) {
+		const uint8_t *p = r->data + (r->at & (r->size - 1));
+		const struct ev_hdr *ev = (const void *)(p + BPF_RINGBUF_HDR_SZ);
+		uint32_t head, len;
+
+		if (r->at == r->filled) {
+			r->filled = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
+			if (r->at == r->filled)
+				return NULL;
+		}
+		head = __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_ACQUIRE);
+		if (head & BPF_RINGBUF_BUSY_BIT)
+			return NULL;
+		len = head & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+		*ret_step = (len + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
+		/* The kernel side is ours, but a record may be longer than its content (never shorter). */
+		if (!(head & BPF_RINGBUF_DISCARD_BIT) && len >= sizeof(*ev) && ev->size <= len)
+			return ev;
+		r->at += *ret_step;
+	}
+}
+
+/* Delivers what is not later than until_ns. */
+static void deliver(struct live *l, struct ring *r, uint64_t until_ns)
+{
+	const struct ev_hdr *ev;
+	unsigned long step;
+
+	for (int i = 0; i < RUN && l->delivered < BATCH; i++) {
+		ev = next(r, &step);
+		if (!ev || ev->ts_ns > until_ns)
+			break;
 		l->fn(l->ctx, ev);
 		l->delivered++;
+		r->at += step;
+		if (r->at - r->given > r->size / 8)
+			give_back(r);
 	}
-	return l->delivered >= BATCH ? STOP_CODE : 0;
+	give_back(r);
+}
+
+static int open_ring(struct ring *r, int fd)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *p;
+
+	if (bpf_map_get_info_by_fd(fd, &info, &len) < 0)
+		return -errno;
+	if (info.type != BPF_MAP_TYPE_RINGBUF)
+		return -EINVAL;
+	r->size = info.max_entries;
+	p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r->consumer = (unsigned long *)(void *)p;
+	p = mmap(NULL, page + 2 * r->size, PROT_READ, MAP_SHARED, fd, (off_t)page);
+	if (p == MAP_FAILED)
+		return -errno;
+	r->producer = (const unsigned long *)(const void *)p;
+	r->data = p + page;
+	r->at = r->given = r->filled = __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE);
+	return 0;
+}
+
+static void close_ring(struct ring *r)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (r->consumer)
+		munmap(r->consumer, page);
+	if (r->producer)
+		munmap((void *)(uintptr_t)r->producer, page + 2 * r->size);
+}
+
+/* --- all of them ---------------------------------------------------------------------------------- */
+
+/* The ring whose next record is the earliest, and the time of the earliest of the others. */
+static struct ring *earliest(struct live *l, uint64_t *ret_until_ns)
+{
+	uint64_t first_ns = UINT64_MAX, until_ns = UINT64_MAX;
+	struct ring *first = NULL;
+	unsigned long step;
+
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct ev_hdr *ev = next(&l->rings[i], &step);
+
+		if (!ev) {
+			give_back(&l->rings[i]); /* records without content may have been passed */
+		} else if (!first || ev->ts_ns < first_ns) {
+			until_ns = first_ns;
+			first_ns = ev->ts_ns;
+			first = &l->rings[i];
+		} else if (ev->ts_ns < until_ns) {
+			until_ns = ev->ts_ns;
+		}
+	}
+	*ret_until_ns = until_ns;
+	return first;
 }
 
 static int consume(struct live *l)
 {
-	int rc = ring_buffer__consume(l->ring);
+	uint64_t until_ns;
+	struct ring *r;
 
+	while (l->delivered < BATCH && (r = earliest(l, &until_ns)))
+		deliver(l, r, until_ns);
 	if (l->delivered > 0)
 		l->last_ns = now_ns();
-	return rc < 0 && rc != STOP_CODE ? rc : l->delivered;
+	return l->delivered;
 }
 
 static int live_poll(struct source *s, int timeout_ms, event_fn fn, void *ctx)
 {
 	struct live *l = (struct live *)s;
-	struct epoll_event woken;
+	struct epoll_event woken[EV_RINGS_MAX];
 	uint64_t now, end;
-	int rc;
+	int n;
 
 	l->fn = fn;
 	l->ctx = ctx;
 	l->delivered = 0;
-	rc = consume(l);
-	if (rc || !timeout_ms)
-		return rc;
+	n = consume(l);
+	if (n || !timeout_ms)
+		return n;
 	now = now_ns();
 	end = now + (uint64_t)timeout_ms * 1000000;
 	while (timeout_ms < 0 || now < end) {
@@ -76,11 +201,11 @@ static int live_poll(struct source *s, int timeout_ms, event_fn fn, void *ctx)
 
 		if (now - l->last_ns < BUSY_NS && wait > TICK_MS)
 			wait = TICK_MS;
-		if (epoll_wait(ring_buffer__epoll_fd(l->ring), &woken, 1, wait) < 0)
+		if (epoll_wait(l->ep, woken, EV_RINGS_MAX, wait) < 0)
 			return errno == EINTR ? 0 : -errno;
-		rc = consume(l);
-		if (rc)
-			return rc;
+		n = consume(l);
+		if (n)
+			return n;
 		now = now_ns();
 	}
 	return 0;
@@ -88,7 +213,7 @@ static int live_poll(struct source *s, int timeout_ms, event_fn fn, void *ctx)
 
 static int live_fd(const struct source *s)
 {
-	return ring_buffer__epoll_fd(((const struct live *)s)->ring);
+	return ((const struct live *)s)->ep;
 }
 
 static void live_close(struct source *s)
@@ -97,24 +222,39 @@ static void live_close(struct source *s)
 
 	if (!l)
 		return;
-	ring_buffer__free(l->ring);
+	for (unsigned i = 0; i < l->n; i++)
+		close_ring(&l->rings[i]);
+	if (l->ep >= 0)
+		close(l->ep);
 	free(l);
 }
 
 static const struct source_ops live_ops = { "live", live_poll, live_fd, live_close };
 
-int source_live_open(struct source **ret, int map_fd)
+int source_live_open(struct source **ret, const int *map_fds, unsigned n)
 {
-	struct live *l = calloc(1, sizeof(*l));
+	struct live *l;
+	int rc = 0;
 
+	if (n == 0 || n > EV_RINGS_MAX)
+		return -EINVAL;
+	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	l->src.ops = &live_ops;
-	l->ring = ring_buffer__new(map_fd, on_event, l, NULL);
-	if (!l->ring) {
-		int rc = -errno;
+	l->ep = epoll_create1(EPOLL_CLOEXEC);
+	if (l->ep < 0)
+		rc = -errno;
+	for (unsigned i = 0; i < n && !rc; i++) {
+		struct epoll_event ev = { .events = EPOLLIN, .data.u32 = i };
 
-		free(l);
+		l->n++;
+		rc = open_ring(&l->rings[i], map_fds[i]);
+		if (!rc && epoll_ctl(l->ep, EPOLL_CTL_ADD, map_fds[i], &ev) < 0)
+			rc = -errno;
+	}
+	if (rc) {
+		live_close(&l->src);
 		return rc;
 	}
 	*ret = &l->src;

@@ -23,9 +23,10 @@ struct source {
 	const struct source_ops *ops;
 };
 
-/* Over the ring buffer map map_fd, which is borrowed until this returns; works after all privileges are gone.
- * 0, -ENOMEM, or what the kernel said. */
-int source_live_open(struct source **ret, int map_fd);
+/* Over n ring buffer maps, whose descriptors are borrowed until this returns; works after all privileges are gone.
+ * Records of one ring come in its order, those of different rings in order of time as far as they are there.
+ * 0, -EINVAL (n is 0 or above EV_RINGS_MAX), -ENOMEM, or what the kernel said. */
+int source_live_open(struct source **ret, const int *map_fds, unsigned n);
 /* A recording made by `limpid record`: docs/recording.md.  Takes over fd when it succeeds: close closes it.
  * 0; -EBADMSG: not a recording, or not of this version; -ENOMEM; or the errno of read.  Polls after an error
  * give the same error. */

@@ -31,14 +31,14 @@ struct capture {
 
 /* --- hooks of tap ------------------------------------------------------------------------------- */
 
-static pid_t start_decode(void *ctx, int ipc, int events_map)
+static pid_t start_decode(void *ctx, int ipc, const int *rings, unsigned n)
 {
 	const struct capture *c = ctx;
 	pid_t pid = fork();
 
 	if (pid)
 		return pid < 0 ? -errno : pid;
-	_exit(decode_main(&c->decode, ipc, events_map));
+	_exit(decode_main(&c->decode, ipc, rings, n));
 }
 
 static pid_t start_connect(void *ctx, int reply)
@@ -125,7 +125,8 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 				       .pids = a->pids,
 				       .npids = a->npids,
 				       .comms = a->comms,
-				       .ncomms = a->ncomms };
+				       .ncomms = a->ncomms,
+				       .ends = &c->args.ends };
 	if (capabilities_check(missing, sizeof(missing)) < 0) {
 		log_error("capturing needs %s: run it as root, for example with sudo%s", missing,
 			  geteuid() == 0 ? ", or give the container those capabilities" : "");

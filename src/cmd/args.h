@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "tap/bpf.h"
+#include "tap/ends.h"
 
 #define ARGS_LIST  256 /* of one repeatable option */
 #define EXIT_USAGE 2
@@ -19,6 +20,7 @@ struct args {
 	uint32_t pids[ARGS_LIST];
 	size_t ncontainers, ncomms, npids;
 	bool all;
+	struct ends ends;
 	uint64_t body_limit; /* 0: not given */
 	uint64_t events_bytes;
 	enum tap_backend backend;

@@ -9,6 +9,10 @@ enum key {
 	KEY_PID = 'p',
 	KEY_ALL = 'a',
 	KEY_COMM = 0x200,
+	KEY_PORT,
+	KEY_NOT_PORT,
+	KEY_ADDRESS,
+	KEY_NOT_ADDRESS,
 	KEY_BODY_LIMIT,
 	KEY_EVENTS_RING,
 	KEY_DOCKER,
@@ -29,15 +33,48 @@ static const struct argp_option capture_options[] = {
 	{ "pid", KEY_PID, "PID", 0, "this process and those it starts (repeatable)", 1 },
 	{ "comm", KEY_COMM, "GLOB", 0, "processes whose command name matches (repeatable)", 1 },
 	{ "all", KEY_ALL, NULL, 0, "processes outside containers too", 1 },
+	{ "port", KEY_PORT, "PORT[,PORT|A-B]", 0,
+	  "only connections with such a port at either end (repeatable)", 1 },
+	{ "not-port", KEY_NOT_PORT, "PORT[,PORT|A-B]", 0,
+	  "no connection with such a port at either end (repeatable)", 1 },
+	{ "address", KEY_ADDRESS, "ADDR[/BITS]", 0,
+	  "only connections with such an address at either end (repeatable)", 1 },
+	{ "not-address", KEY_NOT_ADDRESS, "ADDR[/BITS]", 0,
+	  "no connection with such an address at either end (repeatable)", 1 },
 	{ "body-limit", KEY_BODY_LIMIT, "SIZE", 0, "bytes kept of each body (default 1M)", 1 },
 	{ "events-ring", KEY_EVENTS_RING, "SIZE", 0,
-	  "buffer in the kernel, a power of two (default 32M)", 1 },
+	  "buffers in the kernel, together; a power of two (default 32M)", 1 },
 	{ "docker", KEY_DOCKER, "SOCKET", 0,
 	  "Docker's socket (default DOCKER_HOST, /var/run/docker.sock)", 1 },
 	{ "backend", KEY_BACKEND, "NAME", 0,
 	  "fentry, kprobe or tracepoint (default: the best that works; see limpid doctor)", 1 },
 	{ 0 },
 };
+
+static void ports_option(struct argp_state *state, enum ev_rule rule, const char *arg)
+{
+	struct args *a = state->input;
+
+	if (ends_ports(&a->ends, rule, arg) < 0)
+		argp_error(state,
+			   "--%sport: '%s' names no ports; write for example 80 or 80,8000-8100",
+			   rule == EV_RULE_EXCLUDE ? "not-" : "", arg);
+}
+
+static void address_option(struct argp_state *state, enum ev_rule rule, const char *arg)
+{
+	struct args *a = state->input;
+	const char *not = rule == EV_RULE_EXCLUDE ? "not-" : "";
+	int err = ends_address(&a->ends, rule, arg);
+
+	if (err == -E2BIG)
+		argp_error(state, "--address and --not-address: %d at most", EV_ADDR_RULES);
+	if (err < 0)
+		argp_error(state,
+			   "--%saddress: '%s' is no address or prefix; write for example 10.0.0.5, "
+			   "10.0.0.0/8 or 2001:db8::/32",
+			   not, arg);
+}
 
 static error_t capture_option(int key, char *arg, struct argp_state *state)
 {
@@ -62,6 +99,14 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_ALL:
 		a->all = true;
+		return 0;
+	case KEY_PORT:
+	case KEY_NOT_PORT:
+		ports_option(state, key == KEY_PORT ? EV_RULE_INCLUDE : EV_RULE_EXCLUDE, arg);
+		return 0;
+	case KEY_ADDRESS:
+	case KEY_NOT_ADDRESS:
+		address_option(state, key == KEY_ADDRESS ? EV_RULE_INCLUDE : EV_RULE_EXCLUDE, arg);
 		return 0;
 	case KEY_BODY_LIMIT:
 		args_size_option(state, "body-limit", arg, &a->body_limit);

@@ -25,7 +25,7 @@
 #define FLUSH_MS   2500
 #define BODY_LIMIT (1u << 20)
 
-enum fds { FD_IPC = 3, FD_RING, FD_OUTPUT, FD_FIRST_FREE };
+enum fds { FD_IPC = 3, FD_OUTPUT, FD_RINGS }; /* as many as there are */
 
 static uint64_t clock_ns(void)
 {
@@ -325,17 +325,20 @@ static void finish(struct decode *d)
 
 /* --- start --------------------------------------------------------------------------------------- */
 
-/* Afterwards: 0 is /dev/null, 1 and 2 as before, ipc, the ring, the output; nothing else. */
-static int keep_fds(int ipc, int ring, int output)
+/* Afterwards: 0 is /dev/null, 1 and 2 as before, ipc, the output, the rings; nothing else. */
+static int keep_fds(int ipc, int output, const int *rings, unsigned n)
 {
-	const int to[] = { STDIN_FILENO, FD_IPC, FD_RING, FD_OUTPUT };
-	int from[4] = { open("/dev/null", O_RDONLY | O_CLOEXEC) };
+	int to[3 + EV_RINGS_MAX] = { STDIN_FILENO, FD_IPC, FD_OUTPUT };
+	int from[3 + EV_RINGS_MAX] = { open("/dev/null", O_RDONLY | O_CLOEXEC) };
 
 	/* out of each other's way first */
-	from[1] = fcntl(ipc, F_DUPFD_CLOEXEC, 16);
-	from[2] = fcntl(ring, F_DUPFD_CLOEXEC, 16);
-	from[3] = fcntl(output >= 0 ? output : from[0], F_DUPFD_CLOEXEC, 16);
-	for (size_t i = 0; i < 4; i++) {
+	from[1] = fcntl(ipc, F_DUPFD_CLOEXEC, 64);
+	from[2] = fcntl(output >= 0 ? output : from[0], F_DUPFD_CLOEXEC, 64);
+	for (unsigned i = 0; i < n; i++) {
+		from[3 + i] = fcntl(rings[i], F_DUPFD_CLOEXEC, 64);
+		to[3 + i] = FD_RINGS + (int)i;
+	}
+	for (size_t i = 0; i < 3 + n; i++) {
 		if (from[i] < 0)
 			return -errno;
 		if (from[i] == to[i]) /* only the first can be: standard input was closed */
@@ -343,7 +346,19 @@ static int keep_fds(int ipc, int ring, int output)
 		if (dup3(from[i], to[i], O_CLOEXEC) < 0)
 			return -errno;
 	}
-	return close_range(FD_FIRST_FREE, ~0u, 0) < 0 ? -errno : 0;
+	return close_range(FD_RINGS + n, ~0u, 0) < 0 ? -errno : 0;
+}
+
+static int open_rings(struct source **ret, unsigned n)
+{
+	int fds[EV_RINGS_MAX], err;
+
+	for (unsigned i = 0; i < n; i++)
+		fds[i] = FD_RINGS + (int)i;
+	err = source_live_open(ret, fds, n);
+	if (!err)
+		(void)close_range(FD_RINGS, FD_RINGS + n - 1, 0); /* they are mapped */
+	return err;
 }
 
 static int watch(const struct decode *d, int fd)
@@ -409,7 +424,7 @@ static int confine(const struct decode_options *o)
 	return rc;
 }
 
-int decode_main(const struct decode_options *o, int ipc, int events_map)
+int decode_main(const struct decode_options *o, int ipc, const int *rings, unsigned nrings)
 {
 	struct decode d = { .o = o, .ipc = FD_IPC, .hub_fd = -1, .to_hub = o->to == DECODE_HUB };
 	int err;
@@ -417,14 +432,13 @@ int decode_main(const struct decode_options *o, int ipc, int events_map)
 	log_setup("decode", o->args->level);
 	(void)prctl(PR_SET_NAME, "limpid-decode", 0, 0, 0);
 	ignore_signals();
-	err = keep_fds(ipc, events_map, o->output);
-	err = err ? err : source_live_open(&d.source, FD_RING);
+	err = keep_fds(ipc, o->output, rings, nrings);
+	err = err ? err : open_rings(&d.source, nrings);
 	if (err) {
-		log_error("cannot open the ring: %s", strerror(-err));
+		log_error("cannot open the rings: %s", strerror(-err));
 		return 1;
 	}
 	err = set_up(&d);
-	close(FD_RING); /* it is mapped */
 	if (err) {
 		log_error("cannot start: %s", strerror(-err));
 		return err == -ENOMEM ? 3 : 1;

@@ -19,10 +19,10 @@ struct decode_options {
 	struct identity who;
 };
 
-/* In the child that tap started: keeps only standard output and error, ipc, the ring and its output, gives
+/* In the child that tap started: keeps only standard output and error, ipc, the rings and its output, gives
  * up everything (confine.h), and only then reads the first record.  Exit status: 0: told to stop, or nobody
  * reads the output any more; 1: could not start; 3: out of memory. */
-int decode_main(const struct decode_options *o, int ipc, int events_map);
+int decode_main(const struct decode_options *o, int ipc, const int *rings, unsigned nrings);
 
 /* The sink for standard output as args ask for it, and the rule which writes of a flow are shown. */
 struct sink *print_sink(const struct args *a, int fd);

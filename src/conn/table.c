@@ -198,6 +198,10 @@ static int on_open(struct conn_table *t, const struct ev_open *ev)
 	if (ev->side > EV_SERVER || ev->l4 > EV_UDP || ev->path_len > EV_PATH_MAX ||
 	    ev->h.size < sizeof(*ev) + ev->path_len)
 		return -EINVAL;
+	if (c && c->closing) { /* it was left out for a while, or its socket connects anew */
+		end(c);
+		c = NULL;
+	}
 	if (!c && !(c = add(t, ev->h.cookie)))
 		return -ENOMEM;
 	touch(c);

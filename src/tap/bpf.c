@@ -17,12 +17,15 @@
 #include "base/log.h"
 #include "limpid.skel.h"
 #include "tap/bpf_priv.h"
+#include "tap/rings.h"
 
-#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#define EVENTS_BYTES (32u << 20)
+#define BTF_PATH     "/sys/kernel/btf/vmlinux"
 
 struct tap_bpf {
 	struct limpid_bpf *skel;
 	struct ring_buffer *tasks;
+	struct rings rings;
 	/* The call of tap_bpf_tasks_poll under way. */
 	void (*task_fn)(void *ctx, const struct ev_task *ev);
 	void *task_ctx;
@@ -149,13 +152,10 @@ static int scan_sockets(struct tap_bpf *b)
 
 /* --- open, close --------------------------------------------------------------------------------- */
 
-static int set_ring(struct bpf_map *map, size_t bytes)
+static bool ring_size_ok(size_t bytes)
 {
-	if (!bytes)
-		return 0;
-	if (bytes > (1U << 30) || bytes < (size_t)sysconf(_SC_PAGESIZE) || (bytes & (bytes - 1)))
-		return -EINVAL;
-	return bpf_map__set_max_entries(map, (uint32_t)bytes);
+	return bytes <= (1U << 30) && bytes >= (size_t)sysconf(_SC_PAGESIZE) &&
+	       !(bytes & (bytes - 1));
 }
 
 static int on_task(void *ctx, void *data, size_t size)
@@ -198,17 +198,33 @@ static int attach(struct tap_bpf *b)
 	return scan_sockets(b);
 }
 
+/* Sizes are set before the programs are loaded, and the number of rings is a constant to them. */
+static int size_rings(struct tap_bpf *b, const struct tap_bpf_options *o, size_t *ret_bytes,
+		      unsigned *ret_n)
+{
+	size_t bytes = o && o->events_bytes ? o->events_bytes : EVENTS_BYTES;
+	size_t tasks = o ? o->tasks_bytes : 0;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (!ring_size_ok(bytes) || (tasks && !ring_size_ok(tasks)))
+		return -EINVAL;
+	*ret_bytes = bytes;
+	*ret_n = rings_number(bytes, cpus > 1 ? (unsigned)cpus : 1);
+	b->skel->rodata->ring_mask = *ret_n - 1;
+	return tasks ? bpf_map__set_max_entries(b->skel->maps.tasks, (uint32_t)tasks) : 0;
+}
+
 static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, size_t errlen)
 {
+	size_t ring_bytes = 0;
+	unsigned nrings = 0;
 	int rc;
 
 	b->skel = limpid_bpf__open();
 	if (!b->skel)
 		return fail(err, errlen, -errno, "the capture programs cannot be opened: %s",
 			    strerror(errno));
-	rc = set_ring(b->skel->maps.events, o ? o->events_bytes : 0);
-	if (!rc)
-		rc = set_ring(b->skel->maps.tasks, o ? o->tasks_bytes : 0);
+	rc = size_rings(b, o, &ring_bytes, &nrings);
 	if (rc)
 		return fail(err, errlen, rc,
 			    "a ring size must be a power of two, of 4096 bytes or more");
@@ -224,6 +240,12 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 	if (rc)
 		return fail(err, errlen, rc, "the capture programs cannot be loaded: %s (%s)",
 			    strerror(-rc), last_words);
+	rc = rings_open(&b->rings, b->skel->maps.rings, ring_bytes, nrings);
+	if (rc)
+		return fail(err, errlen, rc,
+			    "rings of %zu bytes cannot be made: %s; try a smaller "
+			    "--events-ring",
+			    ring_bytes, strerror(-rc));
 	rc = attach(b);
 	if (rc)
 		return fail(err, errlen, rc, "the capture programs cannot be attached: %s (%s)",
@@ -267,14 +289,16 @@ void tap_bpf_close(struct tap_bpf *b)
 		return;
 	ring_buffer__free(b->tasks);
 	limpid_bpf__destroy(b->skel);
+	rings_close(&b->rings);
 	free(b);
 }
 
 /* --- use ------------------------------------------------------------------------------------------ */
 
-int tap_bpf_events_map(const struct tap_bpf *b)
+unsigned tap_bpf_events_maps(const struct tap_bpf *b, const int **ret_fds)
 {
-	return bpf_map__fd(b->skel->maps.events);
+	*ret_fds = b->rings.fd;
+	return b->rings.n;
 }
 
 int tap_bpf_tasks_fd(const struct tap_bpf *b)
@@ -345,6 +369,25 @@ int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule)
 int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule)
 {
 	return set_rule(b, b->skel->maps.tgid_rules, &tgid, sizeof(tgid), rule);
+}
+
+int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e)
+{
+	struct ev_addr_key old;
+	int rc = 0;
+
+	while (bpf_map__get_next_key(b->skel->maps.addr_rules, NULL, &old, sizeof(old)) == 0 && !rc)
+		rc = bpf_map__delete_elem(b->skel->maps.addr_rules, &old, sizeof(old), 0);
+	for (uint32_t i = 0; i < 2 * EV_PORT_WORDS && !rc; i++)
+		rc = bpf_map__update_elem(b->skel->maps.port_rules, &i, sizeof(i),
+					  &e->ports[i / EV_PORT_WORDS][i % EV_PORT_WORDS],
+					  sizeof(e->ports[0][0]), BPF_ANY);
+	for (size_t i = 0; i < e->naddrs && !rc; i++)
+		rc = bpf_map__update_elem(b->skel->maps.addr_rules, &e->addrs[i].key,
+					  sizeof(e->addrs[i].key), &e->addrs[i].rule,
+					  sizeof(e->addrs[i].rule), BPF_ANY);
+	policy_changed(b);
+	return rc;
 }
 
 int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v)

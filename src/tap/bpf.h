@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "event.h"
+#include "tap/ends.h"
 
 struct tap_bpf;
 
@@ -25,15 +26,17 @@ const char *tap_backend_name(enum tap_backend b);
 int tap_backend_parse(const char *name, enum tap_backend *ret);
 
 struct tap_bpf_options {
-	enum tap_backend backend;	  /* other than AUTO: this one or an error */
-	size_t events_bytes, tasks_bytes; /* ring sizes, powers of two; 0: 32 MiB, 1 MiB */
+	enum tap_backend backend; /* other than AUTO: this one or an error */
+	/* Powers of two; 0: 32 MiB, 1 MiB.  events_bytes is what all rings for events take together. */
+	size_t events_bytes, tasks_bytes;
 };
 /* Opens, loads and attaches the socket and task hooks.  Nothing is captured before tap_bpf_set_policy or a
  * rule says so.  0, or negative errno after err got one sentence with what to do: -EPERM (which capability is
  * missing), -ENOENT (no BTF), -EOPNOTSUPP (kernel too old, or it refuses the back end asked for), -EINVAL (ring size), -ENOMEM, or what the kernel
  * said. */
 int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *err, size_t errlen);
-int tap_bpf_events_map(const struct tap_bpf *b); /* for source_live_open */
+/* The rings of events, for source_live_open: their number, at most EV_RINGS_MAX, and their maps, borrowed. */
+unsigned tap_bpf_events_maps(const struct tap_bpf *b, const int **ret_fds);
 int tap_bpf_tasks_fd(const struct tap_bpf *b);	 /* readable: call tap_bpf_tasks_poll */
 /* Never blocks.  Records delivered, or negative errno.  Must be called also when nobody cares for processes:
  * it finds sockets that were missed, too. */
@@ -46,6 +49,8 @@ void tap_bpf_new_reader(struct tap_bpf *b);
 /* rule: enum ev_rule, or -1 to take the rule away.  0 or negative errno (-E2BIG: too many). */
 int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule);
 int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule);
+/* Which connections are captured, of those whose process is; policy.ends must be e->kinds.  0 or negative errno. */
+int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e);
 /* -ENOENT: no such connection (any more). */
 int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v);
 /* Sums over CPUs; only grow. */

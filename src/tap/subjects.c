@@ -364,7 +364,7 @@ static uint32_t host_pidns(void)
 void tap_apply_policy(struct tap *t)
 {
 	struct ipc_msg m = { .capture = t->policy.capture };
-	struct ev_policy p = { .host_pidns = host_pidns() };
+	struct ev_policy p = { .host_pidns = host_pidns(), .ends = t->o.ends ? t->o.ends->kinds : 0 };
 	const struct container *c;
 	char sentence[400];
 	int err;
@@ -388,6 +388,9 @@ void tap_apply_policy(struct tap *t)
 		(void)snprintf(sentence + n, sizeof(sentence) - n, "%s",
 			       ", and the processes that --pid and --comm name"); /* cut */
 	}
+	if (t->o.ends)
+		ends_sentence(t->o.ends, sentence + strlen(sentence),
+			      sizeof(sentence) - strlen(sentence));
 	tap_fact(t, "capture", 0, "", "capturing %s", sentence);
 	if (t->h.captures)
 		t->h.captures(t->h.ctx, sentence);

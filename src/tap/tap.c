@@ -55,11 +55,13 @@ static void forget_decode(struct tap *t)
 static int start_decode(struct tap *t)
 {
 	int fds[2], err = ipc_pair(fds);
+	const int *rings;
+	unsigned nrings = tap_bpf_events_maps(t->bpf, &rings);
 	pid_t pid;
 
 	if (err)
 		return err;
-	pid = t->h.start_decode(t->h.ctx, fds[1], tap_bpf_events_map(t->bpf));
+	pid = t->h.start_decode(t->h.ctx, fds[1], rings, nrings);
 	close(fds[1]);
 	if (pid < 0) {
 		close(fds[0]);
@@ -484,6 +486,9 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	t->containers = containers_new(o->docker_socket, tap_container_changed, t);
 	rc = t->containers ? tls_watch_new(&t->tls, t->bpf, tap_tls_found, t) : -ENOMEM;
 	rc = rc ? rc : open_loop(t);
+	if (rc)
+		goto out;
+	rc = o->ends ? tap_bpf_set_ends(t->bpf, o->ends) : 0;
 	if (rc)
 		goto out;
 	first_facts(t);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "tap/bpf.h"
+#include "tap/ends.h"
 #include "tap/policy.h"
 
 struct tap_options { /* everything is borrowed until tap_close */
@@ -22,6 +23,7 @@ struct tap_options { /* everything is borrowed until tap_close */
 	size_t npids;
 	const char *const *comms; /* globs */
 	size_t ncomms;
+	const struct ends *ends; /* connections to capture */
 	const uint32_t *own; /* Limpid's other processes: never captured */
 	size_t nown;
 	uint16_t own_ports[EV_OWN_PORTS];
@@ -29,8 +31,9 @@ struct tap_options { /* everything is borrowed until tap_close */
 };
 
 struct tap_hooks {
-	/* Starts decode with its end of the ipc socket and the events map.  Its pid, or negative errno. */
-	pid_t (*start_decode)(void *ctx, int ipc, int events_map);
+	/* Starts decode with its end of the ipc socket and the n maps of events.  Its pid, or negative
+	 * errno. */
+	pid_t (*start_decode)(void *ctx, int ipc, const int *rings, unsigned n);
 	/* Starts a helper that connects to the hub and answers with one IPC_HUB over reply. */
 	pid_t (*start_connect)(void *ctx, int reply);
 	/* A child that is neither of these ended.  False: stop. */

@@ -21,6 +21,7 @@ static const struct group groups[] = {
 	{ "ways", "every way to move bytes through a socket", NULL, movers },
 	{ "life", "open, close, reset; exec, exit, map", NULL, life },
 	{ "policies", "who is captured, and what", NULL, policies },
+	{ "choices", "which connections are captured", NULL, choices },
 	{ "overload", "more than the ring holds", overload, NULL },
 };
 #define GROUPS (sizeof(groups) / sizeof(*groups))
@@ -35,7 +36,7 @@ static void run(const struct group *g)
 		g->alone(&w);
 		return;
 	}
-	if (!load(&w, 0))
+	if (!load(&w, 64 << 20)) /* nobody reads while bytes are moved, and both ends may share a ring */
 		return;
 	start(&k, 0);
 	tap_bpf_rule_tgid(w.bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);

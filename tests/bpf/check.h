@@ -32,5 +32,6 @@ int bench(void);			      /* bench.c: prints one line */
 void movers(struct watch *w, struct worker *k); /* every way to move bytes */
 /* policies.c */
 void policies(struct watch *w, struct worker *k); /* who is captured, and what */
+void choices(struct watch *w, struct worker *k);  /* choices.c: which connections */
 
 #endif

@@ -25,6 +25,7 @@ static void on_open(struct watch *w, const struct ev_open *ev)
 		*e = (struct end){ .cookie = ev->h.cookie };
 	}
 	e->opens++;
+	e->how &= ~EV_END_ALL; /* a late one may follow: the connection is wanted again */
 	memcpy(e->local, ev->local, 16);
 	memcpy(e->remote, ev->remote, 16);
 	memcpy(e->comm, ev->comm, sizeof(e->comm));
@@ -97,9 +98,12 @@ static void on_task(void *ctx, const struct ev_task *ev)
 
 void watch_init(struct watch *w, struct tap_bpf *b)
 {
+	const int *rings;
+	unsigned n = tap_bpf_events_maps(b, &rings);
+
 	memset(w, 0, sizeof(*w));
 	w->bpf = b;
-	if (source_live_open(&w->src, tap_bpf_events_map(b)) < 0)
+	if (source_live_open(&w->src, rings, n) < 0)
 		w->src = NULL;
 }
 

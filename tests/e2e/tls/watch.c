@@ -201,6 +201,8 @@ int main(int argc, char **argv)
 	struct source *src;
 	uint64_t losses[EV_LOSS_MAX];
 	uint64_t scanned;
+	const int *rings;
+	unsigned nrings;
 	char err[512];
 	int o;
 
@@ -215,7 +217,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "watch: %s\n", err);
 		return 1;
 	}
-	if (source_live_open(&src, tap_bpf_events_map(bpf)) != 0 ||
+	nrings = tap_bpf_events_maps(bpf, &rings);
+	if (source_live_open(&src, rings, nrings) != 0 ||
 	    tls_watch_new(&w, bpf, on_lib, NULL) != 0 ||
 	    tap_bpf_rule_tgid(bpf, (uint32_t)getpid(), EV_RULE_EXCLUDE) != 0 ||
 	    tap_bpf_set_policy(bpf, &policy) != 0)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ends.h - the choice of connections by port and address, as people write it and as the kernel takes it. */
+#ifndef LIMPID_TAP_ENDS_H
+#define LIMPID_TAP_ENDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.h"
+
+struct ends {				  /* zero-initialised: every connection */
+	uint64_t ports[2][EV_PORT_WORDS]; /* by enum ev_rule: the map `port_rules` */
+	struct end_addr {
+		struct ev_addr_key key;
+		uint32_t rule; /* enum ev_rule */
+	} addrs[EV_ADDR_RULES];
+	size_t naddrs;
+	uint32_t kinds;	       /* enum ev_ends, or-ed */
+	char sentence[2][160]; /* what was asked for, by enum ev_rule; cut */
+};
+
+/* "80", "80,443", "8000-8100,9000".  0; -EINVAL: none of these, *e is as before. */
+int ends_ports(struct ends *e, enum ev_rule rule, const char *s);
+/* "10.0.0.5", "10.0.0.0/8", "::1", "2001:db8::/32"; IPv4 covers its mapped form.  0; -EINVAL: none of
+ * these (a bit behind the prefix is one, too); -E2BIG: more than EV_ADDR_RULES. */
+int ends_address(struct ends *e, enum ev_rule rule, const char *s);
+/* ", only port 80 and address 10.0.0.0/8, not port 22": for people; "" when nothing was chosen. */
+void ends_sentence(const struct ends *e, char *ret, size_t n);
+
+#endif
