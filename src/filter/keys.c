@@ -130,7 +130,19 @@ static bool t_src(const struct flow *f, const char *arg, visit_fn visit, void *c
 static bool t_dst(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
 {
 	(void)arg;
-	return peer_names(&f->conn->server, visit, ctx);
+	return peer_names(&f->conn->server, visit, ctx) || see(visit, ctx, f->conn->path);
+}
+
+static bool t_sock(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	(void)arg;
+	return see(visit, ctx, f->conn->path);
+}
+
+static bool t_l4(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	(void)arg;
+	return see(visit, ctx, f->conn->l4);
 }
 
 #define BOTH_ENDS(fn, field)                                                             \
@@ -271,6 +283,8 @@ static bool t_tls(const struct flow *f, const char *arg, visit_fn visit, void *c
 static bool t_ip(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
 {
 	(void)arg;
+	if (flow_is_unix(f->conn))
+		return false;
 	return visit(ctx, (struct slice){ f->conn->client.addr, 16 }) ||
 	       visit(ctx, (struct slice){ f->conn->server.addr, 16 });
 }
@@ -278,7 +292,7 @@ static bool t_ip(const struct flow *f, const char *arg, visit_fn visit, void *ct
 static bool n_port(const struct flow *f, uint64_t *ret)
 {
 	*ret = f->conn->server.port;
-	return true;
+	return !flow_is_unix(f->conn);
 }
 
 static bool n_pid(const struct flow *f, uint64_t *ret)
@@ -337,7 +351,10 @@ static const struct key keys[] = {
 	{ "src", KIND_TEXT, false, FILTER_SUMMARY, t_src, NULL,
 	  "client: container, process or address" },
 	{ "dst", KIND_TEXT, false, FILTER_SUMMARY, t_dst, NULL,
-	  "server: container, process or address" },
+	  "server: container, process, address or socket path" },
+	{ "sock", KIND_TEXT, false, FILTER_SUMMARY, t_sock, NULL,
+	  "path of the unix socket; abstract names begin with @" },
+	{ "l4", KIND_CHOICE, false, FILTER_SUMMARY, t_l4, NULL, "tcp, unix or udp" },
 	{ "container", KIND_TEXT, false, FILTER_SUMMARY, t_container, NULL,
 	  "container at either end" },
 	{ "container.id", KIND_TEXT, false, FILTER_HEADERS, t_container_id, NULL,

@@ -43,6 +43,11 @@ const char *flow_header(const struct flow_half *h, const char *name)
 	return NULL;
 }
 
+bool flow_is_unix(const struct flow_conn *c)
+{
+	return c->l4 && strcmp(c->l4, "unix") == 0;
+}
+
 const char *flow_state_name(enum flow_state s)
 {
 	switch (s) {

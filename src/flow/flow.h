@@ -50,6 +50,9 @@ struct flow_conn {
 	const struct flow_tls *tls; /* NULL: plaintext */
 	unsigned seen_by;	    /* enum flow_seen */
 	const char *l4;		    /* "tcp", "udp", "unix" */
+	/* Of a unix socket, what the server's end is bound to; an abstract name begins with '@' (as do those
+	 * bytes of it that are NUL), so "@" is no path from the root.  NULL: unknown, or none (socketpair). */
+	const char *path;
 };
 
 struct flow_attr {
@@ -108,6 +111,7 @@ uint64_t flow_duration_ns(const struct flow *f);
 uint64_t flow_ttfb_ns(const struct flow *f);
 /* Value of the first header of that name (ASCII case ignored), or NULL. */
 const char *flow_header(const struct flow_half *h, const char *name);
+bool flow_is_unix(const struct flow_conn *c);	 /* its ends have no addresses */
 const char *flow_state_name(enum flow_state s);		 /* "open", "done", "unanswered", "reset" */
 const char *flow_flag_name(unsigned flag);		 /* of one bit: "truncated", ... or NULL */
 void flow_id_format(const uint8_t id[16], char ret[37]); /* 8-4-4-4-12 */

@@ -154,15 +154,21 @@ static void put_half(struct buf *out, const char *name, bool request, const stru
 	buf_puts(out, "}}");
 }
 
-static void put_peer(struct buf *out, const char *name, const struct flow_peer *p)
+/* The ends of a unix socket have no address and no port; the server's has a path instead. */
+static void put_peer(struct buf *out, const char *name, const struct flow_conn *c,
+		     const struct flow_peer *p)
 {
 	char ip[46];
 
 	key(out, name);
 	buf_puts(out, "{");
-	flow_addr_format(p->addr, ip);
-	str(out, "ip", ip[0] ? ip : NULL);
-	num(out, "port", p->port);
+	if (!flow_is_unix(c)) {
+		flow_addr_format(p->addr, ip);
+		str(out, "ip", ip[0] ? ip : NULL);
+		num(out, "port", p->port);
+	} else if (p == &c->server) {
+		str(out, "path", c->path);
+	}
 	str(out, "container", p->container);
 	str(out, "container_id", p->container_id);
 	str(out, "image", p->image);
@@ -181,8 +187,8 @@ static void put_conn(struct buf *out, const struct flow_conn *c)
 {
 	static const char *const seen[] = { NULL, "client", "server", "both" };
 
-	put_peer(out, "client", &c->client);
-	put_peer(out, "server", &c->server);
+	put_peer(out, "client", c, &c->client);
+	put_peer(out, "server", c, &c->server);
 	str(out, "seen_by", seen[c->seen_by & 3]);
 	key(out, "tls");
 	if (!c->tls) {

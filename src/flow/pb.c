@@ -138,6 +138,7 @@ static void conn_out(struct conn_pb *m, const struct flow_conn *c)
 	m->conn.id = c->id;
 	m->conn.seen_by = c->seen_by;
 	m->conn.l4 = chars(c->l4);
+	m->conn.path = text(c->path);
 	peer_out(&m->client, &c->client);
 	peer_out(&m->server, &c->server);
 	m->conn.client = &m->client;
@@ -271,6 +272,7 @@ static int conn_in(struct arena *a, const Limpid__V1__Conn *m, const struct flow
 	c->id = m->id;
 	c->seen_by = m->seen_by & 3;
 	c->l4 = opt_chars(a, m->l4);
+	c->path = opt_text(a, m->path);
 	if (peer_in(a, m->client, &c->client) < 0 || peer_in(a, m->server, &c->server) < 0)
 		return -EBADMSG;
 	if (tls) {

@@ -137,18 +137,20 @@ static void get_blob(struct slice s, size_t nhead, const char *ret[NAMES])
 	}
 }
 
-static uint32_t put_peer(struct list *l, const struct flow_peer *p)
+/* path: of the unix socket, for its server. */
+static uint32_t put_peer(struct list *l, const struct flow_peer *p, const char *path)
 {
-	const char *const names[NAMES] = { p->comm, p->container, p->container_id };
+	const char *const names[NAMES] = { p->comm, p->container, p->container_id, path };
 
 	return put_blob(&l->blobs, p->addr, 16, names);
 }
 
-static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret)
+static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret, const char **ret_path)
 {
 	struct slice s = intern_get(&l->blobs, id);
 	const char *names[NAMES];
 
+	*ret_path = NULL;
 	if (s.n < 16)
 		return;
 	get_blob(s, 16, names);
@@ -156,13 +158,15 @@ static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret)
 	ret->comm = names[0];
 	ret->container = names[1];
 	ret->container_id = names[2];
+	*ret_path = names[3];
 }
 
 const char *list_container_id(const struct list *l, uint32_t blob)
 {
 	struct flow_peer p = { 0 };
+	const char *path;
 
-	get_peer(l, blob, &p);
+	get_peer(l, blob, &p, &path);
 	return p.container_id;
 }
 
@@ -178,7 +182,8 @@ static void put_conn(struct list *l, struct row *r, const struct flow *f)
 {
 	const struct flow_conn *c = f->conn;
 	const struct flow_tls *tls = c->tls;
-	uint32_t client = put_peer(l, &c->client), server = put_peer(l, &c->server), id = 0;
+	uint32_t client = put_peer(l, &c->client, NULL);
+	uint32_t server = put_peer(l, &c->server, c->path), id = 0;
 
 	if (tls) {
 		const char *const names[NAMES] = { tls->library, tls->version, tls->road,
@@ -194,6 +199,7 @@ static void put_conn(struct list *l, struct row *r, const struct flow *f)
 	r->tls = id;
 	r->cport = c->client.port;
 	r->sport = c->server.port;
+	r->bits = (uint8_t)((r->bits & ~ROW_UNIX) | (flow_is_unix(c) ? ROW_UNIX : 0));
 }
 
 static const char *host_of(const struct flow *f)
@@ -289,11 +295,12 @@ void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
 {
 	struct flow *f = &ret->flow;
 	bool req = r->bits & ROW_HAS_REQ, resp = r->bits & ROW_HAS_RESP;
+	const char *none;
 
 	*ret = (struct row_flow){ 0 };
-	ret->conn.l4 = "tcp";
-	get_peer(l, r->client, &ret->conn.client);
-	get_peer(l, r->server, &ret->conn.server);
+	ret->conn.l4 = r->bits & ROW_UNIX ? "unix" : "tcp";
+	get_peer(l, r->client, &ret->conn.client, &none);
+	get_peer(l, r->server, &ret->conn.server, &ret->conn.path);
 	ret->conn.client.port = r->cport;
 	ret->conn.server.port = r->sport;
 	if (r->tls) {

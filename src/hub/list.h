@@ -14,7 +14,7 @@
 #define ROW_TARGET_MAX	1024 /* bytes of it sent in a row */
 #define ROW_NO_DURATION UINT64_MAX
 
-enum row_bit { ROW_FAILED = 1, ROW_CUT = 2, ROW_HAS_REQ = 4, ROW_HAS_RESP = 8 };
+enum row_bit { ROW_FAILED = 1, ROW_CUT = 2, ROW_HAS_REQ = 4, ROW_HAS_RESP = 8, ROW_UNIX = 16 };
 
 struct row {
 	uint64_t n; /* the store's number */

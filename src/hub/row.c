@@ -13,26 +13,27 @@ static void str(struct buf *out, const char *key, struct slice s, bool or_null)
 		buf_put_json_str(out, s);
 }
 
-/* "10.0.0.1:80", "[::1]:80", or "" where the address is not known. */
-static void put_ip(struct buf *out, const char *key, const struct flow_peer *p)
+/* "10.0.0.1:80", "[::1]:80", the path of a unix socket, or "" where it is not known. */
+static void put_ip(struct buf *out, const char *key, const struct flow_peer *p, const char *path)
 {
 	char ip[46];
 
 	flow_addr_format(p->addr, ip);
 	if (!ip[0])
-		buf_printf(out, ",\"%s\":\"\"", key);
+		str(out, key, slice_str(path), false);
 	else
 		buf_printf(out, strchr(ip, ':') ? ",\"%s\":\"[%s]:%u\"" : ",\"%s\":\"%s:%u\"", key,
 			   ip, p->port);
 }
 
 /* The best name known. */
-static void put_name(struct buf *out, const char *key, const struct flow_peer *p)
+static void put_name(struct buf *out, const char *key, const struct flow_peer *p, const char *path)
 {
+	const char *name = p->container ? p->container : p->comm ? p->comm : path;
 	char ip[46];
 
 	flow_addr_format(p->addr, ip);
-	str(out, key, slice_str(p->container ? p->container : p->comm ? p->comm : ip), false);
+	str(out, key, slice_str(name ? name : ip), false);
 }
 
 static void put_flags(struct buf *out, unsigned flags)
@@ -92,10 +93,10 @@ void row_json(struct buf *out, const struct list *l, const struct row *r)
 		   r->ts_ns);
 	str(out, "proto", slice_str(f->proto), false);
 	buf_printf(out, ",\"tls\":%s", r->tls ? "true" : "false");
-	put_name(out, "src", &rf.conn.client);
-	put_name(out, "dst", &rf.conn.server);
-	put_ip(out, "src_ip", &rf.conn.client);
-	put_ip(out, "dst_ip", &rf.conn.server);
+	put_name(out, "src", &rf.conn.client, NULL);
+	put_name(out, "dst", &rf.conn.server, rf.conn.path);
+	put_ip(out, "src_ip", &rf.conn.client, NULL);
+	put_ip(out, "dst_ip", &rf.conn.server, rf.conn.path);
 	str(out, "op", slice_str(f->req.op), false);
 	str(out, "target", shorten(target, ROW_TARGET_MAX), false);
 	str(out, "host", slice_str(rf.host.value), false);

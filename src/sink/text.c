@@ -83,10 +83,30 @@ static void put_cut(struct buf *b, struct slice s, size_t width)
 		buf_puts(b, "…");
 }
 
-static void put_peer(struct buf *b, const struct flow_peer *p, bool with_port)
+/* web, curl@10.0.0.1; of a unix socket's ends curl and dockerd@/run/docker.sock. */
+static void put_unix_peer(struct buf *b, const struct flow_peer *p, const char *path)
+{
+	const char *name = p->container ? p->container : p->comm;
+
+	if (name)
+		put_safe(b, slice_str(name), false);
+	if (name && path)
+		buf_puts(b, "@");
+	if (path)
+		put_safe(b, slice_str(path), false);
+	if (!name && !path)
+		buf_puts(b, "?");
+}
+
+static void put_peer(struct buf *b, const struct flow_conn *c, const struct flow_peer *p,
+		     bool with_port)
 {
 	char addr[46];
 
+	if (flow_is_unix(c)) {
+		put_unix_peer(b, p, with_port ? c->path : NULL);
+		return;
+	}
 	if (p->container) {
 		put_safe(b, slice_str(p->container), false);
 	} else {
@@ -206,9 +226,9 @@ static void put_line(struct text *t, const struct flow *f)
 
 	put_time(&head, flow_time_ns(f));
 	buf_puts(&head, "  ");
-	put_peer(&head, &f->conn->client, false);
+	put_peer(&head, f->conn, &f->conn->client, false);
 	buf_puts(&head, " → ");
-	put_peer(&head, &f->conn->server, true);
+	put_peer(&head, f->conn, &f->conn->server, true);
 	buf_puts(&head, f->conn->tls ? "  tls " : "  ");
 	put_safe(&head, or_empty(f->has_req ? f->req.op : "?"), false);
 	buf_puts(&head, " ");

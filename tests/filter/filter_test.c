@@ -85,6 +85,8 @@ static void filters_match_or_do_not(void **state)
 		{ "ip:10.0.0.0/8", false },
 		{ "ip:::ffff:172.18.0.4", true },
 		{ "port:443", true },
+		{ "l4:tcp", true },
+		{ "sock:api", false },
 		{ "port:400..500", true },
 		{ "size>19b", true },
 		{ "size:1kb", false },
@@ -109,6 +111,36 @@ static void filters_match_or_do_not(void **state)
 		struct filter *q = parsed(rows[i].text);
 
 		if (filter_match(q, sample_flow()) != rows[i].hit)
+			fail_msg("%s: expected %s", rows[i].text, rows[i].hit ? "a match" : "none");
+		filter_free(q);
+	}
+}
+
+static void unix_sockets_match_by_their_path(void **state)
+{
+	static const struct {
+		const char *text;
+		bool hit;
+	} rows[] = {
+		{ "sock:docker", true },
+		{ "sock=/run/docker.sock", true },
+		{ "sock:/run/*.sock", true },
+		{ "sock:postgres", false },
+		{ "docker.sock", true },
+		{ "dst:docker.sock", true },
+		{ "src:docker.sock", false },
+		{ "proc:dockerd", true },
+		{ "l4:unix", true },
+		{ "l4:tcp", false },
+		{ "ip:::/0", false },
+		{ "port<1000", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct filter *q = parsed(rows[i].text);
+
+		if (filter_match(q, sample_unix_flow()) != rows[i].hit)
 			fail_msg("%s: expected %s", rows[i].text, rows[i].hit ? "a match" : "none");
 		filter_free(q);
 	}
@@ -269,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(filters_match_or_do_not),
+		cmocka_unit_test(unix_sockets_match_by_their_path),
 		cmocka_unit_test(errors_say_where_and_why),
 		cmocka_unit_test(text_parses_to_the_same_text),
 		cmocka_unit_test(sentence_is_plain),

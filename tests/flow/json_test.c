@@ -87,12 +87,29 @@ static void open_flow_has_no_duration(void **state)
 	buf_release(&b);
 }
 
+static void ends_of_a_unix_socket_have_a_path_and_no_address(void **state)
+{
+	static const char want[] =
+		"\"l4\":\"unix\",\"state\":\"done\","
+		"\"client\":{\"container\":null,\"container_id\":null,\"image\":null,\"pid\":123,"
+		"\"comm\":\"curl\"},"
+		"\"server\":{\"path\":\"/run/docker.sock\",\"container\":null,\"container_id\":null,"
+		"\"image\":null,\"pid\":45,\"comm\":\"dockerd\"},\"seen_by\":\"client\"";
+	struct buf b = { 0 };
+
+	(void)state;
+	flow_json(&b, sample_unix_flow(), NULL);
+	assert_true(slice_find(buf_slice(&b), slice_str(want), 0) < b.n);
+	buf_release(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_is_written),
 		cmocka_unit_test(cut_body_ends_at_a_character),
 		cmocka_unit_test(open_flow_has_no_duration),
+		cmocka_unit_test(ends_of_a_unix_socket_have_a_path_and_no_address),
 	};
 
 	return cmocka_run_group_tests_name("flow_json", tests, NULL, NULL);

@@ -195,6 +195,38 @@ static void a_row_tells_what_the_api_promises(void **state)
 	buf_release(&b);
 }
 
+static const char *text(const cJSON *j, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(j, key)->valuestring;
+}
+
+static void a_row_of_a_unix_socket_has_its_path(void **state)
+{
+	const struct flow_conn tcp = conn;
+	struct buf b = { 0 };
+	struct told t;
+	cJSON *j;
+
+	(void)state;
+	conn = (struct flow_conn){
+		.client = { .comm = "curl" }, .l4 = "unix", .path = "/run/docker.sock"
+	};
+	put(1, 200);
+	row_json(&b, &list, list_at(&list, 0));
+	j = parsed(&b);
+	assert_string_equal(text(j, "src"), "curl");
+	assert_string_equal(text(j, "dst"), "/run/docker.sock");
+	assert_string_equal(text(j, "src_ip"), "");
+	assert_string_equal(text(j, "dst_ip"), "/run/docker.sock");
+	cJSON_Delete(j);
+	buf_release(&b);
+	conn = tcp;
+	put(2, 200);
+	sub("l4:unix sock=/run/docker.sock", 4);
+	t = tick();
+	assert_string_equal(t.rows, "1");
+}
+
 static void without_a_filter_a_view_is_the_list(void **state)
 {
 	struct told t;
@@ -603,6 +635,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_row_tells_what_the_api_promises),
+		T(a_row_of_a_unix_socket_has_its_path),
 		T(without_a_filter_a_view_is_the_list),
 		T(a_filter_keeps_what_matches_in_order),
 		T(names_hosts_and_addresses_are_known_to_the_list),

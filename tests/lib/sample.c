@@ -73,3 +73,20 @@ const struct flow *sample_flow(void)
 	msgs[1].body = (struct flow_body){ .data = SLICE_LIT("\xff\x00"), .len = 5, .captured = 2 };
 	return &f;
 }
+
+const struct flow *sample_unix_flow(void)
+{
+	static const struct flow_conn conn = {
+		.id = 8,
+		.client = { .pid = 123, .comm = "curl" },
+		.server = { .pid = 45, .comm = "dockerd" },
+		.seen_by = FLOW_SEEN_CLIENT,
+		.l4 = "unix",
+		.path = "/run/docker.sock",
+	};
+	static struct flow f;
+
+	f = *sample_flow();
+	f.conn = &conn;
+	return &f;
+}

@@ -7,5 +7,7 @@
 
 /* GET /v1/users?x=1 from web to api over TLS, answered by 500 with a JSON body; two messages. */
 const struct flow *sample_flow(void);
+/* The same from curl to dockerd over the unix socket /run/docker.sock, in plain text. */
+const struct flow *sample_unix_flow(void);
 
 #endif

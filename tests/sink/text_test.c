@@ -61,6 +61,23 @@ static void a_flow_is_one_line(void **state)
 		"3 µs  20 B  [truncated midstream]\n");
 }
 
+static void a_unix_socket_stands_where_the_address_would(void **state)
+{
+	struct sink_text_options o = { 0 };
+	struct flow_conn conn = *sample_unix_flow()->conn;
+	struct flow f = *sample_unix_flow();
+
+	(void)state;
+	f.conn = &conn;
+	assert_non_null(strstr(text_of(&f, &o), "  curl → dockerd@/run/docker.sock  GET /v1/"));
+	conn.server.comm = NULL;
+	conn.path = "@a\nb";
+	assert_non_null(strstr(text_of(&f, &o), "  curl → @a\\x0ab  GET /v1/"));
+	conn.path = NULL;
+	conn.client.container = "web";
+	assert_non_null(strstr(text_of(&f, &o), "  web → ?  GET /v1/"));
+}
+
 static void colours_come_only_when_asked_for(void **state)
 {
 	struct sink_text_options o = { .colour = true };
@@ -207,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flow_is_one_line),
+		cmocka_unit_test(a_unix_socket_stands_where_the_address_would),
 		cmocka_unit_test(colours_come_only_when_asked_for),
 		cmocka_unit_test(a_long_target_gives_way_to_the_width),
 		cmocka_unit_test(headers_and_bodies_follow_when_asked_for),

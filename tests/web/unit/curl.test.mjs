@@ -81,6 +81,23 @@ for (const [name, req, head, data, elsewhere] of CASES) {
 	});
 }
 
+test("curl: a request over a unix socket goes to that socket again", async () => {
+	const dir = mkdtempSync(path.join(tmpdir(), "limpid-curl-"));
+	const sock = path.join(dir, "it's.sock");
+	const req = { target: "/version", headers: [["Host", "docker"]] };
+	let got = "";
+	const s = net.createServer((c) => c.on("data", (d) => { got += d; c.end("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"); }));
+	await new Promise((resolve, reject) => s.on("error", reject).listen(sock, resolve));
+	try {
+		await run("sh", curl(flow(0, req, { l4: "unix", server: { path: sock } }), false).text);
+	} finally {
+		s.close();
+	}
+	assert.match(got, /^GET \/version HTTP\/1\.1\r\nHost: docker\r\n/);
+	rmSync(dir, { recursive: true });
+	assert.match(curl(flow(0, req, { l4: "unix", server: { path: "@a b" } }), false).text, /^curl --abstract-unix-socket 'a b' http:\/\/docker\/version/);
+});
+
 test("curl: secrets stand as shell variables, or as they are when that is asked for", async () => {
 	const s = await server();
 	const at = `127.0.0.1:${s.port}`;

@@ -127,6 +127,7 @@ export interface Half {
 export interface Peer {
 	ip?: string | null;
 	port?: number | null;
+	path?: string | null; /* of the unix socket, at its server */
 	container?: string | null;
 	container_id?: string | null;
 	image?: string | null;

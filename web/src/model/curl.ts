@@ -60,6 +60,9 @@ export function curl(f: Flow, withSecrets: boolean): CurlLine {
 	const words: string[] = ["curl"];
 	const has = (name: string) => headers.find(([k]) => k.toLowerCase() === name)?.[1];
 
+	/* "@" stands for each NUL of an abstract name; one inside it can be passed to no program. */
+	const sock = f.l4 === "unix" ? f.server.path : undefined;
+	if (sock) words.push(...(sock.startsWith("@") ? ["--abstract-unix-socket", shellWord(sock.slice(1))] : ["--unix-socket", shellWord(sock)]));
 	const scheme = f.tls ? "https" : "http";
 	const port = f.server.port ?? (f.tls ? 443 : 80);
 	const hostHeader = has("host") ?? has(":authority");

@@ -304,12 +304,13 @@ function nsOf(ts: string): string {
 	return String(BigInt(Date.parse(whole + "Z") || 0) * 1000000n + BigInt((frac + "000000000").slice(0, 9).replace(/\D/g, "0")));
 }
 
-const nameOf = (p: Peer): string => p.container || p.comm || p.ip || "unknown";
+const nameOf = (p: Peer): string => p.container || p.comm || p.ip || p.path || "unknown";
 
 function PeerCard({ title, p }: { title: string; p: Peer }) {
 	const rows: [string, string][] = [];
 	const add = (k: string, v: unknown) => v !== undefined && v !== null && v !== "" && v !== 0 && rows.push([k, oneLine(String(v), 300)]);
 	add("address", p.ip ? `${p.ip.includes(":") ? `[${p.ip}]` : p.ip}${p.port ? `:${p.port}` : ""}` : "");
+	add("socket", p.path);
 	add("container", p.container);
 	add("id", p.container_id?.slice(0, 12));
 	add("image", p.image);
@@ -346,7 +347,7 @@ const FLAGS = new Map<string, string>([
 
 function Connection({ f }: { f: Flow }) {
 	const t = f.tls;
-	const rows: [string, string][] = [["protocol", `${protoName(f.proto)} over ${t ? "TLS over " : ""}${f.l4.toUpperCase()}`]];
+	const rows: [string, string][] = [["protocol", `${protoName(f.proto)} over ${t ? "TLS over " : ""}${f.l4 === "unix" ? "a unix socket" : f.l4.toUpperCase()}`]];
 	if (t) {
 		rows.push(["TLS library", oneLine(`${t.library ?? "unknown"} ${t.version ?? ""}`, 80)]);
 		rows.push(["read by", t.road === "keys" ? "session keys" : t.road === "probes" ? "probes in the library" : oneLine(t.road ?? "–", 40)]);
