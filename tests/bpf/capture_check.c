@@ -19,6 +19,7 @@ static const struct group groups[] = {
 	{ "late", "connections from before capture began", late, NULL },
 	{ "queued", "a connection that nobody has accepted", queued, NULL },
 	{ "ways", "every way to move bytes through a socket", NULL, movers },
+	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, property },
 	{ "life", "open, close, reset; exec, exit, map", NULL, life },
 	{ "policies", "who is captured, and what", NULL, policies },
 	{ "choices", "which connections are captured", NULL, choices },
@@ -52,6 +53,7 @@ static void help(void)
 	     "Root.  Prints TAP; exits with 0 when nothing failed, 1 when something did.\n\n"
 	     "  --backend NAME   tracepoint, kprobe, fentry (default auto: what the kernel takes)\n"
 	     "  --quick          fewer sizes and less time: for emulated machines\n"
+	     "  --seed N         of the random calls (default: the time); a failure names its own\n"
 	     "  --only GROUP     that group only; may be given again\n"
 	     "  --list           the groups\n"
 	     "  --open           only load and attach\n"
@@ -77,15 +79,11 @@ static bool choose(bool *chosen, const char *name)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "backend", required_argument, NULL, 'b' },
-		{ "quick", no_argument, NULL, 'q' },
-		{ "only", required_argument, NULL, 'o' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "open", no_argument, NULL, 'O' },
-		{ "bench", no_argument, NULL, 'B' },
-		{ "nothing", no_argument, NULL, 'N' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "backend", required_argument, NULL, 'b' }, { "quick", no_argument, NULL, 'q' },
+		{ "only", required_argument, NULL, 'o' },    { "list", no_argument, NULL, 'l' },
+		{ "open", no_argument, NULL, 'O' },	     { "bench", no_argument, NULL, 'B' },
+		{ "seed", required_argument, NULL, 's' },    { "nothing", no_argument, NULL, 'N' },
+		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
 	};
 	bool chosen[GROUPS] = { false }, some = false;
 	struct watch w;
@@ -96,6 +94,8 @@ int main(int argc, char **argv)
 			continue;
 		if (c == 'o' && choose(chosen, optarg))
 			some = true;
+		else if (c == 's')
+			seed = strtoull(optarg, NULL, 0);
 		else if (c == 'q')
 			quick = true;
 		else if (c == 'l')

@@ -9,6 +9,7 @@
 unsigned tests, failed;
 enum tap_backend backend;
 bool quick;
+uint64_t seed;
 
 bool check(bool ok, const char *fmt, ...)
 {
@@ -60,9 +61,10 @@ struct reply order(struct worker *k, uint32_t what, uint32_t a)
 
 struct reply move(struct worker *k, int back, uint32_t sop, uint32_t rop, uint64_t n)
 {
+	struct order o = { .what = T_MOVE, .a = (uint32_t)back, .b = sop, .c = rop, .n = n };
 	struct reply r = { 0 };
 
-	if (worker_do(k, (struct order){ T_MOVE, (uint32_t)back, sop, rop, n, "" }, &r))
+	if (worker_do(k, o, &r))
 		printf("# %s to %s of %llu bytes: %s\n", way_send(sop)->name, way_recv(rop)->name,
 		       (unsigned long long)n, strerror(-r.error));
 	return r;

@@ -10,6 +10,7 @@ extern unsigned tests, failed;
 extern enum tap_backend backend;		      /* that load() asks for */
 enum tap_backend backend_used(const struct watch *w); /* what AUTO has come to */
 extern bool quick;				      /* --quick: fewer sizes, for slow machines */
+extern uint64_t seed;				      /* --seed */
 extern const char *const family_names[F_FAMILIES];
 
 /* One TAP line; returns ok. */
@@ -21,6 +22,14 @@ struct reply order(struct worker *k, uint32_t what, uint32_t a);
 struct reply move(struct worker *k, int back, uint32_t sop, uint32_t rop, uint64_t n);
 void explain(const char *who, const struct end *e); /* as TAP comments */
 
+/* losses.c: the kernel's counters of what is missing. */
+struct losses {
+	uint64_t n[EV_LOSS_MAX];
+};
+struct losses losses_now(const struct watch *w);
+/* They grew by what is missing of all that w knows.  False: said so. */
+bool losses_agree(const struct watch *w, const struct losses *before);
+
 /* scenarios.c */
 void errors(struct watch *w);		      /* loads by itself */
 void late(struct watch *w);		      /* loads by itself: connections from before */
@@ -30,6 +39,8 @@ void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
 int bench(void);			      /* bench.c: prints one line */
 /* movers.c */
 void movers(struct watch *w, struct worker *k); /* every way to move bytes */
+/* property.c */
+void property(struct watch *w, struct worker *k); /* random calls of random sizes */
 /* policies.c */
 void policies(struct watch *w, struct worker *k); /* who is captured, and what */
 void choices(struct watch *w, struct worker *k);  /* choices.c: which connections */

@@ -31,46 +31,6 @@ static bool dir_right(const struct end *e, int dir, uint64_t moved, struct expec
 	return missing == allowed && (x.seen == SEEN_PART ? missing > 0 : missing == moved);
 }
 
-struct sums {
-	uint64_t loss[EV_LOSS_MAX];
-};
-
-static struct sums losses_now(const struct watch *w)
-{
-	struct sums s = { 0 };
-
-	tap_bpf_losses(w->bpf, s.loss);
-	return s;
-}
-
-/* The kernel's counters grew by what is missing here. */
-static bool losses_agree(const struct watch *w, const struct sums *before, const struct end *c,
-			 const struct end *s)
-{
-	const struct end *ends[] = { c, s };
-	uint64_t why[EV_WHY_MAX] = { 0 };
-	struct sums now = losses_now(w);
-	bool ok = true;
-
-	for (int i = 0; i < EV_LOSS_MAX; i++)
-		now.loss[i] -= before->loss[i];
-	for (int i = 0; i < 4; i++) {
-		for (int y = 0; y < EV_WHY_MAX; y++)
-			why[y] += ends[i / 2]->why[i % 2][y];
-		why[EV_WHY_NONE] += watch_tail(ends[i / 2], i % 2);
-	}
-	ok = now.loss[EV_LOSS_NO_BUFFER] == why[EV_WHY_NO_BUFFER] &&
-	     now.loss[EV_LOSS_FAULT_BYTES] == why[EV_WHY_FAULT] &&
-	     now.loss[EV_LOSS_BUDGET_BYTES] == why[EV_WHY_BUDGET] &&
-	     now.loss[EV_LOSS_SHED_BYTES] == why[EV_WHY_SHED] &&
-	     now.loss[EV_LOSS_UNSEEN_BYTES] + now.loss[EV_LOSS_RING_BYTES] ==
-		     why[EV_WHY_UNSEEN] + why[EV_WHY_RING] + why[EV_WHY_NONE];
-	for (int i = 0; !ok && i < EV_LOSS_MAX; i++)
-		printf("# loss %d: %llu; reason %d: %llu\n", i, (unsigned long long)now.loss[i], i,
-		       i < EV_WHY_MAX ? (unsigned long long)why[i] : 0);
-	return ok;
-}
-
 static bool open_right(const struct end *e, enum ev_side side, uint32_t family)
 {
 	return e->side == side && !e->flags && !e->wrong && has_addr(e, family) &&
@@ -84,7 +44,7 @@ static void one_way(struct watch *w, struct worker *k, const char *what, uint32_
 	enum tap_backend b = backend_used(w);
 	struct expect out = expect_send(b, sop), in = expect_recv(b, rop);
 	bool no_empty = (way_send(sop)->flags | way_recv(rop)->flags) & WAY_NO_EMPTY, ok = true;
-	struct sums before = losses_now(w);
+	struct losses before = losses_now(w);
 	struct reply r = order(k, T_OPEN, family);
 	struct end *c, *s;
 	uint64_t sum = 0;
@@ -103,7 +63,7 @@ static void one_way(struct watch *w, struct worker *k, const char *what, uint32_
 	ok = ok && c && s && open_right(c, EV_CLIENT, family) && open_right(s, EV_SERVER, family) &&
 	     dir_right(c, EV_WRITE, sum, out) && dir_right(s, EV_READ, sum, in) &&
 	     dir_right(s, EV_WRITE, sum, out) && dir_right(c, EV_READ, sum, in) &&
-	     (c->how & EV_END_WRITE) && (s->how & EV_END_READ) && losses_agree(w, &before, c, s);
+	     (c->how & EV_END_WRITE) && (s->how & EV_END_READ) && losses_agree(w, &before);
 	if (!check(ok, "%s over %s: %s", what, family_names[family],
 		   out.seen || in.seen ? "the hole is as long as what moved, and counted"
 				       : "every byte")) {

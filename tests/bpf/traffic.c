@@ -21,15 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct conn {
-	int end[2]; /* client, server */
-	int listener;
-	uint16_t cport, sport;
-	uint64_t pos[2]; /* client to server, back */
-	pthread_t blocked;
-	uint8_t *block_buf;
-	size_t block_n;
-};
+#include "conn.h"
 
 uint8_t pattern(uint16_t cport, int back, uint64_t off)
 {
@@ -111,59 +103,6 @@ static int move_bytes(struct conn *c, int back, uint32_t sop, uint32_t rop, size
 
 /* --- the worker ----------------------------------------------------------------------------------- */
 
-static int conn_connect(struct conn *c, uint32_t family, uint16_t port)
-{
-	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	struct sockaddr_in a4 = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct sockaddr *a = family == F_V4 ? (void *)&a4 : (void *)&a6;
-	socklen_t len = family == F_V4 ? sizeof(a4) : sizeof(a6);
-	int af = family == F_V4 ? AF_INET : AF_INET6, one = 1;
-	int l = socket(af, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	memset(c, 0, sizeof(*c));
-	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	a4.sin_port = a6.sin6_port = htons(port);
-	c->end[0] = socket(af, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (family == F_MAPPED)
-		inet_pton(AF_INET6, "::ffff:127.0.0.1", &a6.sin6_addr);
-	if (bind(l, a, len) < 0 || listen(l, 1) < 0 || getsockname(l, a, &len) < 0)
-		return -errno;
-	if (connect(c->end[0], a, len) < 0)
-		return -errno;
-	c->sport = ntohs(family == F_V4 ? a4.sin_port : a6.sin6_port);
-	if (getsockname(c->end[0], a, &len) < 0)
-		return -errno;
-	c->cport = ntohs(family == F_V4 ? a4.sin_port : a6.sin6_port);
-	c->listener = l;
-	return 0;
-}
-
-static int conn_accept(struct conn *c)
-{
-	int one = 1;
-
-	c->end[1] = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
-	close(c->listener);
-	for (int i = 0; i < 2; i++)
-		setsockopt(c->end[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return c->end[1] < 0 ? -errno : 0;
-}
-
-static int conn_close(struct conn *c, bool reset)
-{
-	struct linger now = { 1, 0 };
-	char byte;
-
-	if (reset)
-		setsockopt(c->end[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(c->end[0]);
-	while (read(c->end[1], &byte, 1) > 0)
-		;
-	close(c->end[1]);
-	return 0;
-}
-
 static void *blocked_reader(void *arg)
 {
 	struct conn *c = arg;
@@ -239,6 +178,26 @@ static int enter_cgroup(const char *path)
 	return rc;
 }
 
+/* Opens, lets the chaos reign, closes. */
+static int chaos(const struct order *o, struct reply *r)
+{
+	struct conn c[CHAOS_CONNS];
+	unsigned n = 1 + (unsigned)(o->n % CHAOS_CONNS), opened = 0;
+	int rc = 0;
+
+	for (; opened < n && !rc; opened++) {
+		rc = conn_connect(&c[opened], (uint32_t)(o->n / CHAOS_CONNS + opened) % F_FAMILIES,
+				  0);
+		rc = rc ? rc : conn_accept(&c[opened]);
+	}
+	if (!rc)
+		rc = chaos_run(c, n, o->n, o->ways, r->chaos);
+	for (unsigned i = 0; i < opened; i++)
+		conn_close(&c[i], false);
+	r->nchaos = n;
+	return rc;
+}
+
 static int obey(struct conn *c, const struct order *o, struct reply *r)
 {
 	int rc;
@@ -263,6 +222,8 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 		return half_close(c);
 	case T_CLOSE:
 		return conn_close(c, o->a != 0);
+	case T_CHAOS:
+		return chaos(o, r);
 	case T_EXEC:
 		return run_program(r);
 	case T_MAP:

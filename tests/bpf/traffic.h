@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "chaos.h"
 #include "way.h"
 
 enum family { F_V4, F_V6, F_MAPPED, F_FAMILIES };
@@ -22,6 +23,7 @@ enum what {
 	T_UNBLOCK, /* the client writes them; replies when they were read */
 	T_HALF,	   /* client: shutdown(SHUT_WR); server reads the end */
 	T_CLOSE,   /* a: 1: with a reset */
+	T_CHAOS,   /* n: seed; ways: of chaos_run.  Opens and closes its own connections */
 	T_EXEC,	   /* a child executes a program and ends; its pid comes back */
 	T_MAP,	   /* maps its own executable file executable */
 	T_CGROUP,  /* path: moves itself into that cgroup */
@@ -30,12 +32,15 @@ struct order {
 	uint32_t what, a, b, c;
 	uint64_t n;
 	char path[200];
+	uint64_t ways[2];
 };
 struct reply {
 	int32_t error; /* 0, or a negative errno */
 	uint16_t cport, sport;
 	uint32_t pid;
 	uint64_t ino; /* T_MAP */
+	uint32_t nchaos;
+	struct chaos_conn chaos[CHAOS_CONNS];
 };
 
 struct worker {

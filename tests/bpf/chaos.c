@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chaos.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "traffic.h"
+
+#define ROOM \
+	(6U << 20) /* of a thread, for the bytes of one call and the gaps between its buffers */
+#define MOST (4U << 20) /* bytes per call */
+#define KEPT 64		/* calls of a thread whose pages the kernel goes on using */
+#define KEEP 32768	/* bytes of such a call */
+
+struct side { /* one thread: sends or receives one direction */
+	struct conn *c;
+	int back, fd;
+	bool sends;
+	uint64_t rng, ways, total, done;
+	uint8_t *room; /* ROOM bytes, then a page that is not mapped */
+	uint64_t *by;  /* bytes by way */
+	uint32_t faults;
+	int error;
+	uint8_t *kept[KEPT];
+	unsigned nkept;
+	struct iovec v[WAY_MANY];
+	size_t nv;
+};
+
+static uint64_t roll(uint64_t *rng) /* splitmix64 */
+{
+	uint64_t z = *rng += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static uint64_t below(struct side *s, uint64_t n)
+{
+	return n ? roll(&s->rng) % n : 0;
+}
+
+/* 1 byte to 4 MiB, often a power of two or whole pages, give or take one. */
+static size_t size_of_call(struct side *s)
+{
+	uint64_t near = below(s, 3), n;
+
+	switch (below(s, 4)) {
+	case 0:
+		n = (1ULL << below(s, 23)) + near - 1;
+		break;
+	case 1:
+		n = 4096 * (1 + below(s, 20)) + near - 1;
+		break;
+	case 2:
+		n = 1 + below(s, 300);
+		break;
+	default:
+		n = 1 + below(s, 1ULL << (1 + below(s, 21)));
+	}
+	n = n < 1 ? 1 : n;
+	n = n > MOST ? MOST : n;
+	return n > s->total - s->done ? (size_t)(s->total - s->done) : (size_t)n;
+}
+
+static void fill(struct side *s, uint8_t *p, size_t n, uint64_t at)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = pattern(s->c->cport, s->back, s->done + at + i);
+}
+
+static bool right(const struct side *s, const uint8_t *p, size_t n, uint64_t at)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != pattern(s->c->cport, s->back, s->done + at + i))
+			return false;
+	return true;
+}
+
+/* Cuts n bytes into buffers at random places, some of them empty, some apart.  Rarely one of them ends in memory
+ * that is not mapped, so that the call stops there. */
+static void scatter(struct side *s, size_t n, bool may_fault)
+{
+	size_t cuts = 1 + below(s, below(s, 8) ? 8 : WAY_MANY), at = below(s, 5000);
+	bool bad = may_fault && below(s, 10) == 0;
+	size_t bad_at = below(s, cuts);
+
+	for (s->nv = 0; s->nv < cuts; s->nv++) {
+		size_t len = s->nv + 1 == cuts ? n : below(s, 2 * n / (cuts - s->nv) + 1);
+
+		len = len > n ? n : len;
+		if (below(s, 6) == 0 && s->nv + 1 < cuts)
+			len = 0;
+		n -= len;
+		if (bad && s->nv == bad_at) {
+			size_t before = below(s, len + 1);
+
+			/* What lies before the page must not be what another buffer has. */
+			s->v[s->nv++] = (struct iovec){ s->room + ROOM - before, len + 1 };
+			s->faults++;
+			return;
+		}
+		s->v[s->nv] = (struct iovec){ s->room + at, len };
+		at += len + below(s, 100);
+	}
+}
+
+/* Bytes of buffer i that are mapped. */
+static size_t mapped(const struct side *s, size_t i)
+{
+	size_t len = s->v[i].iov_len,
+	       to_end = (size_t)(s->room + ROOM - (uint8_t *)s->v[i].iov_base);
+
+	return len < to_end ? len : to_end;
+}
+
+static ssize_t vector_call(struct side *s, uint32_t op)
+{
+	struct msghdr m = { .msg_iov = s->v, .msg_iovlen = s->nv };
+	size_t half = s->nv / 2;
+	struct mmsghdr mm[2] = {
+		{ .msg_hdr = { .msg_iov = s->v, .msg_iovlen = half } },
+		{ .msg_hdr = { .msg_iov = s->v + half, .msg_iovlen = s->nv - half } },
+	};
+	int rc;
+
+	if (s->sends && op == S_WRITEV)
+		return writev(s->fd, s->v, (int)s->nv);
+	if (s->sends && op == S_SENDMSG)
+		return sendmsg(s->fd, &m, MSG_NOSIGNAL);
+	if (!s->sends && op == R_READV)
+		return readv(s->fd, s->v, (int)s->nv);
+	if (!s->sends)
+		return recvmsg(s->fd, &m, below(s, 4) ? 0 : MSG_WAITALL);
+	rc = sendmmsg(s->fd, mm, 2, MSG_NOSIGNAL);
+	return rc < 0 ? rc : (ssize_t)mm[0].msg_len + (rc > 1 ? (ssize_t)mm[1].msg_len : 0);
+}
+
+static ssize_t by_vector(struct side *s, uint32_t op, size_t n)
+{
+	size_t at = 0;
+	ssize_t rc;
+
+	/* sendmmsg goes on with the second message when the first was sent in part. */
+	scatter(s, n, !(s->sends && op == S_SENDMMSG));
+	for (size_t i = 0; s->sends && i < s->nv; at += s->v[i++].iov_len)
+		fill(s, s->v[i].iov_base, mapped(s, i), at);
+	rc = vector_call(s, op);
+	at = 0;
+	for (size_t i = 0; !s->sends && rc > 0 && at < (size_t)rc; at += s->v[i++].iov_len) {
+		size_t len = s->v[i].iov_len, left = (size_t)rc - at;
+
+		if (!right(s, s->v[i].iov_base, len < left ? len : left, at))
+			s->error = -EILSEQ;
+	}
+	return rc;
+}
+
+/* From or into one buffer, at any alignment; sometimes it ends with the mapped memory. */
+static ssize_t by_buffer(struct side *s, const struct way *way, size_t n, bool keep)
+{
+	uint8_t *p = s->room + (below(s, 4) ? below(s, 5000) : ROOM - n);
+	ssize_t rc;
+
+	if (keep)
+		p = s->kept[s->nkept++] = malloc(n);
+	if (s->sends)
+		fill(s, p, n, 0);
+	rc = way->go(s->fd, p, n);
+	if (rc > 0 && !s->sends && !(way->flags & WAY_LOST) && !right(s, p, (size_t)rc, 0))
+		s->error = -EILSEQ;
+	return rc;
+}
+
+static ssize_t call(struct side *s, uint32_t op, size_t n)
+{
+	if (s->sends && (op == S_WRITEV || op == S_SENDMSG || op == S_SENDMMSG))
+		return by_vector(s, op, n);
+	if (!s->sends && (op == R_READV || op == R_RECVMSG))
+		return by_vector(s, op, n);
+	if (s->sends && (op == S_ZEROCOPY || op == S_VMSPLICE)) {
+		if (s->nkept == KEPT)
+			return 0;
+		return by_buffer(s, way_send(op), n < KEEP ? n : KEEP, true);
+	}
+	return by_buffer(s, s->sends ? way_send(op) : way_recv(op), n, false);
+}
+
+static uint32_t choose(struct side *s)
+{
+	uint32_t ops = s->sends ? S_OPS : R_OPS, op;
+
+	do
+		op = (uint32_t)below(s, ops);
+	while (!(s->ways >> op & 1));
+	return op;
+}
+
+static void *run(void *arg)
+{
+	struct side *s = arg;
+
+	while (s->done < s->total && !s->error) {
+		uint32_t op = choose(s);
+		ssize_t rc = call(s, op, size_of_call(s));
+
+		if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != EFAULT)
+			s->error = -errno;
+		if (rc == 0 && !s->sends)
+			s->error = -EPIPE;
+		if (rc <= 0)
+			continue;
+		s->by[op] += (uint64_t)rc;
+		s->done += (uint64_t)rc;
+	}
+	if (s->error) /* the other end must not wait */
+		shutdown(s->fd, s->sends ? SHUT_WR : SHUT_RD);
+	way_thread_done();
+	return NULL;
+}
+
+static int side_init(struct side *s)
+{
+	s->room =
+		mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s->room == MAP_FAILED)
+		return -errno;
+	munmap(s->room + ROOM, 4096);
+	/* Nothing else may come to lie there. */
+	mmap(s->room + ROOM, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	return 0;
+}
+
+static void side_release(struct side *s)
+{
+	for (unsigned i = 0; i < s->nkept; i++)
+		free(s->kept[i]);
+	if (s->room && s->room != MAP_FAILED)
+		munmap(s->room, ROOM + 4096);
+}
+
+int chaos_run(struct conn *c, unsigned n, uint64_t seed, const uint64_t ways[2],
+	      struct chaos_conn *ret)
+{
+	struct side *sides = calloc(4UL * n, sizeof(*sides));
+	pthread_t *threads = calloc(4UL * n, sizeof(*threads));
+	int rc = sides && threads ? 0 : -ENOMEM;
+	unsigned started = 0;
+
+	for (unsigned i = 0; i < 4 * n && !rc; i++) {
+		struct side *s = &sides[i];
+		struct chaos_conn *r = &ret[i / 4];
+		uint64_t rng = seed ^ (i / 2) * 0x100000001b3u;
+
+		s->c = &c[i / 4];
+		s->back = i / 2 % 2;
+		s->sends = i % 2 == 0;
+		s->fd = s->c->end[s->sends ? s->back : !s->back];
+		s->total = 1 + roll(&rng) % (1ULL << (6 + roll(&rng) % 17));
+		s->rng = rng + i;
+		s->ways = ways[!s->sends];
+		s->by = s->sends ? r->sent[s->back] : r->got[s->back];
+		r->cport = s->c->cport;
+		r->sport = s->c->sport;
+		rc = side_init(s);
+	}
+	for (; started < 4 * n && !rc; started++)
+		rc = -pthread_create(&threads[started], NULL, run, &sides[started]);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	for (unsigned i = 0; sides && i < 4 * n; i++) {
+		rc = rc ? rc : sides[i].error;
+		ret[i / 4].faults += sides[i].faults;
+		side_release(&sides[i]);
+	}
+	free(sides);
+	free(threads);
+	return rc;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chaos.h - the worker's side of the property test: random calls of random sizes on several connections at once.
+ *
+ * Each connection has two threads at each end, one per direction.  A seed gives the same calls again; how the threads
+ * take turns it does not.
+ */
+#ifndef LIMPID_TESTS_CHAOS_H
+#define LIMPID_TESTS_CHAOS_H
+
+#include <stdint.h>
+
+#include "way.h"
+
+#define CHAOS_CONNS 3
+/* What moved on one connection, as the return values of the calls have it: [0] client to server, [1] back. */
+struct chaos_conn {
+	uint16_t cport, sport;
+	uint32_t faults; /* calls that ended in unmapped memory */
+	uint64_t sent[2][S_OPS], got[2][R_OPS];
+};
+
+struct conn;
+/* Moves bytes on n connections, which are open, until all that was sent has been received.  ways: bit sets of
+ * enum send_op and recv_op to choose from.  0, or negative errno: a call failed, or the receiver's bytes were not
+ * those sent. */
+int chaos_run(struct conn *c, unsigned n, uint64_t seed, const uint64_t ways[2],
+	      struct chaos_conn *ret);
+
+#endif
