@@ -85,7 +85,8 @@ struct {
 } listeners __weak SEC(".maps");
 
 volatile __u64 socket_fops __weak; /* file->f_op of every socket, learnt by the scan */
-volatile __u8 reader_nr __weak = 1;	 /* user space adds 1, never 0, when another process begins to read */
+volatile __u8 reader_nr __weak =
+	1; /* user space adds 1, never 0, when another process begins to read */
 volatile __u32 scan_wanted __weak; /* a socket without a cookie was met: scan again */
 
 /* --- which socket ------------------------------------------------------------------------------- */
@@ -210,6 +211,15 @@ static __always_inline void conn_owner(struct conn *c)
 	bpf_get_current_comm(c->comm, sizeof(c->comm));
 }
 
+/* The same of another process than the current one, which holds the socket. */
+static __always_inline void conn_owned_by(struct conn *c, struct task_struct *task)
+{
+	c->tgid = KREAD(task, tgid);
+	c->tid = KREAD(task, pid);
+	c->cgroup_id = task_cgroup_id(task);
+	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), &task->comm);
+}
+
 /* The sequence number of the next byte of the stream that a process will read or write.  fin: a FIN was
  * written, which takes a number of its own. */
 static __always_inline __u32 sock_seq(const struct sock *sk, __u8 dir, __u8 fin)
@@ -303,6 +313,19 @@ SUB int conn_screen(struct conn *c, const struct sock *sk, __u64 cookie)
 	return 0;
 }
 
+/* The client was the last to say something, and all of it was read: an answer is owed.  Times are ticks of the
+ * kernel's clock, some milliseconds; in doubt nothing is owed. */
+static __always_inline bool conn_owed(const struct conn *c, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	__s32 read_last =
+		BPF_CORE_READ(tp, inet_conn.icsk_ack.lrcvtime) - BPF_CORE_READ(tp, lsndtime);
+
+	if (c->side == EV_SERVER)
+		return read_last > 0 && BPF_CORE_READ(tp, copied_seq) == BPF_CORE_READ(tp, rcv_nxt);
+	return c->side == EV_CLIENT && read_last < 0;
+}
+
 /* Tells user space of the connection.  Called again when another process takes it over, or reads the ring. */
 SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 {
@@ -327,7 +350,8 @@ SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 	ev->h.ts_ns = bpf_ktime_get_ns();
 	ev->h.size = sizeof(*ev);
 	ev->h.kind = EV_OPEN;
-	ev->h.flags = c->late || again ? EV_LATE : 0; /* a new reader comes in the middle */
+	if (c->late || again) /* a new reader comes in the middle */
+		ev->h.flags = conn_owed(c, sk) ? EV_LATE | EV_OWED : EV_LATE;
 	ev->h.cookie = cookie;
 	ev->h.tgid = c->tgid;
 	ev->h.tid = c->tid;

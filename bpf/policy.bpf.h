@@ -79,36 +79,36 @@ static __always_inline __u32 task_pidns(struct task_struct *task)
 	return BPF_CORE_READ(up, ns, ns.inum);
 }
 
-/* enum ev_rule of the nearest cgroup that has one, or -1. */
-SUB int cgroup_rule(__u64 cgroup_id)
+/* enum ev_rule of the nearest cgroup of the task that has one, or -1. */
+SUB int cgroup_rule(struct task_struct *task)
 {
-	__u32 *rule = bpf_map_lookup_elem(&cgroup_rules, &cgroup_id);
+	struct css_set *set = KREAD(task, cgroups);
+	struct cgroup *cg = BPF_CORE_READ(set, dfl_cgrp);
 
-	if (rule)
-		return *rule;
-	for (int level = CGROUP_LEVELS; level > 0; level--) {
-		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+	for (int level = 0; level <= CGROUP_LEVELS && cg; level++) {
+		__u64 id = BPF_CORE_READ(cg, kn, id);
+		__u32 *rule = bpf_map_lookup_elem(&cgroup_rules, &id);
+		struct cgroup_subsys_state *parent;
 
-		if (!id)
-			continue;
-		rule = bpf_map_lookup_elem(&cgroup_rules, &id);
 		if (rule)
 			return *rule;
+		parent = BPF_CORE_READ(cg, self.parent);
+		cg = parent ? BPF_CORE_READ(parent, cgroup) : NULL;
 	}
 	return -1;
 }
 
-SUB int policy_verdict(__u64 cgroup_id)
+/* Whether the process of the task is captured. */
+SUB int policy_wants(struct task_struct *task)
 {
-	struct task_struct *task = CURRENT_TASK();
-	__u32 zero = 0, tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 zero = 0, tgid = KREAD(task, tgid);
 	__u32 *rule = bpf_map_lookup_elem(&tgid_rules, &tgid);
 	struct ev_policy *p = bpf_map_lookup_elem(&policy, &zero);
 	int by_cgroup;
 
 	if (rule)
 		return *rule == EV_RULE_INCLUDE;
-	by_cgroup = cgroup_rule(cgroup_id);
+	by_cgroup = cgroup_rule(task);
 	if (by_cgroup >= 0)
 		return by_cgroup == EV_RULE_INCLUDE;
 	if (!p || p->dflt == EV_DEFAULT_NONE)
@@ -132,7 +132,7 @@ static __always_inline bool task_wanted(struct task_ctx *t)
 	__u32 gen = policy_gen;
 
 	if (t->gen != gen || t->cgroup_id != cgroup_id) {
-		t->wanted = policy_verdict(cgroup_id);
+		t->wanted = policy_wants(CURRENT_TASK());
 		t->cgroup_id = cgroup_id;
 		t->gen = gen;
 	}

@@ -121,31 +121,3 @@ int BPF_PROG(socket_gone, struct sock *sk)
 	bpf_map_delete_elem(&conns, &cookie);
 	return 0;
 }
-
-/* Run by user space at the start, over all descriptors of all processes. */
-SEC("iter/task_file")
-int socket_scan(struct bpf_iter__task_file *ctx)
-{
-	struct file *file = ctx->file;
-	struct socket *socket;
-	struct sock *sk;
-
-	if (!file)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	if (!socket_fops)
-		socket_fops = (__u64)file->f_op;
-	sk = socket->sk;
-	if (!sk || !sock_is_tcp(sk))
-		return 0;
-	sock_id_make(sk);
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
-		struct listener l = { sock_netns(sk), BPF_CORE_READ(sk, __sk_common.skc_num) };
-		__u32 one = 1;
-
-		bpf_map_update_elem(&listeners, &l, &one, BPF_NOEXIST);
-	}
-	return 0;
-}

@@ -103,7 +103,13 @@ struct pid {
 struct kernfs_node {
 	__u64 id;
 };
+struct cgroup;
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
 };
 struct css_set {
@@ -120,6 +126,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct files_struct *files;
 	struct css_set *cgroups;
+	char comm[16];
 };
 
 struct qstr {
@@ -182,7 +189,22 @@ struct sock {
 	__u16 sk_type, sk_protocol;
 	int sk_err;
 };
+struct request_sock {
+	struct request_sock *dl_next;
+	struct sock *sk;
+};
+struct request_sock_queue {
+	struct request_sock *rskq_accept_head;
+};
+struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
+};
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 lsndtime;
 	__u32 rcv_nxt, copied_seq, write_seq, snd_una;
 	__u64 bytes_received, bytes_acked;
 };

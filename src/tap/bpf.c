@@ -150,6 +150,14 @@ static int scan_sockets(struct tap_bpf *b)
 	return rc;
 }
 
+int tap_bpf_scan(struct tap_bpf *b)
+{
+	uint64_t before = b->skel->bss->scan_found;
+	int rc = scan_sockets(b);
+
+	return rc ? rc : (int)(b->skel->bss->scan_found - before);
+}
+
 /* --- open, close --------------------------------------------------------------------------------- */
 
 static bool ring_size_ok(size_t bytes)

@@ -43,6 +43,8 @@ int tap_bpf_tasks_fd(const struct tap_bpf *b);	 /* readable: call tap_bpf_tasks_
 int tap_bpf_tasks_poll(struct tap_bpf *b, void (*fn)(void *ctx, const struct ev_task *ev), void *ctx);
 /* Policy and rules take effect with the next system call of each process. */
 int tap_bpf_set_policy(struct tap_bpf *b, const struct ev_policy *p);
+/* Announces the open connections of captured processes that the reader has not heard of.  How many, or negative errno. */
+int tap_bpf_scan(struct tap_bpf *b);
 /* Another process begins to read the events: every connection is announced again (EV_LATE) when it is next
  * used, since the new reader knows none. */
 void tap_bpf_new_reader(struct tap_bpf *b);

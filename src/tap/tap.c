@@ -206,6 +206,22 @@ static void connect_wanted(struct tap *t)
 	}
 }
 
+/* --- connections that were open before -------------------------------------------------------- */
+
+static void find_connections(struct tap *t)
+{
+	int n = tap_bpf_scan(t->bpf);
+
+	if (n < 0) {
+		log_debug("open connections could not be looked for: %s", strerror(-n));
+		return;
+	}
+	t->found += (uint64_t)n;
+	tap_fact(t, "found", 0, "",
+		 "%llu connections were open already and are read from their next message on",
+		 (unsigned long long)t->found);
+}
+
 /* --- settings --------------------------------------------------------------------------------- */
 
 static bool same_choice(const struct policy *a, const struct policy *b)
@@ -241,6 +257,7 @@ static void settings_complete(struct tap *t)
 	}
 	t->policy.capture.body_limit = body_limit;
 	tap_apply_policy(t);
+	find_connections(t);
 	/* What is captured from now on may use libraries that nobody cared for before. */
 	if (tls_watch_scan(t->tls) < 0)
 		log_debug("looking for TLS libraries failed");
@@ -318,6 +335,7 @@ static void reap(struct tap *t)
 		if (pid == t->decode) {
 			/* At once, so that what is recorded until the next one reads makes sense to it. */
 			tap_bpf_new_reader(t->bpf);
+			(void)tap_bpf_scan(t->bpf); /* the rest is announced when it is used */
 			decode_ended(t, status);
 		} else if (pid == t->connecting) {
 			tap_never(t, (uint32_t)pid, false);
@@ -498,6 +516,7 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	tap_scan_processes(t);
 	wait_for_docker(t);
 	tap_apply_policy(t);
+	find_connections(t);
 	(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
 	*ret = t;
 	return 0;

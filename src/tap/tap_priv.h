@@ -34,6 +34,7 @@ struct tap {
 	pid_t decode;
 	uint64_t decode_since_ns, restart_ns, wait_ns;
 	uint64_t restarts;
+	uint64_t found; /* connections that were open before they were captured */
 	int connect; /* the reply socket of a connection attempt, or -1 */
 	pid_t connecting;
 	uint64_t hub_down_ns; /* since when the hub cannot be reached; 0: it can */

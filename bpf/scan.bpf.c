@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* scan.bpf.c - what was there before capture: run by user space over all descriptors of all processes.
+ *
+ * Every TCP socket gets its number, also those that nobody has accepted yet; ports that listen are noted; and
+ * the connections of captured processes are announced, with the process that holds them, before they are used.  A
+ * socket that several processes hold belongs to the first that is captured, until another one uses it.
+ *
+ * Rejected: the iterator over TCP sockets.  It sees one network namespace, and no process. */
+#include "conn.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define ACCEPT_QUEUE 1024 /* of a listener's waiting sockets, so many are looked at */
+
+volatile __u64 scan_found __weak; /* connections announced by scans, ever */
+
+/* A number for each socket that waits in the accept queue: once it is accepted, system calls cannot make one. */
+static __always_inline void scan_waiting(struct sock *sk)
+{
+#ifndef LIMPID_OLD_KERNEL /* there, numbers are made on demand */
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct request_sock *req;
+
+	if (!tp)
+		return;
+	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
+	for (int i = 0; i < ACCEPT_QUEUE && req; i++) {
+		struct sock *child = req->sk;
+
+		if (child)
+			sock_id_make(child);
+		req = req->dl_next;
+	}
+#endif
+}
+
+static __always_inline void scan_listener(struct sock *sk)
+{
+	struct listener l = { sock_netns(sk), BPF_CORE_READ(sk, __sk_common.skc_num) };
+	__u32 one = 1;
+
+	bpf_map_update_elem(&listeners, &l, &one, BPF_NOEXIST);
+	scan_waiting(sk);
+}
+
+static __always_inline bool is_connected(__u8 state)
+{
+	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 ||
+	       state == TCP_FIN_WAIT2;
+}
+
+static __always_inline void scan_connection(struct task_struct *task, struct sock *sk, __u64 cookie)
+{
+	struct conn *c = conn_find(cookie);
+
+	if (c && (c->announced == reader_nr || c->ignored))
+		return;
+	if (!policy_wants(task))
+		return;
+	if (!c)
+		c = conn_make(sk, cookie, side_guess(sk), EV_READ, 0);
+	if (!c)
+		return;
+	conn_owned_by(c, task);
+	conn_announce(c, sk, cookie);
+	if (c->announced)
+		__sync_fetch_and_add(&scan_found, 1);
+}
+
+SEC("iter/task_file")
+int socket_scan(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+	__u64 cookie;
+	__u8 state;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	if (!socket_fops)
+		socket_fops = (__u64)file->f_op;
+	sk = socket->sk;
+	if (!sk || !sock_is_tcp(sk))
+		return 0;
+	cookie = sock_id_make(sk);
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (state == TCP_LISTEN)
+		scan_listener(sk);
+	else if (is_connected(state))
+		scan_connection(task, sk, cookie);
+	return 0;
+}
