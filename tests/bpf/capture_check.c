@@ -19,6 +19,7 @@ static const struct group groups[] = {
 	{ "late", "connections from before capture began", late, NULL },
 	{ "queued", "a connection that nobody has accepted", queued, NULL },
 	{ "ways", "every way to move bytes through a socket", NULL, movers },
+	{ "same", "the same traffic gives the same report on every back end", NULL, same },
 	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, property },
 	{ "life", "open, close, reset; exec, exit, map", NULL, life },
 	{ "policies", "who is captured, and what", NULL, policies },
@@ -37,7 +38,8 @@ static void run(const struct group *g)
 		g->alone(&w);
 		return;
 	}
-	if (!load(&w, 64 << 20)) /* nobody reads while bytes are moved, and both ends may share a ring */
+	if (!load(&w,
+		  64 << 20)) /* nobody reads while bytes are moved, and both ends may share a ring */
 		return;
 	start(&k, 0);
 	tap_bpf_rule_tgid(w.bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
@@ -54,6 +56,9 @@ static void help(void)
 	     "  --backend NAME   tracepoint, kprobe, fentry (default auto: what the kernel takes)\n"
 	     "  --quick          fewer sizes and less time: for emulated machines\n"
 	     "  --seed N         of the random calls (default: the time); a failure names its own\n"
+	     "  --dump FILE      where the group `same` writes its report: the files of all back "
+	     "ends and\n"
+	     "                   kernels must be equal\n"
 	     "  --only GROUP     that group only; may be given again\n"
 	     "  --list           the groups\n"
 	     "  --open           only load and attach\n"
@@ -79,11 +84,17 @@ static bool choose(bool *chosen, const char *name)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "backend", required_argument, NULL, 'b' }, { "quick", no_argument, NULL, 'q' },
-		{ "only", required_argument, NULL, 'o' },    { "list", no_argument, NULL, 'l' },
-		{ "open", no_argument, NULL, 'O' },	     { "bench", no_argument, NULL, 'B' },
-		{ "seed", required_argument, NULL, 's' },    { "nothing", no_argument, NULL, 'N' },
-		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
+		{ "backend", required_argument, NULL, 'b' },
+		{ "quick", no_argument, NULL, 'q' },
+		{ "only", required_argument, NULL, 'o' },
+		{ "list", no_argument, NULL, 'l' },
+		{ "open", no_argument, NULL, 'O' },
+		{ "bench", no_argument, NULL, 'B' },
+		{ "dump", required_argument, NULL, 'd' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "nothing", no_argument, NULL, 'N' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	bool chosen[GROUPS] = { false }, some = false;
 	struct watch w;
@@ -96,6 +107,8 @@ int main(int argc, char **argv)
 			some = true;
 		else if (c == 's')
 			seed = strtoull(optarg, NULL, 0);
+		else if (c == 'd')
+			dump_file = optarg;
 		else if (c == 'q')
 			quick = true;
 		else if (c == 'l')

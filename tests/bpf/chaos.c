@@ -74,13 +74,13 @@ static size_t size_of_call(struct side *s)
 static void fill(struct side *s, uint8_t *p, size_t n, uint64_t at)
 {
 	for (size_t i = 0; i < n; i++)
-		p[i] = pattern(s->c->cport, s->back, s->done + at + i);
+		p[i] = pattern(s->c->key, s->back, s->done + at + i);
 }
 
 static bool right(const struct side *s, const uint8_t *p, size_t n, uint64_t at)
 {
 	for (size_t i = 0; i < n; i++)
-		if (p[i] != pattern(s->c->cport, s->back, s->done + at + i))
+		if (p[i] != pattern(s->c->key, s->back, s->done + at + i))
 			return false;
 	return true;
 }

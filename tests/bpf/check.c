@@ -9,6 +9,7 @@
 unsigned tests, failed;
 enum tap_backend backend;
 bool quick;
+const char *dump_file;
 uint64_t seed;
 
 bool check(bool ok, const char *fmt, ...)

@@ -39,6 +39,9 @@ void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
 int bench(void);			      /* bench.c: prints one line */
 /* movers.c */
 void movers(struct watch *w, struct worker *k); /* every way to move bytes */
+/* same.c */
+extern const char *dump_file;		      /* --dump, or NULL */
+void same(struct watch *w, struct worker *k); /* the same traffic, the same report */
 /* property.c */
 void property(struct watch *w, struct worker *k); /* random calls of random sizes */
 /* policies.c */

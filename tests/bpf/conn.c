@@ -34,7 +34,7 @@ int conn_connect(struct conn *c, uint32_t family, uint16_t port)
 	c->sport = ntohs(family == F_V4 ? a4.sin_port : a6.sin6_port);
 	if (getsockname(c->end[0], a, &len) < 0)
 		return -errno;
-	c->cport = ntohs(family == F_V4 ? a4.sin_port : a6.sin6_port);
+	c->cport = c->key = ntohs(family == F_V4 ? a4.sin_port : a6.sin6_port);
 	c->listener = l;
 	return 0;
 }

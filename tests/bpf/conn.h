@@ -11,7 +11,7 @@
 struct conn {
 	int end[2]; /* client, server */
 	int listener;
-	uint16_t cport, sport;
+	uint16_t cport, sport, key;
 	uint64_t pos[2]; /* client to server, back */
 	pthread_t blocked;
 	uint8_t *block_buf;

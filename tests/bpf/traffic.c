@@ -23,9 +23,9 @@
 
 #include "conn.h"
 
-uint8_t pattern(uint16_t cport, int back, uint64_t off)
+uint8_t pattern(uint16_t key, int back, uint64_t off)
 {
-	uint64_t x = (off + 1) * 0x9e3779b97f4a7c15u + cport * 2 + (back != 0);
+	uint64_t x = (off + 1) * 0x9e3779b97f4a7c15u + key * 2 + (back != 0);
 
 	return (uint8_t)((x ^ x >> 29) * 0xbf58476d1ce4e5b9u >> 56);
 }
@@ -78,7 +78,7 @@ static int move_bytes(struct conn *c, int back, uint32_t sop, uint32_t rop, size
 
 	m.buf = malloc(n + 1);
 	for (size_t i = 0; i < n; i++)
-		m.buf[i] = pattern(c->cport, back, c->pos[back] + i);
+		m.buf[i] = pattern(c->key, back, c->pos[back] + i);
 	pthread_create(&t, NULL, sender, &m);
 	do {
 		ssize_t rc = way->go(c->end[!back], in + done, n - done);
@@ -116,7 +116,7 @@ static int unblock(struct conn *c)
 	void *ok = NULL;
 
 	for (size_t i = 0; i < c->block_n; i++)
-		p[i] = pattern(c->cport, 0, c->pos[0] + i);
+		p[i] = pattern(c->key, 0, c->pos[0] + i);
 	if (write(c->end[0], p, c->block_n) != (ssize_t)c->block_n)
 		return -EIO;
 	pthread_join(c->blocked, &ok);
@@ -205,6 +205,8 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 	switch ((enum what)o->what) {
 	case T_OPEN:
 		rc = conn_connect(c, o->a, (uint16_t)o->n);
+		if (o->c)
+			c->key = (uint16_t)o->c;
 		return rc ? rc : conn_accept(c);
 	case T_CONNECT:
 		return conn_connect(c, o->a, (uint16_t)o->n);

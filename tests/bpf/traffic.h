@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* traffic.h - a worker process that moves known bytes over loopback TCP, on command.
  *
- * The byte at each position of each direction follows from the client's port, so that whoever sees the
+ * The byte at each position of each direction follows from a key, so that whoever sees the
  * stream can tell whether it is right.
  */
 #ifndef LIMPID_TESTS_TRAFFIC_H
@@ -15,7 +15,7 @@
 
 enum family { F_V4, F_V6, F_MAPPED, F_FAMILIES };
 enum what {
-	T_OPEN,	   /* a: enum family; n: the server's port, or 0 */
+	T_OPEN, /* a: enum family; n: the server's port, or 0; c: key of the pattern, 0: the client's port */
 	T_CONNECT, /* the same, but the server does not accept yet: */
 	T_ACCEPT,
 	T_MOVE,	   /* a: 0 client to server, 1 back; b: send_op; c: recv_op; n: bytes */
@@ -55,7 +55,7 @@ int worker_start(struct worker *w, int pidns);
 int worker_do(struct worker *w, struct order o, struct reply *ret);
 void worker_stop(struct worker *w);
 
-/* The byte at off of direction back (0: client to server). */
-uint8_t pattern(uint16_t cport, int back, uint64_t off);
+/* The byte at off of direction back (0: client to server).  The key is the client's port, or what T_OPEN said. */
+uint8_t pattern(uint16_t key, int back, uint64_t off);
 
 #endif

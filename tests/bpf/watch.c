@@ -38,11 +38,27 @@ static void on_open(struct watch *w, const struct ev_open *ev)
 	e->cgroup_id = ev->cgroup_id;
 }
 
+void watch_key(struct watch *w, uint16_t cport, uint16_t key)
+{
+	if (w->nkeys == sizeof(w->keys) / sizeof(*w->keys))
+		return;
+	w->keys[w->nkeys].cport = cport;
+	w->keys[w->nkeys++].key = key;
+}
+
+static uint16_t key_of(const struct watch *w, uint16_t cport)
+{
+	for (unsigned i = w->nkeys; i > 0; i--)
+		if (w->keys[i - 1].cport == cport)
+			return w->keys[i - 1].key;
+	return cport;
+}
+
 static void on_data(const struct watch *w, struct end *e, const struct ev_data *ev)
 {
 	/* The server's port is the one that listened; a client's is the pattern's key. */
 	bool client = e->side != EV_SERVER && e->lport != w->late_sport;
-	uint16_t cport = client ? e->lport : e->rport;
+	uint16_t key = key_of(w, client ? e->lport : e->rport);
 	uint64_t shift = e->flags & EV_LATE ? w->late_shift : 0;
 	int dir = ev->dir & 1, back = client == (dir == EV_READ);
 
@@ -53,7 +69,7 @@ static void on_data(const struct watch *w, struct end *e, const struct ev_data *
 		return;
 	}
 	for (uint32_t i = 0; i < ev->ncap; i++)
-		if (ev->data[i] != pattern(cport, back, shift + ev->off + i))
+		if (ev->data[i] != pattern(key, back, shift + ev->off + i))
 			e->wrong++;
 	e->captured[dir] += ev->ncap;
 	e->holes[dir] += ev->off - e->next[dir] + ev->len - ev->ncap;
@@ -68,6 +84,8 @@ static void on_event(void *ctx, const struct ev_hdr *ev)
 	struct end *e;
 
 	w->records++;
+	if (w->also)
+		w->also(w->also_arg, ev);
 	if (ev->kind == EV_OPEN) {
 		on_open(w, (const struct ev_open *)ev);
 		return;
@@ -110,7 +128,7 @@ void watch_init(struct watch *w, struct tap_bpf *b)
 void watch_forget(struct watch *w)
 {
 	watch_take(w);
-	w->n = w->records = w->ntasks = 0;
+	w->n = w->records = w->ntasks = w->nkeys = 0;
 }
 
 static uint64_t now_ms(void)

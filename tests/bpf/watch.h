@@ -33,6 +33,14 @@ struct watch {
 	uint16_t late_sport;
 	struct tap_bpf *bpf;
 	struct source *src;
+	/* The pattern's keys of connections where it is not the client's port. */
+	struct {
+		uint16_t cport, key;
+	} keys[64];
+	unsigned nkeys;
+	/* Gets every event, too; NULL: nobody does. */
+	void (*also)(void *arg, const struct ev_hdr *ev);
+	void *also_arg;
 	struct end ends[512];
 	unsigned n, records;
 	struct ev_task tasks[4096];
@@ -44,6 +52,8 @@ void watch_forget(struct watch *w); /* what was seen so far */
 /* Takes what comes until done says true.  False: it did not within 5 seconds. */
 bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void *arg),
 		 const void *arg);
+/* What this connection moves follows from that key.  Until watch_forget; at most 64. */
+void watch_key(struct watch *w, uint16_t cport, uint16_t key);
 /* The socket with these ports, or NULL. */
 struct end *watch_end(struct watch *w, uint16_t lport, uint16_t rport);
 /* Bytes that the last EV_CLOSE knows of and no record. */
