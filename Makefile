@@ -32,7 +32,7 @@ all: $(B)/limpid
 
 # --- generated -------------------------------------------------------------------------------------------------
 PB_C   := $(B)/gen/limpid.pb-c.c
-SKEL   := $(if $(wildcard bpf/*.bpf.c),$(B)/gen/limpid.skel.h)
+SKEL   := $(if $(wildcard bpf/*.bpf.c),$(B)/gen/limpid.skel.h $(B)/gen/limpid_old.skel.h)
 ASSETS := $(B)/gen/assets.c
 
 $(PB_C) $(PB_C:.c=.h) &: api/limpid.proto
@@ -50,6 +50,19 @@ $(B)/bpf/limpid.bpf.o: $(BPF_OBJ)
 $(B)/gen/limpid.skel.h: $(B)/bpf/limpid.bpf.o
 	@mkdir -p $(@D)
 	{ echo '/* NOLINTBEGIN */'; $(BPFTOOL) gen skeleton $< name limpid_bpf && echo '/* NOLINTEND */'; } > $@
+# The same once more for kernels like 5.10 (bpf/compat.bpf.h).  User space uses the skeleton of the first for both, so the
+# variables must lie at the same places.
+OLD_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/old/%.bpf.o)
+$(B)/bpf/old/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -mcpu=v2 -DLIMPID_OLD_KERNEL -D__TARGET_ARCH_$(ARCH) -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -Ibpf -c $< -o $@
+	llvm-strip-14 -g $@
+$(B)/bpf/limpid_old.bpf.o: $(OLD_OBJ)
+	$(BPFTOOL) gen object $@ $^
+$(B)/gen/limpid_old.skel.h: $(B)/bpf/limpid_old.bpf.o $(B)/gen/limpid.skel.h
+	@mkdir -p $(@D)
+	{ echo '/* NOLINTBEGIN */'; $(BPFTOOL) gen skeleton $< name limpid_old_bpf && echo '/* NOLINTEND */'; } > $@
+	@tools/check-flavours $(B)/gen/limpid.skel.h $@
 
 WEB_SRC := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 $(B)/web/node_modules.stamp: web/package.json web/package-lock.json

@@ -9,7 +9,7 @@
  *
  *			    modern			    old
  *  LOOP(n, fn, ctx)	    bpf_loop			    a loop that the verifier walks: at most LOOP_OLD steps
- *  LOOP_LONG(name, fn)	    the same			    functions of functions: up to 2^18 steps
+ *  LOOP_LONG(name, fn)	    the same			    functions of functions: up to 2^14 steps
  *  FETCH_ADD, SWAP_IF	    atomic			    read, then add: programs run with preemption off there, so
  *							    two CPUs must meet within nanoseconds to get one position
  *  TASK_MAP, task_map_*    task storage		    LRU hash by thread id, emptied when the thread ends
@@ -31,6 +31,8 @@
 
 /* A function of another object file with pointers among its arguments: SHARED int f(struct x *x); */
 #define SHARED __noinline
+/* A function with numbers as arguments, which the old verifier then looks at once instead of once per call. */
+#define BY_NUMBER static __always_inline
 
 /* fn(__u32 i, void *ctx) until it returns 1, n times at most. */
 #define LOOP(n, fn, ctx) bpf_loop(n, fn, ctx, 0)
@@ -104,10 +106,12 @@ extern void *CAST(const void *obj, __u32 btf_id) __ksym __weak;
 #define sock_id_of(sk)	 ((__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter))
 #define sock_id_new(sk)	 bpf_get_socket_cookie(sk)
 #define sock_id_gone(sk) ((void)(sk))
+#define sock_of_file(file) bpf_sock_from_file(file) /* a typed file; NULL: no socket */
 
 #else
 
-#define SHARED __hidden __noinline
+#define SHARED	  __hidden __noinline
+#define BY_NUMBER __noinline
 
 #define LOOP(n, fn, ctx)                                                                           \
 	({                                                                                         \
@@ -116,26 +120,19 @@ extern void *CAST(const void *obj, __u32 btf_id) __ksym __weak;
 				break;                                                             \
 	})
 
-/* The verifier walks a loop step by step, but looks at a global function once: 64 steps in each of three. */
+/* The verifier walks a loop step by step, but looks at a global function once: 16 steps of 1024. */
 #define LOOP_LONG(name, n, fn)                                                                     \
 	__noinline int name##_steps(__u32 key)                                                     \
 	{                                                                                          \
-		for (__u32 i = 0; i < LOOP_OLD; i++)                                               \
+		for (__u32 i = 0; i < 16; i++)                                                     \
 			if (fn(i, &key))                                                           \
-				return 1;                                                          \
-		return 0;                                                                          \
-	}                                                                                          \
-	__noinline int name##_more(__u32 key)                                                      \
-	{                                                                                          \
-		for (__u32 i = 0; i < LOOP_OLD; i++)                                               \
-			if (name##_steps(key))                                                     \
 				return 1;                                                          \
 		return 0;                                                                          \
 	}                                                                                          \
 	static __always_inline void name(__u32 key)                                                \
 	{                                                                                          \
-		for (__u32 i = 0; i < LOOP_OLD; i++)                                               \
-			if (name##_more(key))                                                      \
+		for (__u32 i = 0; i < 1024; i++)                                                   \
+			if (name##_steps(key))                                                     \
 				break;                                                             \
 	}
 
@@ -231,6 +228,21 @@ static __always_inline void sock_id_gone(const void *sk)
 	__u64 key = (__u64)sk;
 
 	bpf_map_delete_elem(&sock_ids, &key);
+}
+
+#define S_IFMT	 0170000
+#define S_IFSOCK 0140000
+
+/* bpf_sock_from_file came with 5.11.  A descriptor opened with O_PATH on a unix socket's name looks like a socket too,
+ * but leads to none. */
+static __always_inline struct socket *sock_of_file(struct file *file)
+{
+	struct socket *socket = file->private_data;
+
+	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK || !socket ||
+	    BPF_CORE_READ(socket, file) != file)
+		return NULL;
+	return socket;
 }
 
 #endif

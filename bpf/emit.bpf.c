@@ -117,24 +117,17 @@ static __always_inline struct scratch *scratch_take(__u32 *ret_slot)
 	return NULL;
 }
 
-SHARED int run_go(struct run *run)
+/* The run in scratch buffer slot, which is given back. */
+BY_NUMBER int run_slot(__u32 slot)
 {
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &slot);
 	__u64 id = bpf_get_current_pid_tgid();
-	struct scratch *s;
 	struct run *r;
-	__u32 slot = 0;
 	__u64 lost;
 
-	if (!run)
+	if (!s)
 		return 0;
-	s = scratch_take(&slot);
-	if (!s) {
-		loss(EV_LOSS_RING, 1);
-		loss(EV_LOSS_RING_BYTES, run->left);
-		return 0;
-	}
 	r = &s->run;
-	*r = *run;
 	if (r->left > EMIT_MAX) {
 		loss(EV_LOSS_RING_BYTES, r->left - EMIT_MAX);
 		r->rest += r->left - EMIT_MAX;
@@ -159,4 +152,21 @@ SHARED int run_go(struct run *run)
 	run_flush(s, r->rest, r->why);
 	s->busy = 0;
 	return 0;
+}
+
+SHARED int run_go(struct run *run)
+{
+	struct scratch *s;
+	__u32 slot = 0;
+
+	if (!run)
+		return 0;
+	s = scratch_take(&slot);
+	if (!s) {
+		loss(EV_LOSS_RING, 1);
+		loss(EV_LOSS_RING_BYTES, run->left);
+		return 0;
+	}
+	s->run = *run;
+	return run_slot(slot);
 }

@@ -79,12 +79,12 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file)
 		return 0;
-	socket = bpf_sock_from_file(file);
+	socket = sock_of_file(file);
 	if (!socket)
 		return 0;
 	if (!socket_fops)
 		socket_fops = (__u64)file->f_op;
-	sk = socket->sk;
+	sk = KREAD(socket, sk);
 	if (!sk || !sock_is_tcp(sk))
 		return 0;
 	cookie = sock_id_make(sk);

@@ -185,11 +185,12 @@ SUB int call_data(const struct call *call, const struct conn *c, __u64 off, __u6
 		r.iov = call->buf;
 		r.niov = call->len;
 	} else {
-		struct user_msghdr m = {};
+		__u64 v[2] = {}; /* not the whole header: the stack is small */
 
-		bpf_probe_read_user(&m, sizeof(m), (void *)call->buf); /* fails: EV_WHY_FAULT */
-		r.iov = m.iov;
-		r.niov = m.iovlen;
+		/* When it fails: EV_WHY_FAULT. */
+		bpf_probe_read_user(v, sizeof(v), &((struct user_msghdr *)call->buf)->iov);
+		r.iov = v[0];
+		r.niov = v[1];
 	}
 	if (c->verdict == EV_COPY_HEAD && n > EMIT_HEAD) {
 		r.rest = n - EMIT_HEAD;

@@ -2,6 +2,13 @@
 /* task.bpf.c - what tap must know of processes: exec, exit, and files mapped executable. */
 #include "conn.bpf.h"
 
+/* tls_openssl.bpf.c */
+#ifdef LIMPID_OLD_KERNEL
+extern SHARED int tls_thread_ends(void);
+#else
+#define tls_thread_ends() ((void)0)
+#endif
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 static __always_inline struct ev_task *task_event(__u16 kind)
@@ -44,6 +51,7 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	struct ev_task *ev;
 
 	task_map_drop(&task_ctxs);
+	tls_thread_ends();
 	if (task->pid != task->tgid)
 		return 0;
 	ev = task_event(EV_EXIT);
@@ -60,7 +68,7 @@ struct mapped {
 /* The file as the mapping has it: below an overlay that is the real file, on which probes sit. */
 static long mapped_file(struct task_struct *task, struct vm_area_struct *vma, struct mapped *m)
 {
-	struct file *file = vma->vm_file;
+	struct file *file = KREAD(vma, vm_file);
 
 	(void)task;
 	if (!file)
@@ -70,6 +78,34 @@ static long mapped_file(struct task_struct *task, struct vm_area_struct *vma, st
 				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
 	return 0;
 }
+
+#ifdef LIMPID_OLD_KERNEL
+#define RB_DEPTH 40 /* a red-black tree of 2^16 mappings, the kernel's limit, is no deeper than 32 */
+
+/* bpf_find_vma came with 5.17.  Nothing is locked: a tree that changes meanwhile gives no file, or an old one. */
+static __always_inline long find_vma(struct task_struct *task, __u64 addr, struct mapped *m)
+{
+	struct rb_node *at;
+
+	if (!bpf_core_field_exists(struct mm_struct, mm_rb))
+		return 0;
+	at = BPF_CORE_READ(task, mm, mm_rb.rb_node);
+	for (int i = 0; i < RB_DEPTH && at; i++) {
+		struct vm_area_struct *vma =
+			(void *)at - bpf_core_field_offset(struct vm_area_struct, vm_rb);
+
+		if (addr < BPF_CORE_READ(vma, vm_start))
+			at = BPF_CORE_READ(at, rb_left);
+		else if (addr >= BPF_CORE_READ(vma, vm_end))
+			at = BPF_CORE_READ(at, rb_right);
+		else
+			return mapped_file(task, vma, m);
+	}
+	return 0;
+}
+#else
+#define find_vma(task, addr, m) bpf_find_vma(task, addr, mapped_file, m, 0)
+#endif
 
 /* The current process mapped a file executable at addr; called at the exit of mmap. */
 __noinline int task_mapped(__u64 addr)
@@ -81,7 +117,7 @@ __noinline int task_mapped(__u64 addr)
 
 	if (!t || !task_wanted(t))
 		return 0;
-	bpf_find_vma(task, addr, mapped_file, &m, 0);
+	find_vma(task, addr, &m);
 	ev = task_event(EV_MAP);
 	if (!ev)
 		return 0;

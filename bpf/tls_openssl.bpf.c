@@ -46,6 +46,21 @@ struct {
 	__type(value, struct ev_tls_lib);
 } tls_libs SEC(".maps");
 
+#ifdef LIMPID_OLD_KERNEL
+/* bpf_get_attach_cookie came with 5.15.  Before, each place has programs of its own, with its cookie in them
+ * (src/tap/bpf_tls.c). */
+volatile const __u64 tls_site_cookie SEC(".rodata.site") = 0;
+#define site_cookie(ctx) ((void)(ctx), tls_site_cookie)
+
+SHARED int tls_thread_ends(void)
+{
+	task_map_drop(&tls_calls);
+	return 0;
+}
+#else
+#define site_cookie(ctx) bpf_get_attach_cookie(ctx)
+#endif
+
 /* The registers are loaded before one is chosen: the verifier wants a constant offset in ctx. */
 static __always_inline __u64 argument(struct pt_regs *ctx, __u8 n)
 {
@@ -69,7 +84,7 @@ static __always_inline struct ev_tls_lib *tls_lib_of(struct ev_tls_site *site)
 SEC("uprobe")
 int tls_enter(struct pt_regs *ctx)
 {
-	__u64 cookie = bpf_get_attach_cookie(ctx), sp = PT_REGS_SP(ctx);
+	__u64 cookie = site_cookie(ctx), sp = PT_REGS_SP(ctx);
 	struct task_ctx *t = task_ctx_get();
 	struct ev_tls_site site;
 	struct tls_call *c;

@@ -115,6 +115,7 @@ struct cgroup {
 struct css_set {
 	struct cgroup *dfl_cgrp;
 };
+
 struct thread_info {
 	unsigned long flags;
 	__u32 status;
@@ -127,6 +128,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct css_set *cgroups;
 	char comm[16];
+	struct mm_struct *mm;
 };
 
 struct qstr {
@@ -155,9 +157,19 @@ struct fdtable {
 struct files_struct {
 	struct fdtable *fdt;
 };
+struct rb_node {
+	struct rb_node *rb_right, *rb_left;
+};
+struct rb_root {
+	struct rb_node *rb_node;
+};
 struct vm_area_struct {
 	unsigned long vm_start, vm_end;
+	struct rb_node vm_rb; /* before 6.1, as mm_rb */
 	struct file *vm_file;
+};
+struct mm_struct {
+	struct rb_root mm_rb;
 };
 
 struct net {

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "limpid.skel.h"
 #include "tap/bpf_priv.h"
+#include "tap/flavour.h"
 #include "tap/rings.h"
 
 #define EVENTS_BYTES (32u << 20)
@@ -30,6 +31,7 @@ struct tap_bpf {
 	void (*task_fn)(void *ctx, const struct ev_task *ev);
 	void *task_ctx;
 	bool rescan;
+	bool old; /* the flavour of the programs */
 };
 
 /* libbpf gives its print function no context, so what it said last of a failure is kept here. */
@@ -89,15 +91,6 @@ static int check_caps(char *err, size_t errlen)
 
 static int check_kernel(char *err, size_t errlen)
 {
-	static const struct {
-		const char *what;
-		bool map;
-		int id;
-	} needs[] = {
-		{ "ring buffers", true, BPF_MAP_TYPE_RINGBUF },
-		{ "task storage", true, BPF_MAP_TYPE_TASK_STORAGE },
-		{ "bpf_loop", false, BPF_FUNC_loop },
-	};
 	struct utsname u = { 0 };
 
 	uname(&u);
@@ -107,17 +100,11 @@ static int check_kernel(char *err, size_t errlen)
 			    " is missing; use a kernel built with CONFIG_DEBUG_INFO_BTF, as "
 			    "Debian's are",
 			    u.release);
-	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++) {
-		int rc = needs[i].map
-				 ? libbpf_probe_bpf_map_type(needs[i].id, NULL)
-				 : libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, needs[i].id, NULL);
-
-		if (rc == 0)
-			return fail(err, errlen, -EOPNOTSUPP,
-				    "the kernel (%s) is too old: it has no %s; Limpid needs 5.17 "
-				    "or newer",
-				    u.release, needs[i].what);
-	}
+	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0)
+		return fail(err, errlen, -EOPNOTSUPP,
+			    "the kernel (%s) is too old: it has no ring buffers for BPF programs; "
+			    "Limpid needs 5.10 or newer",
+			    u.release);
 	return 0;
 }
 
@@ -226,17 +213,16 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 {
 	size_t ring_bytes = 0;
 	unsigned nrings = 0;
-	int rc;
+	int rc = flavour_open(&b->skel, b->old);
 
-	b->skel = limpid_bpf__open();
-	if (!b->skel)
-		return fail(err, errlen, -errno, "the capture programs cannot be opened: %s",
-			    strerror(errno));
+	if (rc)
+		return fail(err, errlen, rc, "the capture programs cannot be opened: %s",
+			    strerror(-rc));
 	rc = size_rings(b, o, &ring_bytes, &nrings);
 	if (rc)
 		return fail(err, errlen, rc,
 			    "a ring size must be a power of two, of 4096 bytes or more");
-	tap_bpf_tls_prepare(b->skel);
+	tap_bpf_tls_prepare(b->skel, b->old);
 	rc = limpid_bpf__load(b->skel);
 	if (rc == -EPERM)
 		return fail(err, errlen, rc,
@@ -279,6 +265,7 @@ int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *er
 	if (!rc)
 		rc = check_kernel(err, errlen);
 	if (!rc) {
+		b->old = flavour_is_old();
 		rc = load(b, o, err, errlen);
 	}
 	/* Errors of later calls come back as errno; libbpf need not print them either. */
@@ -437,6 +424,11 @@ int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX])
 struct limpid_bpf *tap_bpf_skel(const struct tap_bpf *b)
 {
 	return b->skel;
+}
+
+bool tap_bpf_old(const struct tap_bpf *b)
+{
+	return b->old;
 }
 
 const char *tap_bpf_backend(const struct tap_bpf *b)

@@ -11,6 +11,8 @@ struct limpid_bpf; /* the skeleton */
 struct limpid_bpf *tap_bpf_skel(const struct tap_bpf *b);
 /* bpf_tls.c: to be called between open and load of the skeleton; decides how the TLS programs will be
  * attached on this kernel. */
-void tap_bpf_tls_prepare(struct limpid_bpf *skel);
+void tap_bpf_tls_prepare(struct limpid_bpf *skel, bool old);
+/* bpf.c: the programs are those for old kernels (flavour.h). */
+bool tap_bpf_old(const struct tap_bpf *b);
 
 #endif

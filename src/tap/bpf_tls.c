@@ -12,12 +12,16 @@
 
 #include "limpid.skel.h"
 #include "tap/bpf_priv.h"
+#include "tap/flavour.h"
 
 #define MAX_PLACES 16
 
 struct tap_tls_links {
 	size_t n;
 	struct bpf_link *link[2 * MAX_PLACES];
+	/* The old flavour's programs, a pair for each place. */
+	size_t nobjs;
+	struct bpf_object *obj[MAX_PLACES];
 };
 
 /* The kernel has uprobe_multi: asked, as libbpf does, by a link on a directory.  A kernel that knows the
@@ -43,10 +47,15 @@ static bool multi_works(void)
 	return fd == -EBADF;
 }
 
-void tap_bpf_tls_prepare(struct limpid_bpf *skel)
+void tap_bpf_tls_prepare(struct limpid_bpf *skel, bool old)
 {
 	const char *want = getenv("LIMPID_UPROBE_MULTI");
 
+	if (old) { /* loaded for each place */
+		(void)bpf_program__set_autoload(skel->progs.tls_enter, false);
+		(void)bpf_program__set_autoload(skel->progs.tls_leave, false);
+		return;
+	}
 	if ((want && strcmp(want, "0") == 0) || !multi_works())
 		return;
 	(void)bpf_program__set_expected_attach_type(skel->progs.tls_enter, BPF_TRACE_UPROBE_MULTI);
@@ -60,6 +69,8 @@ static bool uses_multi(const struct limpid_bpf *skel)
 
 const char *tap_bpf_tls_backend(const struct tap_bpf *b)
 {
+	if (tap_bpf_old(b))
+		return "perf uprobes, a pair of programs for each";
 	return uses_multi(tap_bpf_skel(b)) ? "uprobe_multi" : "perf uprobes";
 }
 
@@ -94,6 +105,70 @@ static int attach_perf(struct tap_tls_links *l, const struct bpf_program *prog, 
 	return 0;
 }
 
+/* A second object with the maps of the first, of which only the two TLS programs are loaded.  They have the site as a
+ * constant, because kernels before 5.15 give a probe no cookie. */
+static int load_pair(struct bpf_object **ret, const struct limpid_bpf *skel, __u64 cookie)
+{
+	struct bpf_object *o;
+	struct bpf_program *p;
+	struct bpf_map *m;
+	size_t len;
+	const void *bytes = flavour_old_bytes(&len);
+	int err = 0;
+
+	o = bpf_object__open_mem(bytes, len, NULL);
+	if (!o)
+		return -errno;
+	bpf_object__for_each_program(p, o) {
+		const char *name = bpf_program__name(p);
+
+		(void)bpf_program__set_autoload(p, strcmp(name, "tls_enter") == 0 ||
+							   strcmp(name, "tls_leave") == 0);
+	}
+	bpf_object__for_each_map(m, o) {
+		const char *name = bpf_map__name(m), *dot = strchr(name, '.');
+		struct bpf_map *of = bpf_object__find_map_by_name(skel->obj, dot ? dot : name);
+
+		if (strcmp(name, ".rodata.site") == 0)
+			err = bpf_map__set_initial_value(m, &cookie, sizeof(cookie));
+		else
+			err = of ? bpf_map__reuse_fd(m, bpf_map__fd(of)) : -ESRCH;
+		if (err)
+			goto out;
+	}
+	err = bpf_object__load(o);
+out:
+	if (err) {
+		bpf_object__close(o);
+		return err;
+	}
+	*ret = o;
+	return 0;
+}
+
+static int attach_pairs(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *path,
+			const unsigned long *offsets, const __u64 *cookies, size_t n)
+{
+	static const __u64 none[1];
+
+	for (size_t i = 0; i < n; i++) {
+		struct bpf_object *o = NULL;
+		int err = load_pair(&o, skel, cookies[i]);
+
+		if (err)
+			return err;
+		l->obj[l->nobjs++] = o;
+		err = attach_perf(l, bpf_object__find_program_by_name(o, "tls_leave"), true, path,
+				  &offsets[i], none, 1);
+		if (!err)
+			err = attach_perf(l, bpf_object__find_program_by_name(o, "tls_enter"),
+					  false, path, &offsets[i], none, 1);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
 		       const struct tap_tls_place *places, size_t n)
 {
@@ -116,7 +191,9 @@ int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
 	/* The very file that was analysed, whatever its name leads to by now. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* The return first: an entry without its return would leave a call under way. */
-	if (uses_multi(skel)) {
+	if (tap_bpf_old(b)) {
+		err = attach_pairs(l, skel, path, offsets, cookies, n);
+	} else if (uses_multi(skel)) {
 		err = attach_multi(l, skel->progs.tls_leave, true, path, offsets, cookies, n);
 		if (!err)
 			err = attach_multi(l, skel->progs.tls_enter, false, path, offsets, cookies,
@@ -142,6 +219,8 @@ void tap_bpf_tls_detach(struct tap_tls_links *l)
 	/* Entries first, for the same reason. */
 	for (size_t i = l->n; i > 0; i--)
 		bpf_link__destroy(l->link[i - 1]);
+	for (size_t i = 0; i < l->nobjs; i++)
+		bpf_object__close(l->obj[i]);
 	free(l);
 }
 

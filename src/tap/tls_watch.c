@@ -292,9 +292,10 @@ void tls_watch_task(struct tls_watch *w, const struct ev_task *ev)
 	if (ev->h.kind != EV_MAP || ev->addr == 0)
 		return;
 	key = name_key(0, ev->ino, ev->name);
-	if (map_find(&w->names, key))
+	/* Inode 0: the kernel side did not find the mapping (any more). */
+	if (ev->ino && map_find(&w->names, key))
 		return;
-	if (maps_each(v.pid, visit_mapping, &v) == 0 && v.nothing)
+	if (maps_each(v.pid, visit_mapping, &v) == 0 && v.nothing && ev->ino)
 		(void)remember(&w->names, key, &nothing);
 }
 
