@@ -203,21 +203,22 @@ static __always_inline struct conn *conn_find(__u64 cookie)
 
 static __always_inline void conn_owner(struct conn *c)
 {
+	struct task_ctx *t = task_ctx_get();
 	__u64 id = bpf_get_current_pid_tgid();
 
 	c->tgid = id >> 32;
 	c->tid = id;
-	c->cgroup_id = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(c->comm, sizeof(c->comm));
+	c->cgroup_id = t ? t->cgroup_id : 0;
+	task_comm(CURRENT_TASK(), c->comm);
 }
 
 /* The same of another process than the current one, which holds the socket. */
-static __always_inline void conn_owned_by(struct conn *c, struct task_struct *task)
+static __always_inline void conn_owned_by(struct conn *c, struct task_struct *task, __u64 cgroup_id)
 {
 	c->tgid = KREAD(task, tgid);
 	c->tid = KREAD(task, pid);
-	c->cgroup_id = task_cgroup_id(task);
-	bpf_probe_read_kernel_str(c->comm, sizeof(c->comm), &task->comm);
+	c->cgroup_id = cgroup_id;
+	task_comm(task, c->comm);
 }
 
 /* The sequence number of the next byte of the stream that a process will read or write.  fin: a FIN was

@@ -22,6 +22,7 @@
 #define EV_PATH_MAX    108   /* sizeof(sun_path) */
 #define EV_UNIX_COOKIE (1ULL << 62)
 #define EV_UDP_COOKIE  (1ULL << 63)
+#define EV_CGROUP_V1   (1ULL << 63) /* in a cgroup id: of the pids (else memory) hierarchy of version 1 */
 
 enum ev_kind {
 	EV_OPEN = 1,
@@ -140,6 +141,7 @@ enum ev_loss {
 	EV_LOSS_INFLIGHT,     /* calls whose entry was not remembered */
 	EV_LOSS_TLS_UNMAPPED, /* plaintext bytes whose socket is unknown */
 	EV_LOSS_TASK_RING,    /* records of the `tasks` ring */
+	EV_LOSS_RULES,	      /* processes started by captured ones that `tgid_rules` had no room for */
 	EV_COUNT_WAKEUPS,     /* no loss: how often the reader of the rings was woken */
 	EV_LOSS_MAX,
 };
@@ -152,12 +154,23 @@ struct ev_policy {
 	__u32 host_pidns; /* pid namespace of the host: everything else is a container */
 	__u32 paused;	  /* nothing is copied; the byte counts go on */
 	__u32 ends;	  /* enum ev_ends, or-ed: which rules about ports and addresses there are */
+	__u32 comms;	  /* whether the map `comm_rules` has any */
+	__u32 pad;
 	__u16 own_ports[EV_OWN_PORTS]; /* loopback connections with such a port at one end are
 					* Limpid's own (a browser that shows the page); 0: none */
 };
-/* Values of the maps `cgroup_rules` (key: cgroup id, __u64) and `tgid_rules` (key: tgid, __u32).
- * A tgid rule wins over a cgroup rule, that over the default. */
+/* Values of the maps `cgroup_rules` (key: cgroup id, __u64), `tgid_rules` (key: tgid, __u32) and `comm_rules`
+ * (key: struct ev_comm_key; the longest prefix decides).  A tgid rule goes on to the processes that it starts, and
+ * ends with the process.  A command name that is left out wins over all; then a tgid rule; a chosen
+ * command name becomes one; then a cgroup rule; then the default. */
 enum ev_rule { EV_RULE_EXCLUDE = 0, EV_RULE_INCLUDE = 1 };
+
+/* Of the process, which is that of its first thread.  bits: 8 * length of a prefix, or of a whole name with its NUL. */
+#define EV_COMM_RULES 512
+struct ev_comm_key {
+	__u32 bits;
+	char comm[EV_COMM_LEN];
+};
 
 /* A connection is left out when a port or address of either end is; else, when some are chosen, it needs a
  * chosen port and a chosen address, at either end.  Map `port_rules`: a bit per port, EV_PORT_WORDS words for
@@ -193,6 +206,7 @@ struct ev_tls_lib {
 _Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_tls_lib) == 32, "layout");
 _Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 112, "layout");
 _Static_assert(sizeof(struct ev_data) == 56 && sizeof(struct ev_close) == 72, "layout");
-_Static_assert(sizeof(struct ev_task) == 128 && sizeof(struct ev_addr_key) == 20, "layout");
+_Static_assert(sizeof(struct ev_task) == 128 && sizeof(struct ev_addr_key) == 20 &&
+		       sizeof(struct ev_comm_key) == 20, "layout");
 
 #endif

@@ -3,9 +3,7 @@
 #ifndef LIMPID_POLICY_BPF_H
 #define LIMPID_POLICY_BPF_H
 
-#include "emit.bpf.h"
-
-#define CGROUP_LEVELS 16 /* a rule on an ancestor is found this deep */
+#include "who.bpf.h"
 
 /* One call into the kernel, between its entry and its exit. */
 enum call_shape {
@@ -27,7 +25,8 @@ struct call {
 };
 
 struct task_ctx {
-	__u64 cgroup_id; /* of the verdict `wanted`, as is gen */
+	__u64 cgroups;	 /* the task's css_set at the verdict `wanted`; another one: it was moved */
+	__u64 cgroup_id; /* as task_cgroup gave it then */
 	__u32 gen, wanted;
 	struct call call;
 	__u64 tls_cookie; /* last TCP socket used while tls_active */
@@ -52,10 +51,18 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	HASH_FLAGS;
-	__uint(max_entries, 4096);
+	__uint(max_entries, 16384);
 	__type(key, __u32);
 	__type(value, __u32);
 } tgid_rules __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EV_COMM_RULES);
+	__type(key, struct ev_comm_key);
+	__type(value, __u32);
+} comm_rules __weak SEC(".maps");
 
 struct {
 	TASK_MAP(struct task_ctx);
@@ -68,28 +75,20 @@ static __always_inline struct task_ctx *task_ctx_get(void)
 	return task_map_make(&task_ctxs);
 }
 
-static __always_inline __u32 task_pidns(struct task_struct *task)
-{
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	void *at = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-		   (__u64)level * bpf_core_type_size(struct upid);
-	struct upid *up = at;
-
-	return BPF_CORE_READ(up, ns, ns.inum);
-}
-
-/* enum ev_rule of the nearest cgroup of the task that has one, or -1. */
-SUB int cgroup_rule(struct task_struct *task)
+/* enum ev_rule of the task's cgroup (as task_cgroup gave it) or of the nearest above it, or -1. */
+SUB int cgroup_rule(struct task_struct *task, __u64 cgroup_id)
 {
 	struct css_set *set = KREAD(task, cgroups);
 	struct cgroup *cg = BPF_CORE_READ(set, dfl_cgrp);
+	__u32 *rule = bpf_map_lookup_elem(&cgroup_rules, &cgroup_id);
 
+	if (rule)
+		return *rule;
 	for (int level = 0; level <= CGROUP_LEVELS && cg; level++) {
 		__u64 id = BPF_CORE_READ(cg, kn, id);
-		__u32 *rule = bpf_map_lookup_elem(&cgroup_rules, &id);
 		struct cgroup_subsys_state *parent;
 
+		rule = bpf_map_lookup_elem(&cgroup_rules, &id);
 		if (rule)
 			return *rule;
 		parent = BPF_CORE_READ(cg, self.parent);
@@ -98,42 +97,55 @@ SUB int cgroup_rule(struct task_struct *task)
 	return -1;
 }
 
-/* Whether the process of the task is captured. */
-SUB int policy_wants(struct task_struct *task)
+/* enum ev_rule for the name of the process, or -1. */
+static __always_inline int comm_rule(struct task_struct *task)
 {
-	__u32 zero = 0, tgid = KREAD(task, tgid);
+	struct ev_comm_key key = { .bits = 8 * EV_COMM_LEN };
+	__u32 *rule;
+
+	task_comm(task, key.comm);
+	rule = bpf_map_lookup_elem(&comm_rules, &key);
+	return rule ? (int)*rule : -1;
+}
+
+/* Whether the process of the task is captured; also tells task_cgroup.  Takes microseconds. */
+SUB int policy_wants(struct task_struct *task, __u64 *ret_cgroup_id)
+{
+	__u32 zero = 0, tgid = KREAD(task, tgid), include = EV_RULE_INCLUDE, container = 0;
+	__u64 cgroup_id = task_cgroup(KREAD(task, cgroups), &container);
 	__u32 *rule = bpf_map_lookup_elem(&tgid_rules, &tgid);
 	struct ev_policy *p = bpf_map_lookup_elem(&policy, &zero);
-	int by_cgroup;
+	int by_comm = p && p->comms ? comm_rule(task) : -1, by_cgroup;
 
+	*ret_cgroup_id = cgroup_id;
+	if (by_comm == EV_RULE_EXCLUDE)
+		return 0;
 	if (rule)
 		return *rule == EV_RULE_INCLUDE;
-	by_cgroup = cgroup_rule(task);
+	if (by_comm == EV_RULE_INCLUDE) {
+		bpf_map_update_elem(&tgid_rules, &tgid, &include, BPF_NOEXIST); /* for those it starts */
+		return 1;
+	}
+	by_cgroup = cgroup_rule(task, cgroup_id);
 	if (by_cgroup >= 0)
 		return by_cgroup == EV_RULE_INCLUDE;
 	if (!p || p->dflt == EV_DEFAULT_NONE)
 		return 0;
-	return p->dflt == EV_DEFAULT_ALL || task_pidns(task) != p->host_pidns;
+	return p->dflt == EV_DEFAULT_ALL || container || task_pidns(task) != p->host_pidns;
 }
 
-/* What bpf_get_current_cgroup_id gives, without its call and its lock: this is asked at every call. */
-static __always_inline __u64 task_cgroup_id(struct task_struct *task)
-{
-	struct css_set *set = KREAD(task, cgroups);
-
-	return BPF_CORE_READ(set, dfl_cgrp, kn, id);
-}
-
-/* Whether the current process is captured.  The answer is kept in the task until the policy changes or
- * the task moves to another cgroup. */
+/* Whether the current process is captured.  The answer is kept in the task until the policy changes, the task moves to
+ * another cgroup or executes another program. */
 static __always_inline bool task_wanted(struct task_ctx *t)
 {
-	__u64 cgroup_id = task_cgroup_id(CURRENT_TASK());
+	struct task_struct *task = CURRENT_TASK();
+	__u64 set = (__u64)KREAD(task, cgroups), cgroup_id = 0;
 	__u32 gen = policy_gen;
 
-	if (t->gen != gen || t->cgroup_id != cgroup_id) {
-		t->wanted = policy_wants(CURRENT_TASK());
+	if (t->gen != gen || t->cgroups != set) {
+		t->wanted = policy_wants(task, &cgroup_id);
 		t->cgroup_id = cgroup_id;
+		t->cgroups = set;
 		t->gen = gen;
 	}
 	return t->wanted;

@@ -52,16 +52,17 @@ static __always_inline bool is_connected(__u8 state)
 static __always_inline void scan_connection(struct task_struct *task, struct sock *sk, __u64 cookie)
 {
 	struct conn *c = conn_find(cookie);
+	__u64 cgroup_id = 0;
 
 	if (c && (c->announced == reader_nr || c->ignored))
 		return;
-	if (!policy_wants(task))
+	if (!policy_wants(task, &cgroup_id))
 		return;
 	if (!c)
 		c = conn_make(sk, cookie, side_guess(sk), EV_READ, 0);
 	if (!c)
 		return;
-	conn_owned_by(c, task);
+	conn_owned_by(c, task, cgroup_id);
 	conn_announce(c, sk, cookie);
 	if (c->announced)
 		__sync_fetch_and_add(&scan_found, 1);

@@ -14,8 +14,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline struct ev_task *task_event(__u16 kind)
 {
 	struct task_struct *task = CURRENT_TASK();
+	struct css_set *set = KREAD(task, cgroups);
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ev_task *ev = bpf_ringbuf_reserve(&tasks, sizeof(*ev), 0);
+	__u32 container;
 
 	if (!ev) {
 		loss(EV_LOSS_TASK_RING, 1);
@@ -27,33 +29,60 @@ static __always_inline struct ev_task *task_event(__u16 kind)
 	ev->h.kind = kind;
 	ev->h.tgid = id >> 32;
 	ev->h.tid = id;
-	ev->cgroup_id = bpf_get_current_cgroup_id();
+	ev->cgroup_id = task_cgroup(set, &container);
 	ev->pidns = task_pidns(task);
 	ev->ppid = BPF_CORE_READ(task, real_parent, tgid);
-	bpf_get_current_comm(ev->name, EV_COMM_LEN);
+	task_comm(task, ev->name);
 	return ev;
 }
 
+/* A process that is captured (or left out) by itself goes on in those that it forks. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid), value;
+	__u32 *rule;
+
+	if (from == to)
+		return 0; /* a thread */
+	rule = bpf_map_lookup_elem(&tgid_rules, &from);
+	if (!rule)
+		return 0;
+	value = *rule;
+	if (bpf_map_update_elem(&tgid_rules, &to, &value, BPF_ANY))
+		loss(EV_LOSS_RULES, 1);
+	return 0;
+}
+
+/* The verdict is made anew: the name is another one. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	struct ev_task *ev = task_event(EV_EXEC);
+	struct task_ctx *t = task_ctx_get();
+	struct ev_task *ev;
 
+	if (t) {
+		t->gen = 0;
+		task_wanted(t);
+	}
+	ev = task_event(EV_EXEC);
 	if (ev)
 		bpf_ringbuf_submit(ev, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 
-/* Only of the whole process: its first thread.  (It may end before the others, which is rare.) */
+/* Only of the whole process, with its last thread, which need not be the first one. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(task_exit, struct task_struct *task)
 {
 	struct ev_task *ev;
+	__u32 tgid = task->tgid;
 
 	task_map_drop(&task_ctxs);
 	tls_thread_ends();
-	if (task->pid != task->tgid)
+	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
+	bpf_map_delete_elem(&tgid_rules, &tgid); /* the number may come again */
 	ev = task_event(EV_EXIT);
 	if (ev)
 		bpf_ringbuf_submit(ev, 0);

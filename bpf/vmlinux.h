@@ -102,6 +102,7 @@ struct pid {
 
 struct kernfs_node {
 	__u64 id;
+	const char *name;
 };
 struct cgroup;
 struct cgroup_subsys_state {
@@ -112,10 +113,17 @@ struct cgroup {
 	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
 };
+enum cgroup_subsys_id {
+	memory_cgrp_id = 4,
+	pids_cgrp_id = 11,
+};
 struct css_set {
+	struct cgroup_subsys_state *subsys[1];
 	struct cgroup *dfl_cgrp;
 };
-
+struct signal_struct {
+	atomic_t live;
+};
 struct thread_info {
 	unsigned long flags;
 	__u32 status;
@@ -123,7 +131,8 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	int pid, tgid;
-	struct task_struct *real_parent;
+	struct task_struct *real_parent, *group_leader;
+	struct signal_struct *signal;
 	struct pid *thread_pid;
 	struct files_struct *files;
 	struct css_set *cgroups;

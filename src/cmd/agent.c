@@ -84,7 +84,7 @@ static int usage_error(const char *text)
 
 static bool has_choice(const struct args *a)
 {
-	return a->ncontainers || a->npids || a->ncomms || a->all;
+	return a->ncontainers || a->nnot_containers || a->npids || a->ncomms || a->all;
 }
 
 static int policy_of(const struct args *a, struct policy *ret)
@@ -92,21 +92,22 @@ static int policy_of(const struct args *a, struct policy *ret)
 	struct policy p = { .capture = { .hosts = a->all,
 					 .include_new = 1,
 					 .body_limit = a->body_limit ? a->body_limit : 1u << 20 } };
+	int err = 0;
 
 	if (a->ncontainers || ((a->npids || a->ncomms) && !a->all)) {
 		p.capture.mode = IPC_MODE_CHOSEN;
 		p.capture.include_new = 0;
-	}
-	for (size_t i = 0; i < a->ncontainers; i++) {
-		int err = policy_add(&p, a->containers[i]);
-
-		if (err) {
-			policy_release(&p);
-			return err;
-		}
-	}
-	*ret = p;
-	return 0;
+	} else if (a->nnot_containers)
+		p.capture.mode = IPC_MODE_EXCEPT;
+	for (size_t i = 0; i < a->ncontainers && !err; i++)
+		err = policy_add(&p, a->containers[i]);
+	for (size_t i = 0; i < a->nnot_containers && p.capture.mode == IPC_MODE_EXCEPT && !err; i++)
+		err = policy_add(&p, a->not_containers[i]);
+	if (err)
+		policy_release(&p);
+	else
+		*ret = p;
+	return err;
 }
 
 static int prepare(struct capture *c, const struct args *a, enum decode_to to)
@@ -126,6 +127,8 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 				       .npids = a->npids,
 				       .comms = a->comms,
 				       .ncomms = a->ncomms,
+				       .not_comms = a->not_comms,
+				       .nnot_comms = a->nnot_comms,
 				       .ends = &c->args.ends };
 	if (capabilities_check(missing, sizeof(missing)) < 0) {
 		log_error("capturing needs %s: run it as root, for example with sudo%s", missing,

@@ -16,9 +16,10 @@
 
 struct args {
 	/* what to capture */
-	const char *containers[ARGS_LIST], *comms[ARGS_LIST];
+	const char *containers[ARGS_LIST], *not_containers[ARGS_LIST];
+	const char *comms[ARGS_LIST], *not_comms[ARGS_LIST];
 	uint32_t pids[ARGS_LIST];
-	size_t ncontainers, ncomms, npids;
+	size_t ncontainers, nnot_containers, ncomms, nnot_comms, npids;
 	bool all;
 	struct ends ends;
 	uint64_t body_limit; /* 0: not given */

@@ -4,11 +4,15 @@
 
 #include <stdlib.h>
 
+#include "tap/comms.h"
+
 enum key {
 	KEY_CONTAINER = 'c',
 	KEY_PID = 'p',
 	KEY_ALL = 'a',
 	KEY_COMM = 0x200,
+	KEY_NOT_COMM,
+	KEY_NOT_CONTAINER,
 	KEY_PORT,
 	KEY_NOT_PORT,
 	KEY_ADDRESS,
@@ -31,7 +35,12 @@ static const struct argp_option capture_options[] = {
 	{ "container", KEY_CONTAINER, "NAME", 0,
 	  "containers with this name, id or glob (repeatable)", 1 },
 	{ "pid", KEY_PID, "PID", 0, "this process and those it starts (repeatable)", 1 },
-	{ "comm", KEY_COMM, "GLOB", 0, "processes whose command name matches (repeatable)", 1 },
+	{ "not-container", KEY_NOT_CONTAINER, "NAME", 0, "every container but these (repeatable)",
+	  1 },
+	{ "comm", KEY_COMM, "GLOB", 0,
+	  "processes whose command name matches, and those they start (repeatable)", 1 },
+	{ "not-comm", KEY_NOT_COMM, "NAME[*]", 0,
+	  "no process of that command name, or beginning so (repeatable)", 1 },
 	{ "all", KEY_ALL, NULL, 0, "processes outside containers too", 1 },
 	{ "port", KEY_PORT, "PORT[,PORT|A-B]", 0,
 	  "only connections with such a port at either end (repeatable)", 1 },
@@ -88,6 +97,18 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_COMM:
 		list_option(state, arg, a->comms, &a->ncomms);
+		return 0;
+	case KEY_NOT_CONTAINER:
+		list_option(state, arg, a->not_containers, &a->nnot_containers);
+		return 0;
+	case KEY_NOT_COMM:
+		if (!comms_key(arg, &(struct ev_comm_key){ 0 }))
+			argp_error(state, "--not-comm: '%s' is neither a name nor NAME*", arg);
+		list_option(state, arg, a->not_comms, &a->nnot_comms);
+		return 0;
+	case ARGP_KEY_END:
+		if (a->ncontainers && a->nnot_containers)
+			argp_error(state, "--container and --not-container exclude each other");
 		return 0;
 	case KEY_PID:
 		pid = strtoul(arg, &end, 10);

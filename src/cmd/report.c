@@ -40,6 +40,7 @@ void report_health(struct decode *d)
 		{ "loss.inflight", d->loss[EV_LOSS_INFLIGHT] },
 		{ "loss.tls_unmapped_bytes", d->loss[EV_LOSS_TLS_UNMAPPED] },
 		{ "loss.task_records", d->loss[EV_LOSS_TASK_RING] },
+		{ "loss.processes", d->loss[EV_LOSS_RULES] },
 		{ "conn.gap_bytes", c->gap_bytes },
 		{ "conn.gaps", c->gaps },
 		{ "conn.truncated", c->truncated },

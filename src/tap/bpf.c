@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "limpid.skel.h"
 #include "tap/bpf_priv.h"
+#include "tap/comms.h"
 #include "tap/flavour.h"
 #include "tap/rings.h"
 
@@ -176,6 +177,7 @@ static int attach(struct tap_bpf *b)
 		{ s->progs.socket_state, &s->links.socket_state },
 		{ s->progs.socket_gone, &s->links.socket_gone },
 		{ s->progs.socket_scan, &s->links.socket_scan },
+		{ s->progs.task_fork, &s->links.task_fork },
 		{ s->progs.task_exec, &s->links.task_exec },
 		{ s->progs.task_exit, &s->links.task_exit },
 		{ s->progs.socket_exit, &s->links.socket_exit },
@@ -364,6 +366,20 @@ int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule)
 int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule)
 {
 	return set_rule(b, b->skel->maps.tgid_rules, &tgid, sizeof(tgid), rule);
+}
+
+int tap_bpf_set_comms(struct tap_bpf *b, const char *const *globs, size_t n, enum ev_rule rule)
+{
+	const uint32_t value = rule;
+	struct ev_comm_key key;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++)
+		if (comms_key(globs[i], &key))
+			rc = bpf_map__update_elem(b->skel->maps.comm_rules, &key, sizeof(key),
+						  &value, sizeof(value), BPF_ANY);
+	policy_changed(b);
+	return rc;
 }
 
 int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e)

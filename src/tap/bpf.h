@@ -51,6 +51,8 @@ void tap_bpf_new_reader(struct tap_bpf *b);
 /* rule: enum ev_rule, or -1 to take the rule away.  0 or negative errno (-E2BIG: too many). */
 int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule);
 int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule);
+/* Adds the globs that are keys (comms.h); policy.comms must be set.  0 or negative errno. */
+int tap_bpf_set_comms(struct tap_bpf *b, const char *const *globs, size_t n, enum ev_rule rule);
 /* Which connections are captured, of those whose process is; policy.ends must be e->kinds.  0 or negative errno. */
 int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e);
 /* -ENOENT: no such connection (any more). */

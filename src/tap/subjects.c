@@ -5,9 +5,7 @@
  */
 #include "tap/tap_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,27 +232,6 @@ void tap_docker_state(struct tap *t)
 
 /* --- processes -------------------------------------------------------------------------------- */
 
-void tap_never(struct tap *t, uint32_t tgid, bool on)
-{
-	(void)tap_bpf_rule_tgid(t->bpf, tgid, on ? EV_RULE_EXCLUDE : -1); /* gone already: fine */
-}
-
-static void track(struct tap *t, uint32_t tgid)
-{
-	if (map_find(&t->tracked, tgid) || map_put(&t->tracked, tgid, t) < 0)
-		return;
-	if (tap_bpf_rule_tgid(t->bpf, tgid, EV_RULE_INCLUDE) < 0)
-		log_warn("process %u cannot be captured: too many rules", tgid);
-}
-
-static bool comm_wanted(const struct tap *t, const char *comm)
-{
-	for (size_t i = 0; i < t->o.ncomms; i++)
-		if (fnmatch(t->o.comms[i], comm, 0) == 0)
-			return true;
-	return false;
-}
-
 void tap_tls_found(void *ctx, const struct tls_watch_lib *l)
 {
 	struct tap *t = ctx;
@@ -289,64 +266,8 @@ void tap_task(void *ctx, const struct ev_task *ev)
 	if (ev->h.kind != EV_EXIT && ev->cgroup_id && !map_find(&t->cgroups, ev->cgroup_id))
 		(void)look_up(t, ev->cgroup_id,
 			      ev->h.tgid); /* the next process there tries again */
-	if (ev->h.kind == EV_EXEC) {
-		bool wants = comm_wanted(t, ev->name);
-
-		if (wants || (t->tracked.n && map_find(&t->tracked, ev->ppid)))
-			track(t, ev->h.tgid);
-	}
-	if (ev->h.kind == EV_EXIT && map_take(&t->tracked, ev->h.tgid))
-		(void)tap_bpf_rule_tgid(t->bpf, ev->h.tgid, -1); /* the number may come again */
+	tap_processes_task(t, ev);
 	tls_watch_task(t->tls, ev);
-}
-
-static uint32_t parent_of(uint32_t pid, char comm[32])
-{
-	char path[64], line[512] = "";
-	const char *open, *close;
-	unsigned ppid = 0;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	if (!fgets(line, sizeof(line), f))
-		line[0] = 0;
-	(void)fclose(f); /* only read */
-	open = strchr(line, '(');
-	close = strrchr(line, ')');
-	if (!open || !close || close - open > 31)
-		return 0;
-	(void)snprintf(comm, 32, "%.*s", (int)(close - open - 1), open + 1);
-	return sscanf(close + 1, " %*c %u", &ppid) == 1 ? ppid : 0;
-}
-
-/* Several rounds, because a child may be listed before its parent. */
-void tap_scan_processes(struct tap *t)
-{
-	size_t before = SIZE_MAX;
-
-	for (size_t i = 0; i < t->o.npids; i++)
-		track(t, t->o.pids[i]);
-	while ((t->o.npids || t->o.ncomms) && before != t->tracked.n) {
-		DIR *proc = opendir("/proc");
-		const struct dirent *d;
-
-		before = t->tracked.n;
-		while (proc && (d = readdir(proc))) {
-			uint32_t pid = (uint32_t)strtoul(d->d_name, NULL, 10), parent;
-			char comm[32] = "";
-
-			if (!pid)
-				continue;
-			parent = parent_of(pid, comm);
-			if (comm_wanted(t, comm) || (parent && map_find(&t->tracked, parent)))
-				track(t, pid);
-		}
-		if (proc)
-			closedir(proc);
-	}
 }
 
 /* --- all together ----------------------------------------------------------------------------- */
@@ -364,7 +285,8 @@ static uint32_t host_pidns(void)
 void tap_apply_policy(struct tap *t)
 {
 	struct ipc_msg m = { .capture = t->policy.capture };
-	struct ev_policy p = { .host_pidns = host_pidns(), .ends = t->o.ends ? t->o.ends->kinds : 0 };
+	struct ev_policy p = { .host_pidns = host_pidns(), .ends = t->o.ends ? t->o.ends->kinds : 0,
+			       .comms = t->o.ncomms + t->o.nnot_comms > 0 };
 	const struct container *c;
 	char sentence[400];
 	int err;
@@ -391,6 +313,12 @@ void tap_apply_policy(struct tap *t)
 	if (t->o.ends)
 		ends_sentence(t->o.ends, sentence + strlen(sentence),
 			      sizeof(sentence) - strlen(sentence));
+	for (size_t i = 0; i < t->o.nnot_comms; i++) {
+		size_t n = strlen(sentence);
+
+		(void)snprintf(sentence + n, sizeof(sentence) - n, "%s%s", i ? ", " : ", not processes ",
+			       t->o.not_comms[i]); /* cut */
+	}
 	tap_fact(t, "capture", 0, "", "capturing %s", sentence);
 	if (t->h.captures)
 		t->h.captures(t->h.ctx, sentence);

@@ -509,11 +509,15 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	rc = o->ends ? tap_bpf_set_ends(t->bpf, o->ends) : 0;
 	if (rc)
 		goto out;
+	rc = tap_bpf_set_comms(t->bpf, o->not_comms, o->nnot_comms, EV_RULE_EXCLUDE);
+	rc = rc ? rc : tap_bpf_set_comms(t->bpf, o->comms, o->ncomms, EV_RULE_INCLUDE);
+	if (rc)
+		goto out;
 	first_facts(t);
-	tap_never(t, (uint32_t)getpid(), true);
+	tap_scan_processes(t);
+	tap_never(t, (uint32_t)getpid(), true); /* last: a glob may match it */
 	for (size_t i = 0; i < o->nown; i++)
 		tap_never(t, o->own[i], true);
-	tap_scan_processes(t);
 	wait_for_docker(t);
 	tap_apply_policy(t);
 	find_connections(t);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "tap/bpf.h"
+#include "tap/comms.h"
 #include "tap/ends.h"
 #include "tap/policy.h"
 
@@ -23,6 +24,8 @@ struct tap_options { /* everything is borrowed until tap_close */
 	size_t npids;
 	const char *const *comms; /* globs */
 	size_t ncomms;
+	const char *const *not_comms; /* such as comms_key takes */
+	size_t nnot_comms;
 	const struct ends *ends; /* connections to capture */
 	const uint32_t *own; /* Limpid's other processes: never captured */
 	size_t nown;

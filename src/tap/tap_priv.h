@@ -23,7 +23,7 @@ struct tap {
 	bool has_first, keep_choice, keep_body_limit;
 	struct map known; /* containers that were there when the policy came into force: id_key() */
 	struct map cgroups; /* cgroup id to struct tap_cgroup */
-	struct map tracked; /* tgids that have a rule because of --pid or --comm */
+	struct map tracked; /* tgids that got a rule here because of --pid or --comm */
 	char own_id[65];    /* of the container that Limpid itself runs in, or "" */
 
 	struct ipc_msg *facts, *libs;
@@ -59,12 +59,15 @@ void tap_who(struct tap *t, uint64_t cgroup_id);
 void tap_apply_policy(struct tap *t);
 /* Everything decode must know, after it was started. */
 void tap_greet(struct tap *t);
-void tap_never(struct tap *t, uint32_t tgid, bool on); /* a process of our own */
-void tap_scan_processes(struct tap *t);		       /* --pid and --comm, at the start */
 void tap_docker_state(struct tap *t);
 void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, const char *fmt,
 	      ...) __attribute__((format(printf, 5, 6)));
 void tap_subjects_release(struct tap *t);
+
+/* processes.c */
+void tap_never(struct tap *t, uint32_t tgid, bool on); /* a process of our own */
+void tap_scan_processes(struct tap *t);		       /* --pid and --comm, at the start */
+void tap_processes_task(struct tap *t, const struct ev_task *ev);
 
 uint64_t tap_now_ns(void);
 
