@@ -27,13 +27,11 @@
 #ifndef LIMPID_CONN_BPF_H
 #define LIMPID_CONN_BPF_H
 
-#include "ends.bpf.h"
-#include <bpf/bpf_tracing.h>
+#include "unix.bpf.h"
 #include <bpf/bpf_endian.h>
 
 #define AF_INET		2
 #define AF_INET6	10
-#define SOCK_STREAM	1
 #define IPPROTO_TCP	6
 #define SOCK_DONE_BIT	1 /* enum sock_flags: the peer's FIN was received */
 #define TCP_ESTABLISHED 1
@@ -59,10 +57,11 @@ struct conn {
 	__u8 announced; /* EV_OPEN was sent to the reader of this number; 0: to none */
 	__u8 ignored;	/* Limpid's own, or its ends are not chosen: as of screen_gen */
 	__u8 late, tls_seen, reset;
-	__u8 eof;    /* the peer's end was read */
-	__u8 fin;    /* this end's FIN took a sequence number */
-	__u8 closed; /* the sequence numbers mean nothing any more */
-	__u8 pad[2];
+	__u8 eof;	  /* the peer's end was read */
+	__u8 fin;	  /* this end's FIN took a sequence number */
+	__u8 closed;	  /* the sequence numbers mean nothing any more */
+	__u8 l4;	  /* enum ev_l4 */
+	__u8 sweep;	  /* sweep_nr when the socket was last seen to exist */
 	__u32 screen_gen; /* policy_gen when the ends were last looked at; 0: never */
 };
 
@@ -88,6 +87,8 @@ volatile __u64 socket_fops __weak; /* file->f_op of every socket, learnt by the 
 volatile __u8 reader_nr __weak =
 	1; /* user space adds 1, never 0, when another process begins to read */
 volatile __u32 scan_wanted __weak; /* a socket without a cookie was met: scan again */
+volatile __u8 sweep_nr __weak;	   /* user space adds 1 before it asks which sockets still exist */
+volatile __u32 unix_conns __weak;  /* about how many there are in conns */
 
 /* --- which socket ------------------------------------------------------------------------------- */
 
@@ -117,7 +118,7 @@ static __always_inline bool sock_is_tcp(const struct sock *sk)
 	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
-/* The TCP socket behind a descriptor of the current task, or NULL. */
+/* The TCP or AF_UNIX stream socket behind a descriptor of the current task, or NULL. */
 static __always_inline struct sock *fd_sock(struct task_struct *task, __u32 fd)
 {
 	struct file *file = fd_file(task, fd);
@@ -128,7 +129,7 @@ static __always_inline struct sock *fd_sock(struct task_struct *task, __u32 fd)
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
 	sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
-	return sk && sock_is_tcp(sk) ? sk : NULL;
+	return sk && (sock_is_tcp(sk) || sock_is_unix(sk)) ? sk : NULL;
 }
 
 /* The kernel makes cookies on demand, and only for a program that holds a typed socket.  Every TCP socket
@@ -136,8 +137,11 @@ static __always_inline struct sock *fd_sock(struct task_struct *task, __u32 fd)
  * slips between (it waited in an accept queue) makes user space scan again. */
 static __always_inline __u64 sock_cookie(struct sock *sk)
 {
-	__u64 cookie = sock_id_of(sk);
+	__u64 cookie;
 
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX)
+		return unix_cookie(sk);
+	cookie = sock_id_of(sk);
 	if (!cookie) {
 		loss(EV_LOSS_INFLIGHT, 1);
 		if (!scan_wanted) {
@@ -241,9 +245,12 @@ static __always_inline __u32 sock_seq(const struct sock *sk, __u8 dir, __u8 fin)
 /* Bytes that moved beyond conn.pos: unseen, or by calls whose exit is still to come. */
 static __always_inline __u32 conn_ahead(const struct conn *c, const struct sock *sk, __u8 dir)
 {
-	__u32 ahead = sock_seq(sk, dir, c->fin) - c->seq[dir & 1];
+	__u32 ahead;
 
-	return !c->closed && (__s32)ahead > 0 ? ahead : 0;
+	if (c->closed)
+		return 0;
+	ahead = sock_seq(sk, dir, c->fin) - c->seq[dir & 1];
+	return (__s32)ahead > 0 ? ahead : 0;
 }
 
 /* Takes into account what moved on the socket without being seen.  Only while no call is under way. */
@@ -251,6 +258,8 @@ SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
 {
 	__u32 unseen = conn_ahead(c, sk, dir);
 
+	if (c->closed)
+		return 0;
 	dir &= 1;
 	c->seq[dir] = sock_seq(sk, dir, c->fin);
 	if (unseen) {
@@ -303,8 +312,12 @@ SUB int conn_screen(struct conn *c, const struct sock *sk, __u64 cookie)
 	if (c->screen_gen == gen)
 		return 0;
 	c->screen_gen = gen;
-	sock_addr(sk, &a);
-	c->ignored = addr_is_own(&a) || !ends_wanted(&a);
+	if (c->l4 == EV_UNIX) {
+		c->ignored = unix_unwanted(sk) != 0;
+	} else {
+		sock_addr(sk, &a);
+		c->ignored = addr_is_own(&a) || !ends_wanted(&a);
+	}
 	if (c->ignored && c->announced) {
 		close_event(c, sk, cookie, EV_END_ALL);
 		c->announced = 0;
@@ -327,20 +340,57 @@ static __always_inline bool conn_owed(const struct conn *c, const struct sock *s
 	return c->side == EV_CLIENT && read_last < 0;
 }
 
+/* Room for an EV_OPEN, filled in but for what is told apart by the layer below. */
+static __always_inline void open_fill(struct ev_open *ev, const struct conn *c,
+				      const struct sock *sk, __u64 cookie, bool late)
+{
+	ev->h.ts_ns = bpf_ktime_get_ns();
+	ev->h.size = sizeof(*ev);
+	ev->h.kind = EV_OPEN;
+	ev->h.flags = late ? EV_LATE : 0;
+	ev->h.cookie = cookie;
+	ev->h.tgid = c->tgid;
+	ev->h.tid = c->tid;
+	ev->cgroup_id = c->cgroup_id;
+	ev->side = c->side;
+	ev->netns = sock_netns(sk);
+	__builtin_memcpy(ev->comm, c->comm, sizeof(c->comm));
+}
+
+SUB int unix_announce(struct conn *c, const struct sock *sk, __u64 cookie, bool late)
+{
+	void *ring = ring_of(cookie);
+	struct ev_open *ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev) + EV_PATH_MAX, 0) : NULL;
+
+	if (!ev) {
+		loss(EV_LOSS_RING, 1);
+		c->announced = 0; /* with the next call */
+		return 0;
+	}
+	__builtin_memset(ev, 0, sizeof(*ev));
+	open_fill(ev, c, sk, cookie, late);
+	unix_fill(ev, sk);
+	bpf_ringbuf_submit(ev, wake_flags(ring));
+	return 0;
+}
+
 /* Tells user space of the connection.  Called again when another process takes it over, or reads the ring. */
 SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 {
 	struct sock_addr a = {};
 	void *ring = ring_of(cookie);
 	struct ev_open *ev;
-	__u8 again;
+	bool late;
 
 	conn_screen(c, sk, cookie);
 	if (c->ignored)
 		return 0;
-	sock_addr(sk, &a);
-	again = c->announced && c->announced != reader_nr;
+	/* A new reader comes in the middle. */
+	late = c->late || (c->announced && c->announced != reader_nr);
 	c->announced = reader_nr;
+	if (c->l4 == EV_UNIX)
+		return unix_announce(c, sk, cookie, late);
+	sock_addr(sk, &a);
 	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
 	if (!ev) {
 		loss(EV_LOSS_RING, 1);
@@ -348,22 +398,13 @@ SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 		return 0;
 	}
 	__builtin_memset(ev, 0, sizeof(*ev));
-	ev->h.ts_ns = bpf_ktime_get_ns();
-	ev->h.size = sizeof(*ev);
-	ev->h.kind = EV_OPEN;
-	if (c->late || again) /* a new reader comes in the middle */
-		ev->h.flags = conn_owed(c, sk) ? EV_LATE | EV_OWED : EV_LATE;
-	ev->h.cookie = cookie;
-	ev->h.tgid = c->tgid;
-	ev->h.tid = c->tid;
-	ev->cgroup_id = c->cgroup_id;
+	open_fill(ev, c, sk, cookie, late);
+	if (late && conn_owed(c, sk))
+		ev->h.flags |= EV_OWED;
 	__builtin_memcpy(ev->local, a.local, sizeof(a.local));
 	__builtin_memcpy(ev->remote, a.remote, sizeof(a.remote));
 	ev->lport = a.lport;
 	ev->rport = a.rport;
-	ev->side = c->side;
-	ev->netns = sock_netns(sk);
-	__builtin_memcpy(ev->comm, c->comm, sizeof(c->comm));
 	bpf_ringbuf_submit(ev, wake_flags(ring));
 	return 0;
 }
@@ -374,9 +415,25 @@ static __always_inline __u8 side_guess(const struct sock *sk)
 	struct listener l = { sock_netns(sk), BPF_CORE_READ(sk, __sk_common.skc_num) };
 	__u16 rport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 
+	if (sock_is_unix(sk))
+		return unix_side(sk);
 	if (bpf_map_lookup_elem(&listeners, &l))
 		return EV_SERVER;
 	return l.port >= 32768 && rport < 32768 ? EV_CLIENT : EV_SIDE_UNKNOWN;
+}
+
+/* Makes the entry of an AF_UNIX stream, owned by the current process, if there is none.  late: it was not seen to
+ * begin.  NULL: no memory. */
+SUB struct conn *unix_make(__u64 cookie, __u8 side, __u8 late)
+{
+	struct conn c = {
+		.side = side, .late = late, .l4 = EV_UNIX, .closed = 1, .sweep = sweep_nr
+	};
+
+	conn_owner(&c);
+	if (!bpf_map_update_elem(&conns, &cookie, &c, BPF_NOEXIST))
+		__sync_fetch_and_add(&unix_conns, 1);
+	return bpf_map_lookup_elem(&conns, &cookie);
 }
 
 /* Makes the entry of a connection, owned by the current process.  done: bytes that the call under way has
@@ -387,6 +444,8 @@ SUB struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, _
 	struct conn c = {};
 	__u64 was_read, was_written;
 
+	if (sock_is_unix(sk))
+		return unix_make(cookie, side, 1);
 	conn_owner(&c);
 	c.side = side;
 	c.seq[EV_READ] = sock_seq(sk, EV_READ, 0);

@@ -92,6 +92,8 @@ struct ev_open {
 	__u32 netns;	 /* inode number of the network namespace */
 	__u32 peer_tgid; /* EV_UNIX: who holds (or made) the other end; 0: unknown */
 	char comm[EV_COMM_LEN];
+	char peer_comm[EV_COMM_LEN]; /* of peer_tgid, as is the cgroup; empty: unknown */
+	__u64 peer_cgroup_id;
 	char path[];
 };
 
@@ -204,7 +206,7 @@ struct ev_tls_lib {
 };
 
 _Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_tls_lib) == 32, "layout");
-_Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 112, "layout");
+_Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 136, "layout");
 _Static_assert(sizeof(struct ev_data) == 56 && sizeof(struct ev_close) == 72, "layout");
 _Static_assert(sizeof(struct ev_task) == 128 && sizeof(struct ev_addr_key) == 20 &&
 		       sizeof(struct ev_comm_key) == 20, "layout");

@@ -7,13 +7,16 @@
 
 /* One call into the kernel, between its entry and its exit. */
 enum call_shape {
-	CALL_NONE = 0, /* not on a TCP socket */
+	CALL_NONE = 0, /* on no socket of ours */
 	CALL_BUF,      /* buf, len: user memory */
 	CALL_IOV,      /* buf, len: user_iovecs and their number */
 	CALL_MSG,      /* buf: a user_msghdr */
 	CALL_MMSG,     /* buf, len: user_mmsghdrs and their number */
 	CALL_UNSEEN,   /* no user memory */
 	CALL_ACCEPT,
+	CALL_CONNECT, /* only of AF_UNIX: connections of TCP are seen by their states */
+	CALL_PAIR,    /* buf: where the two descriptors go */
+	CALL_CLOSE,   /* done with at its entry */
 };
 struct call {
 	__u64 cookie, ts_ns, buf, len;

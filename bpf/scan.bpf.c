@@ -86,6 +86,13 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 	if (!socket_fops)
 		socket_fops = (__u64)file->f_op;
 	sk = KREAD(socket, sk);
+	if (sk && sock_is_unix(sk)) {
+		struct conn *c = conn_find(unix_cookie(sk));
+
+		if (c)
+			c->sweep = sweep_nr; /* for conn_sweep */
+		return 0;
+	}
 	if (!sk || !sock_is_tcp(sk))
 		return 0;
 	cookie = sock_id_make(sk);
@@ -94,5 +101,30 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 		scan_listener(sk);
 	else if (is_connected(state))
 		scan_connection(task, sk, cookie);
+	return 0;
+}
+
+/* Run by user space over conns after socket_scan: ends the AF_UNIX connections that no descriptor leads to any
+ * more.  One that is only under way from one process to another is announced anew when it is used again. */
+SEC("iter/bpf_map_elem")
+int conn_sweep(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 cookie, *key = ctx->key;
+	struct conn *c;
+
+	if (!key)
+		return 0;
+	cookie = *key;
+	if (!(cookie & EV_UNIX_COOKIE))
+		return 0;
+	c = conn_find(cookie);
+	if (!c)
+		return 0;
+	if (c->sweep == sweep_nr) {
+		__sync_fetch_and_add(&unix_conns, 1); /* user space began at 0 */
+		return 0;
+	}
+	close_event(c, NULL, cookie, EV_END_ALL);
+	bpf_map_delete_elem(&conns, &cookie);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* socket.bpf.c - the system call back end: bytes of TCP sockets, and the life of connections.
+/* socket.bpf.c - the system call back end: bytes of TCP and AF_UNIX streams, and the life of connections.
  *
  * The bytes are taken at the exit of a call, because only then it is known how many were moved; the socket
  * is looked up at the entry, because by the exit another thread may have given the descriptor to another
@@ -75,6 +75,16 @@ static __always_inline __u32 call_args(struct call *c, struct pt_regs *regs, lon
 	case NR_ACCEPT4:
 		c->shape = CALL_ACCEPT;
 		break;
+	case NR_CONNECT:
+		c->shape = CALL_CONNECT;
+		break;
+	case NR_PAIR:
+		c->shape = CALL_PAIR;
+		c->buf = SYS_ARG3(regs);
+		break;
+	case NR_CLOSE:
+		c->shape = CALL_CLOSE;
+		break;
 	}
 	return SYS_ARG0(regs);
 }
@@ -84,10 +94,50 @@ static __always_inline __u32 call_args(struct call *c, struct pt_regs *regs, lon
 static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 cookie)
 {
 	conn_screen(c, sk, cookie);
-	if (c->ignored || (c->announced == reader_nr && c->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32)))
+	if (c->ignored ||
+	    (c->announced == reader_nr && c->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32)))
 		return;
 	conn_owner(c);
 	conn_announce(c, sk, cookie);
+}
+
+/* The file of an AF_UNIX stream is closed: its last reference ends the connection. */
+SUB int unix_closing(struct task_struct *task, __u32 fd)
+{
+	struct sock *sk = fd_sock(task, fd);
+	struct conn *c;
+	__u64 cookie;
+
+	if (!sk || !sock_is_unix(sk) || !file_is_last(fd_file(task, fd)))
+		return 0;
+	cookie = unix_cookie(sk);
+	c = conn_find(cookie);
+	if (!c)
+		return 0;
+	close_event(c, sk, cookie, EV_END_ALL);
+	bpf_map_delete_elem(&conns, &cookie);
+	__sync_fetch_and_add(&unix_conns, -1);
+	return 0;
+}
+
+/* A new AF_UNIX stream; it is announced when it is used. */
+SUB int unix_begins(struct task_struct *task, __u32 fd, __u8 side)
+{
+	struct sock *sk = fd_sock(task, fd);
+
+	if (sk && sock_is_unix(sk) && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED)
+		unix_make(unix_cookie(sk), side, 0);
+	return 0;
+}
+
+SUB int unix_pair(struct task_struct *task, __u64 at)
+{
+	__u32 fds[2];
+
+	if (bpf_probe_read_user(fds, sizeof(fds), (void *)at))
+		return 0;
+	unix_begins(task, fds[0], EV_SIDE_UNKNOWN);
+	return unix_begins(task, fds[1], EV_SIDE_UNKNOWN);
 }
 
 /* Remembers the call.  done: what it has moved already, when it is its exit that we are at. */
@@ -103,7 +153,9 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	call->nr = nr + 1;
 	call->cookie = 0;
 	call->counted = 0;
-	if (call->shape == CALL_ACCEPT)
+	if (call->shape == CALL_CLOSE && !done)
+		unix_closing(task, fd);
+	if (call->shape >= CALL_ACCEPT)
 		return 0;
 	sk = fd_sock(task, fd);
 	if (nr == NR_SPLICE) {
@@ -158,7 +210,8 @@ SUB int accepted(struct task_struct *task, __u32 fd)
 	cookie = sock_cookie(sk);
 	if (!cookie)
 		return 0;
-	c = conn_make(sk, cookie, EV_SERVER, EV_READ, 0);
+	c = sock_is_unix(sk) ? unix_make(cookie, EV_SERVER, 0)
+			     : conn_make(sk, cookie, EV_SERVER, EV_READ, 0);
 	if (!c) {
 		loss(EV_LOSS_INFLIGHT, 1);
 		return 0;
@@ -176,7 +229,8 @@ SUB int call_data(const struct call *call, const struct conn *c, __u64 off, __u6
 		return 0;
 	/* A write happened when it began: its answer may come before it returns. */
 	r.ts_ns = call->dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
-	if (call->shape == CALL_UNSEEN || (call->dir == EV_READ && (call->flags & MSG_TRUNC)))
+	if (call->shape == CALL_UNSEEN ||
+	    (call->dir == EV_READ && (call->flags & MSG_TRUNC) && !c->l4))
 		return emit_unseen(call->cookie, off, n, call->dir, r.ts_ns);
 	if (call->shape == CALL_BUF) {
 		r.base = call->buf;
@@ -250,16 +304,23 @@ SUB int call_end(struct call *call, long ret)
 	return 0;
 }
 
+static __always_inline bool all_was_read(const struct conn *c, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	if (c->l4 == EV_UNIX)
+		return !BPF_CORE_READ(sk, sk_receive_queue.qlen);
+	return BPF_CORE_READ(tp, copied_seq) == BPF_CORE_READ(tp, rcv_nxt);
+}
+
 /* A read gave 0 bytes: the peer's end of the stream, unless the buffers have no room. */
 SUB int call_empty(const struct call *call, struct task_struct *task, __u32 fd)
 {
 	struct conn *c = conn_find(call->cookie);
 	struct sock *sk = fd_sock(task, fd);
-	const struct tcp_sock *tp = (const void *)sk;
 
 	if (!c || !sk || c->eof || call->dir != EV_READ ||
-	    !(BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) ||
-	    BPF_CORE_READ(tp, copied_seq) != BPF_CORE_READ(tp, rcv_nxt))
+	    !(BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) || !all_was_read(c, sk))
 		return 0;
 	c->eof = 1;
 	close_event(c, sk, call->cookie, EV_END_READ);
@@ -315,7 +376,11 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	t->call.nr = 0;
 	if (call.shape == CALL_ACCEPT)
 		return ret >= 0 ? accepted(task, ret) : 0;
-	if (call.shape == CALL_NONE)
+	if (call.shape == CALL_CONNECT)
+		return ret ? 0 : unix_begins(task, SYS_ARG0(regs), EV_CLIENT);
+	if (call.shape == CALL_PAIR)
+		return ret ? 0 : unix_pair(task, call.buf);
+	if (call.shape == CALL_CLOSE || call.shape == CALL_NONE)
 		return 0;
 	call_end(&call, ret);
 	return ret ? 0 : call_empty(&call, task, SYS_ARG0(regs));

@@ -8,15 +8,18 @@
 #if defined(__TARGET_ARCH_x86) /* arch/x86/entry/syscalls/syscall_64.tbl */
 #define NR_READ	    0
 #define NR_WRITE    1
+#define NR_CLOSE    3
 #define NR_MMAP	    9
 #define NR_READV    19
 #define NR_WRITEV   20
 #define NR_SENDFILE 40
+#define NR_CONNECT  42
 #define NR_ACCEPT   43
 #define NR_SENDTO   44
 #define NR_RECVFROM 45
 #define NR_SENDMSG  46
 #define NR_RECVMSG  47
+#define NR_PAIR	    53 /* socketpair */
 #define NR_SPLICE   275
 #define NR_ACCEPT4  288
 #define NR_RECVMMSG 299
@@ -28,13 +31,16 @@
 #define SYS_ARG3(regs) ((regs)->r10)
 #define TASK_COMPAT(task) (KREAD(task, thread_info.status) & 2) /* TS_COMPAT: a 32-bit call, other numbers */
 #elif defined(__TARGET_ARCH_arm64) /* include/uapi/asm-generic/unistd.h */
+#define NR_CLOSE    57
 #define NR_READ	    63
 #define NR_WRITE    64
 #define NR_READV    65
 #define NR_WRITEV   66
 #define NR_SENDFILE 71
 #define NR_SPLICE   76
+#define NR_PAIR	    199 /* socketpair */
 #define NR_ACCEPT   202
+#define NR_CONNECT  203
 #define NR_SENDTO   206
 #define NR_RECVFROM 207
 #define NR_SENDMSG  211
@@ -56,6 +62,9 @@ static __always_inline bool nr_is_io(long nr)
 	switch (nr) {
 	case NR_READ:
 	case NR_WRITE:
+	case NR_CLOSE:
+	case NR_CONNECT:
+	case NR_PAIR:
 	case NR_READV:
 	case NR_WRITEV:
 	case NR_SENDFILE:

@@ -95,8 +95,15 @@ struct upid {
 	int nr;
 	struct pid_namespace *ns;
 };
+struct hlist_node {
+	struct hlist_node *next;
+};
+struct hlist_head {
+	struct hlist_node *first;
+};
 struct pid {
 	unsigned int level;
+	struct hlist_head tasks[4];
 	struct upid numbers[1];
 };
 
@@ -138,6 +145,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	char comm[16];
 	struct mm_struct *mm;
+	struct hlist_node pid_links[4];
 };
 
 struct qstr {
@@ -158,6 +166,15 @@ struct file {
 	struct inode *f_inode;
 	const void *f_op;
 	void *private_data;
+};
+struct file___counted { /* before 6.13 */
+	atomic64_t f_count;
+};
+struct file_ref {
+	atomic64_t refcnt;
+};
+struct file___ref {
+	struct file_ref f_ref;
 };
 struct fdtable {
 	unsigned int max_fds;
@@ -204,8 +221,14 @@ struct sock_common {
 	atomic64_t skc_cookie;
 	unsigned long skc_flags;
 };
+struct sk_buff_head {
+	__u32 qlen;
+};
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
+	struct socket *sk_socket;
+	struct pid *sk_peer_pid;
 	__u8 sk_shutdown;
 	__u16 sk_type, sk_protocol;
 	int sk_err;
@@ -222,6 +245,17 @@ struct inet_connection_sock {
 	struct {
 		__u32 lrcvtime;
 	} icsk_ack;
+};
+struct sockaddr_un {
+	unsigned short sun_family;
+};
+struct unix_address {
+	int len;
+	struct sockaddr_un name[];
+};
+struct unix_sock {
+	struct unix_address *addr;
+	struct sock *peer;
 };
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
@@ -244,6 +278,13 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	__u32 fd;
 	struct file *file;
+};
+
+struct bpf_map;
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key, *value;
 };
 
 #pragma clang attribute pop

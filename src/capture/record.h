@@ -10,7 +10,7 @@
 #include "capture/source.h"
 
 #define RECORD_MAGIC	  "LIMPIDRC"
-#define RECORD_VERSION	  2
+#define RECORD_VERSION	  3
 #define RECORD_HEADER_LEN 32
 #define RECORD_EVENT_MAX  (sizeof(struct ev_data) + EV_CHUNK_MAX)
 

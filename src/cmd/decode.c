@@ -46,7 +46,7 @@ static int64_t epoch_ns(void)
 /* --- hooks of the connection table -------------------------------------------------------------- */
 
 static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
-		       struct conn_names *ret)
+		       uint32_t pid, struct conn_names *ret)
 {
 	struct decode *d = ctx;
 	struct ipc_msg who = { .cgroup.cgroup_id = cgroup_id };
@@ -60,7 +60,7 @@ static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], ui
 	case NAMES_UNKNOWN:
 		break;
 	}
-	hold_unnamed(d->hold, addr, port, cgroup_id);
+	hold_unnamed(d->hold, addr, port, pid, cgroup_id);
 	if (cgroup_id)
 		(void)ipc_send(d->ipc, IPC_WHO, &who,
 			       -1); /* not taken: the flow is held, then goes without */

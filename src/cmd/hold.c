@@ -22,6 +22,7 @@ struct held {
 struct unnamed {
 	uint8_t addr[16];
 	uint16_t port;
+	uint32_t pid;
 	uint64_t cgroup_id;
 };
 
@@ -47,13 +48,14 @@ struct hold *hold_new(const struct names *names, flow_fn out, void *ctx)
 	return h;
 }
 
-static uint64_t end_key(const uint8_t addr[16], uint16_t port)
+/* The pid counts only where there is no address. */
+static uint64_t end_key(const uint8_t addr[16], uint16_t port, uint32_t pid)
 {
 	uint64_t a, b;
 
 	memcpy(&a, addr, sizeof(a));
 	memcpy(&b, addr + sizeof(a), sizeof(b));
-	return (a * 31 ^ b) * 65599 + port;
+	return a || b ? (a * 31 ^ b) * 65599 + port : pid;
 }
 
 static void clear_unnamed(struct hold *h)
@@ -67,9 +69,10 @@ static void clear_unnamed(struct hold *h)
 	map_release(&h->unnamed);
 }
 
-void hold_unnamed(struct hold *h, const uint8_t addr[16], uint16_t port, uint64_t cgroup_id)
+void hold_unnamed(struct hold *h, const uint8_t addr[16], uint16_t port, uint32_t pid,
+		  uint64_t cgroup_id)
 {
-	uint64_t key = end_key(addr, port);
+	uint64_t key = end_key(addr, port, pid);
 	struct unnamed *u = map_find(&h->unnamed, key);
 
 	if (!u) {
@@ -83,7 +86,15 @@ void hold_unnamed(struct hold *h, const uint8_t addr[16], uint16_t port, uint64_
 	}
 	memcpy(u->addr, addr, sizeof(u->addr));
 	u->port = port;
+	u->pid = pid;
 	u->cgroup_id = cgroup_id;
+}
+
+static bool has_addr(const uint8_t addr[16])
+{
+	static const uint8_t none[16];
+
+	return memcmp(addr, none, sizeof(none)) != 0;
 }
 
 static const struct unnamed *unnamed_of(const struct hold *h, const struct flow_peer *p)
@@ -92,8 +103,10 @@ static const struct unnamed *unnamed_of(const struct hold *h, const struct flow_
 
 	if (p->container || h->unnamed.n == 0)
 		return NULL;
-	u = map_find(&h->unnamed, end_key(p->addr, p->port));
-	return u && u->port == p->port && memcmp(u->addr, p->addr, sizeof(u->addr)) == 0 ? u : NULL;
+	u = map_find(&h->unnamed, end_key(p->addr, p->port, p->pid));
+	if (!u || u->port != p->port || memcmp(u->addr, p->addr, sizeof(u->addr)) != 0)
+		return NULL;
+	return has_addr(p->addr) || u->pid == p->pid ? u : NULL;
 }
 
 static enum names_of ask(const struct hold *h, const struct unnamed *u, struct conn_names *ret)

@@ -16,9 +16,10 @@ struct hold;
 
 /* out gets the flows when their time has come; names and out's context are borrowed. */
 struct hold *hold_new(const struct names *names, flow_fn out, void *ctx);
-/* A socket at addr and port belongs to a cgroup that has no name yet; with cgroup_id 0, it is known by its
- * address only, whose last owner is gone. */
-void hold_unnamed(struct hold *h, const uint8_t addr[16], uint16_t port, uint64_t cgroup_id);
+/* A socket at addr and port (without an address, one of process pid) belongs to a cgroup that has no name yet; with
+ * cgroup_id 0, it is known by its address only, whose last owner is gone. */
+void hold_unnamed(struct hold *h, const uint8_t addr[16], uint16_t port, uint32_t pid,
+		  uint64_t cgroup_id);
 /* Passes f on: at once when it is open, or named, or there is no room; else later. */
 void hold_flow(struct hold *h, const struct flow *f, uint64_t now_ns);
 /* Passes on what got its name or waited long enough. */

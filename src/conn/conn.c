@@ -85,8 +85,8 @@ static void find_names(struct conn_table *t, struct party *p)
 	struct conn_names n = { 0 };
 	char *at;
 
-	if (p->names || !t->hooks.names || (!p->known && memcmp(p->addr, none, 16) == 0) ||
-	    !t->hooks.names(t->ctx, p->known ? p->cgroup_id : 0, p->addr, p->port, &n))
+	if (p->names || !t->hooks.names || (!p->cgroup_id && memcmp(p->addr, none, 16) == 0) ||
+	    !t->hooks.names(t->ctx, p->cgroup_id, p->addr, p->port, p->pid, &n))
 		return;
 	at = malloc(1 + room(n.container) + room(n.container_id) + room(n.image) + room(n.project));
 	if (!at) {
@@ -98,7 +98,7 @@ static void find_names(struct conn_table *t, struct party *p)
 	p->container_id = keep(&at, n.container_id);
 	p->image = keep(&at, n.image);
 	p->project = keep(&at, n.project);
-	p->inferred = !p->known;
+	p->inferred = !p->cgroup_id;
 }
 
 static struct flow_peer peer_of(const struct party *p)
@@ -130,6 +130,14 @@ struct conn *conn_new(struct conn_table *t, uint64_t cookie)
 	return c;
 }
 
+static void copy_text(char *to, size_t size, const char *from)
+{
+	size_t n = strnlen(from, size - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
 static void learn_side(struct conn *c, enum ev_side side)
 {
 	if (side == EV_SIDE_UNKNOWN || (c->side == side && !c->side_inferred))
@@ -146,12 +154,42 @@ static void learn_side(struct conn *c, enum ev_side side)
 	c->side_inferred = false;
 }
 
+static void learn_path(struct conn *c, const struct ev_open *ev)
+{
+	char *path = ev->path_len ? malloc(ev->path_len + 1u) : NULL;
+
+	if (!path) {
+		c->t->stats.nomem += ev->path_len > 0;
+		return;
+	}
+	for (uint16_t i = 0; i < ev->path_len; i++) /* an abstract name may hold NULs anywhere */
+		path[i] = ev->path[i] ? ev->path[i] : '@';
+	path[ev->path_len] = '\0';
+	free(c->path);
+	c->path = path;
+}
+
+/* What a unix socket's end knows of the other one: until that one speaks for itself. */
+static void learn_other(struct conn *c, const struct ev_open *ev)
+{
+	if (ev->peer_cookie)
+		c->peer_cookie = ev->peer_cookie;
+	if (c->other.known)
+		return;
+	if (c->other.cgroup_id != ev->peer_cgroup_id)
+		party_forget_names(&c->other);
+	c->other.cgroup_id = ev->peer_cgroup_id;
+	c->other.pid = ev->peer_tgid;
+	copy_text(c->other.comm, sizeof(c->other.comm), ev->peer_comm);
+}
+
 void conn_identify(struct conn *c, const struct ev_open *ev)
 {
 	if (!c->opened) {
 		c->opened = true;
 		c->open_ns = ev->h.ts_ns;
 		c->late = ev->h.flags & EV_LATE;
+		c->l4 = (enum ev_l4)ev->l4;
 		c->datagram = ev->l4 == EV_UDP;
 		c->raw.midstream = c->late;
 		c->raw.owed = c->plain.owed = c->late && (ev->h.flags & EV_OWED);
@@ -173,18 +211,14 @@ void conn_identify(struct conn *c, const struct ev_open *ev)
 	c->self.port = ev->lport;
 	c->other.port = ev->rport;
 	c->netns = ev->netns;
+	if (ev->l4 == EV_UNIX) {
+		learn_path(c, ev);
+		learn_other(c, ev);
+	}
 	learn_side(c, (enum ev_side)ev->side);
 }
 
 /* --- TLS --- */
-
-static void copy_text(char *to, size_t size, const char *from)
-{
-	size_t n = strnlen(from, size - 1);
-
-	memcpy(to, from, n);
-	to[n] = '\0';
-}
 
 void conn_hello(struct conn *c, const struct tls_hello *h)
 {
@@ -264,6 +298,19 @@ static void count(struct conn_stats *s, const struct flow *f)
 	s->truncated += (f->flags & FLOW_TRUNCATED) != 0;
 }
 
+static const char *l4_name(enum ev_l4 l4)
+{
+	switch (l4) {
+	case EV_TCP:
+		return "tcp";
+	case EV_UNIX:
+		return "unix";
+	case EV_UDP:
+		return "udp";
+	}
+	return "tcp";
+}
+
 void conn_emit(void *ctx, const struct flow *f)
 {
 	struct layer *l = ctx;
@@ -283,7 +330,10 @@ void conn_emit(void *ctx, const struct flow *f)
 				    .client = peer_of(server ? &c->other : &c->self),
 				    .server = peer_of(server ? &c->self : &c->other),
 				    .tls = l->plain ? &c->tls : NULL,
-				    .l4 = "tcp" };
+				    .l4 = l4_name(c->l4),
+				    .path = c->path   ? c->path
+					    : c->peer ? c->peer->path
+						      : NULL };
 	if (c->self.known)
 		l->fc.seen_by |= server ? FLOW_SEEN_SERVER : FLOW_SEEN_CLIENT;
 	if (c->other.known)
@@ -346,5 +396,6 @@ void conn_release(struct conn *c)
 	party_forget_names(&c->self);
 	party_forget_names(&c->other);
 	free(c->hello);
+	free(c->path);
 	free(c);
 }

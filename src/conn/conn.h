@@ -64,8 +64,8 @@ struct layer {
 	struct flow_conn fc;
 };
 
-struct party {	       /* one end */
-	bool known;    /* its socket is captured */
+struct party { /* one end */
+	bool known; /* its socket is captured; else pid, comm and cgroup_id are what the other end's tells */
 	bool inferred; /* its name was concluded from its address */
 	uint8_t addr[16];
 	uint16_t port;
@@ -88,6 +88,8 @@ struct conn {
 	uint64_t addr_key;
 
 	uint64_t cookie, id;
+	uint64_t peer_cookie; /* AF_UNIX: of the other end; 0: not told (yet) */
+	char *path; /* AF_UNIX: where the server's end is bound, as flow_conn.path; NULL: nowhere */
 	uint64_t open_ns, first_read_ns, last_ns, close_ns;
 	size_t held;
 	struct party self, other;
@@ -99,6 +101,7 @@ struct conn {
 	unsigned flags; /* of every flow that is still to be emitted */
 	uint32_t netns;
 	enum ev_side side;
+	enum ev_l4 l4;
 	uint16_t tls_lib;
 	uint8_t tls_row;
 	uint8_t verdict;    /* enum ev_verdict, as told last */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two sockets with mirrored addresses are the ends of one connection.  Both are decoded until one of them
+/* Two sockets with mirrored addresses are the ends of one connection; or, of AF_UNIX, one that names the other by
+ * its cookie (both do, but for a client that spoke before it was accepted).  Both are decoded until one of them
  * yields a message; from then on the other only lends its identity.
  *
  * Addresses alone do not prove it.  Loopback addresses (and a host that talks to its own) exist once
@@ -32,6 +33,24 @@ static uint64_t key_of(const struct party *local, const struct party *remote)
 	return mix(h, &remote->port, sizeof(remote->port));
 }
 
+/* Under which c is found: a unix socket by the cookie of the end it belongs to, or, as long as that is not known, by
+ * its own. */
+enum unix_key { BY_PEER = 1, BY_SELF };
+
+static uint64_t unix_key(enum unix_key kind, uint64_t cookie)
+{
+	uint8_t tag = (uint8_t)kind;
+
+	return mix(mix(0xcbf29ce484222325u, &tag, 1), &cookie, sizeof(cookie));
+}
+
+static uint64_t index_key(const struct conn *c)
+{
+	if (c->l4 != EV_UNIX)
+		return key_of(&c->self, &c->other);
+	return c->peer_cookie ? unix_key(BY_PEER, c->peer_cookie) : unix_key(BY_SELF, c->cookie);
+}
+
 static bool same_end(const struct party *a, const struct party *b)
 {
 	return a->port == b->port && memcmp(a->addr, b->addr, 16) == 0;
@@ -40,7 +59,7 @@ static bool same_end(const struct party *a, const struct party *b)
 int pair_index(struct conn *c)
 {
 	struct map *m = &c->t->by_addr;
-	uint64_t key = key_of(&c->self, &c->other);
+	uint64_t key = index_key(c);
 	struct conn *first;
 
 	if (c->indexed && c->addr_key == key)
@@ -97,11 +116,46 @@ static bool stale(const struct conn *old, const struct conn *new)
 	return !new->late && old->first_read_ns && old->first_read_ns + STALE_NS < new->open_ns;
 }
 
+static bool mirrored_addresses(const struct conn *c, const struct conn *p)
+{
+	return same_end(&c->self, &p->other) && same_end(&c->other, &p->self) && same_place(c, p) &&
+	       !stale(p, c) && !stale(c, p) &&
+	       !(p->side != EV_SIDE_UNKNOWN && p->side == c->side && !p->side_inferred);
+}
+
+static bool named_each_other(const struct conn *c, const struct conn *p)
+{
+	return (c->peer_cookie == p->cookie || p->peer_cookie == c->cookie) &&
+	       (!c->peer_cookie || c->peer_cookie == p->cookie) &&
+	       (!p->peer_cookie || p->peer_cookie == c->cookie);
+}
+
 static bool mirrors(const struct conn *c, const struct conn *p)
 {
-	return p != c && !p->paired && same_end(&c->self, &p->other) &&
-	       same_end(&c->other, &p->self) && same_place(c, p) && !stale(p, c) && !stale(c, p) &&
-	       !(p->side != EV_SIDE_UNKNOWN && p->side == c->side && !p->side_inferred);
+	if (p == c || p->paired || p->l4 != c->l4)
+		return false;
+	return c->l4 == EV_UNIX ? named_each_other(c, p) : mirrored_addresses(c, p);
+}
+
+static struct conn *candidate(const struct conn *c, uint64_t key)
+{
+	struct conn *p = map_find(&c->t->by_addr, key);
+
+	while (p && !mirrors(c, p))
+		p = p->addr_next;
+	return p;
+}
+
+static struct conn *other_end(const struct conn *c)
+{
+	struct conn *p;
+
+	if (c->l4 != EV_UNIX)
+		return candidate(c, key_of(&c->other, &c->self));
+	p = candidate(c, unix_key(BY_PEER, c->cookie));
+	if (!p && c->peer_cookie)
+		p = candidate(c, unix_key(BY_SELF, c->peer_cookie));
+	return p;
 }
 
 /* c's identity is all that is wanted of it. */
@@ -166,10 +220,9 @@ void pair_find(struct conn *c)
 
 	if (c->paired || !c->opened)
 		return;
-	bury_predecessors(c);
-	p = map_find(&c->t->by_addr, key_of(&c->other, &c->self));
-	while (p && !mirrors(c, p))
-		p = p->addr_next;
+	if (c->l4 != EV_UNIX) /* whose cookies are not used again */
+		bury_predecessors(c);
+	p = other_end(c);
 	if (!p)
 		return;
 	c->paired = p->paired = true;

@@ -2,7 +2,7 @@
 /* table.h - all connections: events in, flows out.
  *
  * Two sockets of this machine may be the two ends of one connection.  They are paired by their
- * addresses; one of them is decoded, the other only lends its identity (process, container), so
+ * addresses, or by the cookies that the ends of a unix socket know of each other; one of them is decoded, the other only lends its identity (process, container), so
  * an exchange is one flow however many ends were captured: that of the end which yields messages
  * first.
  *
@@ -34,10 +34,10 @@ struct conn_names { /* what is known of an end's process; strings borrowed until
 
 struct conn_hooks {
 	flow_fn flow;
-	/* Optional: names for a socket's owner (cgroup_id of its EV_OPEN), or, with cgroup_id 0, for an
+	/* Optional: names for a process (cgroup_id of an EV_OPEN, and pid), or, with cgroup_id 0, for an
 	 * address.  False: unknown, asked again with the next flow. */
 	bool (*names)(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
-		      struct conn_names *ret);
+		      uint32_t pid, struct conn_names *ret);
 	/* Optional: library and version of ev_data.tls and tls_lib; strings live as long as the table. */
 	void (*tls)(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret);
 	void (*verdict)(void *ctx, uint64_t cookie, enum ev_verdict v); /* optional */

@@ -33,6 +33,7 @@ struct tap_bpf {
 	void *task_ctx;
 	bool rescan;
 	bool old; /* the flavour of the programs */
+	struct bpf_link *sweep;
 };
 
 /* libbpf gives its print function no context, so what it said last of a failure is kept here. */
@@ -111,26 +112,32 @@ static int check_kernel(char *err, size_t errlen)
 
 /* --- sockets that were there before -------------------------------------------------------------- */
 
+/* Runs an iterator to its end. */
+static int iterate(const struct bpf_link *link)
+{
+	int it = bpf_iter_create(bpf_link__fd(link)), rc;
+	char unused[64];
+	ssize_t n;
+
+	if (it < 0)
+		return -errno;
+	do {
+		n = read(it, unused, sizeof(unused));
+	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	rc = n < 0 ? -errno : 0;
+	close(it);
+	return rc;
+}
+
 /* Runs socket_scan over all descriptors of all processes. */
 static int scan_sockets(struct tap_bpf *b)
 {
 	/* One socket that is surely there: the program learns from it what sockets look like. */
-	int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), it, rc = 0;
-	char unused[64];
-	ssize_t n;
+	int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
 
 	b->rescan = false;
 	b->skel->bss->scan_wanted = 0;
-	it = bpf_iter_create(bpf_link__fd(b->skel->links.socket_scan));
-	if (it < 0) {
-		rc = -errno;
-	} else {
-		do {
-			n = read(it, unused, sizeof(unused));
-		} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-		rc = n < 0 ? -errno : 0;
-		close(it);
-	}
+	rc = iterate(b->skel->links.socket_scan);
 	if (own >= 0)
 		close(own);
 	if (!rc && !b->skel->bss->socket_fops)
@@ -144,6 +151,29 @@ int tap_bpf_scan(struct tap_bpf *b)
 	int rc = scan_sockets(b);
 
 	return rc ? rc : (int)(b->skel->bss->scan_found - before);
+}
+
+static struct bpf_link *attach_sweep(struct limpid_bpf *s)
+{
+	union bpf_iter_link_info info = { .map.map_fd = (uint32_t)bpf_map__fd(s->maps.conns) };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(s->progs.conn_sweep, &opts);
+}
+
+int tap_bpf_sweep(struct tap_bpf *b)
+{
+	struct limpid_bpf *s = b->skel;
+	int rc;
+
+	if (!s->bss->unix_conns)
+		return 0;
+	s->bss->sweep_nr++;
+	rc = scan_sockets(b);
+	if (rc)
+		return rc;
+	s->bss->unix_conns = 0; /* counted anew */
+	return iterate(b->sweep);
 }
 
 /* --- open, close --------------------------------------------------------------------------------- */
@@ -189,6 +219,9 @@ static int attach(struct tap_bpf *b)
 		if (!*hooks[i].link)
 			return -errno;
 	}
+	b->sweep = attach_sweep(s);
+	if (!b->sweep)
+		return -errno;
 	b->tasks = ring_buffer__new(bpf_map__fd(s->maps.tasks), on_task, b, NULL);
 	if (!b->tasks)
 		return -errno;
@@ -285,6 +318,7 @@ void tap_bpf_close(struct tap_bpf *b)
 	if (!b)
 		return;
 	ring_buffer__free(b->tasks);
+	bpf_link__destroy(b->sweep);
 	limpid_bpf__destroy(b->skel);
 	rings_close(&b->rings);
 	free(b);

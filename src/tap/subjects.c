@@ -267,6 +267,8 @@ void tap_task(void *ctx, const struct ev_task *ev)
 		(void)look_up(t, ev->cgroup_id,
 			      ev->h.tgid); /* the next process there tries again */
 	tap_processes_task(t, ev);
+	if (ev->h.kind == EV_EXIT) /* its sockets are closed after this */
+		tap_sweep_soon(t);
 	tls_watch_task(t->tls, ev);
 }
 

@@ -24,6 +24,7 @@
 #define BACKOFF_MAX (5 * SECOND_NS)
 #define HEALTHY_NS  (60 * SECOND_NS) /* ... until it lived so long */
 #define STOP_NS	    (4 * SECOND_NS)  /* what decode gets for flushing */
+#define SWEEP_NS    (60 * SECOND_NS) /* a socket can also end without its process */
 #define RESCAN_NS   (60 * SECOND_NS)
 #define IPC_BATCH   256 /* messages of decode handled in a row */
 
@@ -366,6 +367,29 @@ static void send_losses(struct tap *t)
 		(void)outbox_send(&t->out, IPC_HEALTH, &m, -1);
 }
 
+/* Soon, but so that it takes no more than a fiftieth of the time. */
+void tap_sweep_soon(struct tap *t)
+{
+	uint64_t at = tap_now_ns() + SECOND_NS;
+
+	if (at < t->sweep_after_ns)
+		at = t->sweep_after_ns;
+	if (at < t->sweep_ns)
+		t->sweep_ns = at;
+}
+
+static void sweep(struct tap *t)
+{
+	uint64_t begin_ns = tap_now_ns(), end_ns;
+	int err = tap_bpf_sweep(t->bpf);
+
+	if (err)
+		log_debug("connections that ended could not be looked for: %s", strerror(-err));
+	end_ns = tap_now_ns();
+	t->sweep_after_ns = end_ns + (end_ns - begin_ns) * 50;
+	t->sweep_ns = end_ns + SWEEP_NS;
+}
+
 /* Returns how long the loop may sleep. */
 static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
 {
@@ -379,6 +403,8 @@ static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
 		*rescan_ns = now + RESCAN_NS;
 		(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
 	}
+	if (now >= t->sweep_ns)
+		sweep(t);
 	next = *second_ns;
 	if (t->stopping && now >= t->stop_ns)
 		kill_decode(t);

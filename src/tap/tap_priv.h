@@ -39,6 +39,8 @@ struct tap {
 	pid_t connecting;
 	uint64_t hub_down_ns; /* since when the hub cannot be reached; 0: it can */
 	bool hub_said;
+	uint64_t sweep_ns,
+		sweep_after_ns; /* when connections that ended unseen are looked for; not before */
 	bool stopping;
 	uint64_t stop_ns; /* when decode has to be gone */
 	int result;
@@ -48,6 +50,9 @@ struct tap_cgroup {
 	uint64_t cgroup_id;
 	char id[65]; /* "": of no container */
 };
+
+/* tap.c: a process ended, and connections with it of which nobody tells. */
+void tap_sweep_soon(struct tap *t);
 
 /* subjects.c: containers, cgroups, processes, rules */
 void tap_container_changed(void *ctx, const struct container *c, bool gone);

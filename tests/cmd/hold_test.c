@@ -66,7 +66,7 @@ static int setup(void **state)
 	names = names_new();
 	hold = hold_new(names, note, &seen);
 	hold_unnamed(hold, nameless(FLOW_DONE)->conn->client.addr,
-		     nameless(FLOW_DONE)->conn->client.port, 7);
+		     nameless(FLOW_DONE)->conn->client.port, 0, 7);
 	return 0;
 }
 
@@ -103,7 +103,7 @@ static void an_address_that_changed_hands_gets_its_new_owner(void **state)
 	struct ipc_container c = { .naddrs = 1, .gone = 1 };
 
 	(void)state;
-	hold_unnamed(hold, client->addr, client->port, 0);
+	hold_unnamed(hold, client->addr, client->port, 0, 0);
 	memset(c.id, 'a', 64);
 	strcpy(c.name, "dead");
 	memcpy(c.addrs[0], client->addr, 16);

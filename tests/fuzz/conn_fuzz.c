@@ -25,10 +25,11 @@ static void on_flow(void *ctx, const struct flow *f)
 }
 
 static bool on_names(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
-		     struct conn_names *ret)
+		     uint32_t pid, struct conn_names *ret)
 {
 	(void)ctx;
 	(void)port;
+	(void)pid;
 	*ret = (struct conn_names){ .container = "c", .image = cgroup_id ? "i" : NULL };
 	return (cgroup_id ^ addr[15]) & 1;
 }
@@ -56,6 +57,13 @@ static int on_open(struct conn_table *t, struct rd *r, struct ev_hdr h)
 	ev.lport = (uint16_t)(h.cookie & 1 ? 80 : h.cookie / 2);
 	ev.rport = (uint16_t)(h.cookie & 1 ? h.cookie / 2 : 80);
 	memcpy(ev.comm, "abcdefghijklmnop", sizeof(ev.comm));
+	if (how & 64) {
+		ev.l4 = how & 32 ? EV_UNIX : EV_UDP;
+		ev.peer_cookie = rd_u8(r);
+		memcpy(ev.peer_comm, ev.comm, sizeof(ev.peer_comm));
+		ev.peer_cgroup_id = ev.peer_tgid = how >> 5 & 1;
+		ev.path_len = how & 128 ? EV_PATH_MAX : 0; /* that is not there */
+	}
 	return conn_table_event(t, &ev.h);
 }
 

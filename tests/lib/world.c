@@ -53,6 +53,8 @@ static void on_flow(void *ctx, const struct flow *f)
 	name_peer(to->server, sizeof(to->server), &f->conn->server);
 	to->client_port = f->conn->client.port;
 	to->server_port = f->conn->server.port;
+	copy(to->l4, sizeof(to->l4), f->conn->l4);
+	copy(to->path, sizeof(to->path), f->conn->path ? f->conn->path : "-");
 	to->tls = f->conn->tls;
 	if (f->conn->tls) {
 		copy(to->library, sizeof(to->library), f->conn->tls->library);
@@ -64,13 +66,14 @@ static void on_flow(void *ctx, const struct flow *f)
 
 /* Control group N belongs to container "cN"; so does the address 10.0.0.N. */
 static bool on_names(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
-		     struct conn_names *ret)
+		     uint32_t pid, struct conn_names *ret)
 {
 	static char name[16];
 	struct world *w = ctx;
 	unsigned n = cgroup_id ? (unsigned)cgroup_id : addr[12] == 10 ? addr[15] : 0;
 
 	(void)port;
+	(void)pid;
 	if (!w->named || n == 0)
 		return false;
 	(void)snprintf(name, sizeof(name), "c%u", n);
@@ -136,19 +139,35 @@ static void address(uint8_t to[16], unsigned last)
 
 void world_open(struct world *w, struct world_socket s)
 {
-	struct ev_open ev = { .h = header(w, EV_OPEN, sizeof(ev), s.cookie) };
+	union {
+		struct ev_open ev;
+		uint8_t room[sizeof(struct ev_open) + EV_PATH_MAX];
+	} u = { .ev = { .h = header(w, EV_OPEN, sizeof(u.ev) + s.path.n, s.cookie) } };
+	struct ev_open *ev = &u.ev;
 
-	ev.h.tgid = s.pid;
-	ev.h.flags = s.flags;
-	ev.cgroup_id = s.last_ip;
-	address(ev.local, s.last_ip);
-	address(ev.remote, s.last_remote_ip);
-	ev.lport = s.port;
-	ev.rport = s.remote_port;
-	ev.side = (uint8_t)s.side;
-	ev.netns = s.netns;
-	(void)snprintf(ev.comm, sizeof(ev.comm), "p%u", s.pid);
-	w->rc = conn_table_event(w->t, &ev.h);
+	ev->h.tgid = s.pid;
+	ev->h.flags = s.flags;
+	ev->cgroup_id = s.last_ip;
+	ev->l4 = (uint8_t)s.l4;
+	if (s.l4 == EV_UNIX) {
+		ev->peer_cookie = s.peer_cookie;
+		ev->peer_tgid = s.peer_pid;
+		ev->peer_cgroup_id = s.last_remote_ip;
+		if (s.peer_pid)
+			(void)snprintf(ev->peer_comm, sizeof(ev->peer_comm), "p%u", s.peer_pid);
+		ev->path_len = (uint16_t)s.path.n;
+		if (s.path.n)
+			memcpy(ev->path, s.path.p, s.path.n);
+	} else {
+		address(ev->local, s.last_ip);
+		address(ev->remote, s.last_remote_ip);
+		ev->lport = s.port;
+		ev->rport = s.remote_port;
+	}
+	ev->side = (uint8_t)s.side;
+	ev->netns = s.netns;
+	(void)snprintf(ev->comm, sizeof(ev->comm), "p%u", s.pid);
+	w->rc = conn_table_event(w->t, &ev->h);
 }
 
 struct world_socket world_client(uint64_t c)

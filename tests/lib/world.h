@@ -16,6 +16,7 @@ struct world_flow { /* as last written */
 	uint64_t req_len, resp_len, begin_ns, end_ns;
 	char client[64], server[64]; /* "comm@container" with "?" for what is unknown */
 	uint16_t client_port, server_port;
+	char l4[8], path[112];
 	bool has_req, has_resp, tls;
 	char library[16], sni[64], alpn[32], protocol[16];
 };
@@ -45,6 +46,10 @@ struct world_socket {
 	uint16_t port, remote_port;
 	uint32_t pid, netns;
 	uint16_t flags;
+	enum ev_l4 l4; /* EV_UNIX: no addresses, but: */
+	uint64_t peer_cookie;
+	uint32_t peer_pid; /* its container is that of last_remote_ip */
+	struct slice path;
 };
 /* Every record is later than the one before by 1000 ns. */
 void world_open(struct world *w, struct world_socket s);
