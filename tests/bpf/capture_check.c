@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "check.h"
 
 struct group {
@@ -18,7 +19,9 @@ static const struct group groups[] = {
 	{ "load", "what loading refuses", errors, NULL },
 	{ "late", "connections from before capture began", late, NULL },
 	{ "queued", "a connection that nobody has accepted", queued, NULL },
-	{ "ways", "every way to move bytes through a socket", NULL, movers },
+	{ "ways", "every way to move bytes over TCP", NULL, movers },
+	{ "unix", "the same over AF_UNIX", NULL, unix_movers },
+	{ "odd", "an urgent byte, TLS by the kernel", NULL, odd },
 	{ "same", "the same traffic gives the same report on every back end", NULL, same },
 	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, property },
 	{ "life", "open, close, reset; exec, exit, map", NULL, life },
@@ -60,6 +63,7 @@ static void help(void)
 	     "ends and\n"
 	     "                   kernels must be equal\n"
 	     "  --only GROUP     that group only; may be given again\n"
+	     "  --verbose        with what libbpf and the verifier say, on standard error\n"
 	     "  --list           the groups\n"
 	     "  --open           only load and attach\n"
 	     "  --bench          what the hooks cost a program, in one line");
@@ -84,17 +88,12 @@ static bool choose(bool *chosen, const char *name)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "backend", required_argument, NULL, 'b' },
-		{ "quick", no_argument, NULL, 'q' },
-		{ "only", required_argument, NULL, 'o' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "open", no_argument, NULL, 'O' },
-		{ "bench", no_argument, NULL, 'B' },
-		{ "dump", required_argument, NULL, 'd' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "nothing", no_argument, NULL, 'N' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "backend", required_argument, NULL, 'b' }, { "quick", no_argument, NULL, 'q' },
+		{ "only", required_argument, NULL, 'o' },    { "list", no_argument, NULL, 'l' },
+		{ "open", no_argument, NULL, 'O' },	     { "bench", no_argument, NULL, 'B' },
+		{ "dump", required_argument, NULL, 'd' },    { "verbose", no_argument, NULL, 'v' },
+		{ "seed", required_argument, NULL, 's' },    { "nothing", no_argument, NULL, 'N' },
+		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
 	};
 	bool chosen[GROUPS] = { false }, some = false;
 	struct watch w;
@@ -109,6 +108,8 @@ int main(int argc, char **argv)
 			seed = strtoull(optarg, NULL, 0);
 		else if (c == 'd')
 			dump_file = optarg;
+		else if (c == 'v')
+			log_setup("capture_check", LOG_LEVEL_DEBUG);
 		else if (c == 'q')
 			quick = true;
 		else if (c == 'l')

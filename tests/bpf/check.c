@@ -26,7 +26,9 @@ bool check(bool ok, const char *fmt, ...)
 	return ok;
 }
 
-const char *const family_names[F_FAMILIES] = { "127.0.0.1", "::1", "::ffff:127.0.0.1" };
+const char *const family_names[F_ALL] = {
+	"127.0.0.1", "::1", "::ffff:127.0.0.1", "a unix path", "an abstract name", "a socketpair",
+};
 
 bool load(struct watch *w, size_t ring)
 {

@@ -11,7 +11,7 @@ extern enum tap_backend backend;		      /* that load() asks for */
 enum tap_backend backend_used(const struct watch *w); /* what AUTO has come to */
 extern bool quick;				      /* --quick: fewer sizes, for slow machines */
 extern uint64_t seed;				      /* --seed */
-extern const char *const family_names[F_FAMILIES];
+extern const char *const family_names[F_ALL];
 
 /* One TAP line; returns ok. */
 bool check(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -38,7 +38,10 @@ void overload(struct watch *w);		      /* loads by itself, with a small ring */
 void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
 int bench(void);			      /* bench.c: prints one line */
 /* movers.c */
-void movers(struct watch *w, struct worker *k); /* every way to move bytes */
+void movers(struct watch *w, struct worker *k);	     /* every way to move bytes over TCP */
+void unix_movers(struct watch *w, struct worker *k); /* the same over AF_UNIX */
+/* odd.c */
+void odd(struct watch *w, struct worker *k); /* urgent bytes, TLS by the kernel */
 /* same.c */
 extern const char *dump_file;		      /* --dump, or NULL */
 void same(struct watch *w, struct worker *k); /* the same traffic, the same report */

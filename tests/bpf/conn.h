@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 struct conn {
-	int end[2]; /* client, server */
+	int end[2];	    /* client, server */
+	uint64_t cookie[2]; /* AF_UNIX: as the records name them; else 0 */
 	int listener;
 	uint16_t cport, sport, key;
 	uint64_t pos[2]; /* client to server, back */
@@ -18,9 +19,15 @@ struct conn {
 	size_t block_n;
 };
 
-/* family: enum family; port: the server's, 0: any.  0, or negative errno. */
+/* The connection has been made but not accepted.  family: enum family; port: the server's, 0: any.  AF_UNIX: the ports
+ * are only numbers that tell connections apart.  0, or negative errno. */
 int conn_connect(struct conn *c, uint32_t family, uint16_t port);
 int conn_accept(struct conn *c);
 int conn_close(struct conn *c, bool reset);
+/* special.c */
+/* The client sends 201 bytes, the 101st urgent; the server reads them, and with in_line that one among them. */
+int conn_urgent(struct conn *c, bool in_line);
+/* Gives both ends the same fixed keys of TLS 1.2.  Negative errno: the kernel has no TLS. */
+int conn_kernel_tls(struct conn *c);
 
 #endif

@@ -54,20 +54,25 @@ static const struct row recvs[] = {
 	{ R_URING_ASYNC, UNSEEN, BYTES },   { R_URING_SQPOLL, UNSEEN, BYTES },
 };
 
-static struct expect find(const struct row *rows, size_t n, enum tap_backend b, uint32_t op)
+static struct expect find(const struct row *rows, size_t n, enum tap_backend b, enum ev_l4 l4,
+			  uint32_t op)
 {
+	struct expect x = BYTES;
+
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].op == op)
-			return b == TAP_BACKEND_TRACEPOINT ? rows[i].tracepoint : rows[i].probe;
-	return (struct expect)BYTES;
+			x = b == TAP_BACKEND_TRACEPOINT ? rows[i].tracepoint : rows[i].probe;
+	if (l4 != EV_TCP && x.seen == SEEN_HOLE && x.why == EV_WHY_UNSEEN)
+		x = (struct expect){ SEEN_NOT, EV_WHY_NONE };
+	return x;
 }
 
-struct expect expect_send(enum tap_backend b, uint32_t op)
+struct expect expect_send(enum tap_backend b, enum ev_l4 l4, uint32_t op)
 {
-	return find(sends, sizeof(sends) / sizeof(*sends), b, op);
+	return find(sends, sizeof(sends) / sizeof(*sends), b, l4, op);
 }
 
-struct expect expect_recv(enum tap_backend b, uint32_t op)
+struct expect expect_recv(enum tap_backend b, enum ev_l4 l4, uint32_t op)
 {
-	return find(recvs, sizeof(recvs) / sizeof(*recvs), b, op);
+	return find(recvs, sizeof(recvs) / sizeof(*recvs), b, l4, op);
 }

@@ -10,13 +10,14 @@ enum seen {
 	SEEN_BYTES, /* all of them, none missing */
 	SEEN_HOLE,  /* their number only */
 	SEEN_PART,  /* some of them; the rest is a hole */
+	SEEN_NOT,   /* not even that they moved: AF_UNIX has no sequence numbers */
 };
 struct expect {
 	enum seen seen;
 	enum ev_why why; /* of the hole */
 };
 
-struct expect expect_send(enum tap_backend b, uint32_t op);
-struct expect expect_recv(enum tap_backend b, uint32_t op);
+struct expect expect_send(enum tap_backend b, enum ev_l4 l4, uint32_t op);
+struct expect expect_recv(enum tap_backend b, enum ev_l4 l4, uint32_t op);
 
 #endif

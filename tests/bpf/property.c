@@ -46,9 +46,9 @@ static bool conn_right(struct watch *w, const struct chaos_conn *r)
 	end[1] = watch_end(w, r->sport, r->cport);
 	for (int d = 0; d < 2; d++) {
 		for (uint32_t op = 0; op < S_OPS; op++)
-			want_add(&out[d], expect_send(b, op), r->sent[d][op]);
+			want_add(&out[d], expect_send(b, EV_TCP, op), r->sent[d][op]);
 		for (uint32_t op = 0; op < R_OPS; op++)
-			want_add(&in[d], expect_recv(b, op), r->got[d][op]);
+			want_add(&in[d], expect_recv(b, EV_TCP, op), r->got[d][op]);
 	}
 	ok = end[0] && end[1] && !end[0]->wrong && !end[1]->wrong;
 	for (int d = 0; ok && d < 2; d++)

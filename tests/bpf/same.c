@@ -20,13 +20,13 @@ struct script { /* one connection */
 /* Seen alike by all, whatever the kernel: ways of io_uring are not on every one. */
 static bool common(uint32_t op, bool sends)
 {
-	struct expect first = sends ? expect_send(TAP_BACKEND_TRACEPOINT, op)
-				    : expect_recv(TAP_BACKEND_TRACEPOINT, op);
+	struct expect first = sends ? expect_send(TAP_BACKEND_TRACEPOINT, EV_TCP, op)
+				    : expect_recv(TAP_BACKEND_TRACEPOINT, EV_TCP, op);
 
 	if (sends ? op >= S_URING_SEND : op >= R_URING_RECV)
 		return false;
 	for (enum tap_backend b = TAP_BACKEND_TRACEPOINT; b < TAP_BACKENDS; b++) {
-		struct expect x = sends ? expect_send(b, op) : expect_recv(b, op);
+		struct expect x = sends ? expect_send(b, EV_TCP, op) : expect_recv(b, EV_TCP, op);
 
 		if (x.seen != first.seen || x.why != first.why)
 			return false;
@@ -85,8 +85,8 @@ static void predict(FILE *f, const struct script *s, int dir, int back, struct e
 static void predict_all(FILE *f, const struct script *s, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++, s++) {
-		struct expect out = expect_send(TAP_BACKEND_TRACEPOINT, s->sop);
-		struct expect in = expect_recv(TAP_BACKEND_TRACEPOINT, s->rop);
+		struct expect out = expect_send(TAP_BACKEND_TRACEPOINT, EV_TCP, s->sop);
+		struct expect in = expect_recv(TAP_BACKEND_TRACEPOINT, EV_TCP, s->rop);
 		char name[200];
 
 		snprintf(name, sizeof(name), "%s to %s, %s", way_send(s->sop)->name,

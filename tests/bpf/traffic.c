@@ -224,6 +224,10 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 		return half_close(c);
 	case T_CLOSE:
 		return conn_close(c, o->a != 0);
+	case T_URGENT:
+		return conn_urgent(c, o->a != 0);
+	case T_KTLS:
+		return conn_kernel_tls(c);
 	case T_CHAOS:
 		return chaos(o, r);
 	case T_EXEC:
@@ -248,6 +252,7 @@ static void work(int fd)
 		r.error = obey(&c, &o, &r);
 		r.cport = c.cport;
 		r.sport = c.sport;
+		memcpy(r.cookie, c.cookie, sizeof(r.cookie));
 		if (send(fd, &r, sizeof(r), 0) != sizeof(r))
 			break;
 	}

@@ -13,7 +13,16 @@
 #include "chaos.h"
 #include "way.h"
 
-enum family { F_V4, F_V6, F_MAPPED, F_FAMILIES };
+enum family {
+	F_V4,
+	F_V6,
+	F_MAPPED,
+	F_FAMILIES, /* of TCP; of AF_UNIX: */
+	F_UNIX_PATH = F_FAMILIES,
+	F_UNIX_ABSTRACT,
+	F_UNIX_PAIR,
+	F_ALL
+};
 enum what {
 	T_OPEN, /* a: enum family; n: the server's port, or 0; c: key of the pattern, 0: the client's port */
 	T_CONNECT, /* the same, but the server does not accept yet: */
@@ -23,6 +32,8 @@ enum what {
 	T_UNBLOCK, /* the client writes them; replies when they were read */
 	T_HALF,	   /* client: shutdown(SHUT_WR); server reads the end */
 	T_CLOSE,   /* a: 1: with a reset */
+	T_URGENT,  /* a: in line.  201 bytes from the client, one of them urgent */
+	T_KTLS,	   /* both ends go on in TLS by the kernel; its error if it has none */
 	T_CHAOS,   /* n: seed; ways: of chaos_run.  Opens and closes its own connections */
 	T_EXEC,	   /* a child executes a program and ends; its pid comes back */
 	T_MAP,	   /* maps its own executable file executable */
@@ -37,6 +48,7 @@ struct order {
 struct reply {
 	int32_t error; /* 0, or a negative errno */
 	uint16_t cport, sport;
+	uint64_t cookie[2]; /* AF_UNIX: of the client, of the server */
 	uint32_t pid;
 	uint64_t ino; /* T_MAP */
 	uint32_t nchaos;

@@ -14,6 +14,30 @@ static struct end *by_cookie(struct watch *w, uint64_t cookie)
 	return NULL;
 }
 
+/* Gives the end the ports that the worker gave it. */
+static void name_unix(const struct watch *w, struct end *e)
+{
+	for (unsigned i = 0; i < w->nunix; i++) {
+		if (w->unix_ends[i].cookie != e->cookie)
+			continue;
+		e->lport = w->unix_ends[i].lport;
+		e->rport = w->unix_ends[i].rport;
+		e->is_server = !w->unix_ends[i].client;
+	}
+}
+
+void watch_unix(struct watch *w, const uint64_t cookie[2], uint16_t cport, uint16_t sport)
+{
+	for (int i = 0; i < 2 && w->nunix < sizeof(w->unix_ends) / sizeof(*w->unix_ends); i++) {
+		w->unix_ends[w->nunix].cookie = cookie[i];
+		w->unix_ends[w->nunix].lport = i ? sport : cport;
+		w->unix_ends[w->nunix].rport = i ? cport : sport;
+		w->unix_ends[w->nunix++].client = i == 0;
+	}
+	for (unsigned i = 0; i < w->n; i++)
+		name_unix(w, &w->ends[i]);
+}
+
 static void on_open(struct watch *w, const struct ev_open *ev)
 {
 	struct end *e = by_cookie(w, ev->h.cookie);
@@ -36,6 +60,13 @@ static void on_open(struct watch *w, const struct ev_open *ev)
 	e->flags = ev->h.flags;
 	e->netns = ev->netns;
 	e->cgroup_id = ev->cgroup_id;
+	e->is_server = e->side == EV_SERVER || e->lport == w->late_sport;
+	e->l4 = ev->l4;
+	e->peer_cookie = ev->peer_cookie;
+	e->peer_tgid = ev->peer_tgid;
+	e->path_len = ev->path_len <= EV_PATH_MAX ? ev->path_len : 0;
+	memcpy(e->path, ev->path, e->path_len);
+	name_unix(w, e);
 }
 
 void watch_key(struct watch *w, uint16_t cport, uint16_t key)
@@ -57,7 +88,7 @@ static uint16_t key_of(const struct watch *w, uint16_t cport)
 static void on_data(const struct watch *w, struct end *e, const struct ev_data *ev)
 {
 	/* The server's port is the one that listened; a client's is the pattern's key. */
-	bool client = e->side != EV_SERVER && e->lport != w->late_sport;
+	bool client = !e->is_server;
 	uint16_t key = key_of(w, client ? e->lport : e->rport);
 	uint64_t shift = e->flags & EV_LATE ? w->late_shift : 0;
 	int dir = ev->dir & 1, back = client == (dir == EV_READ);
@@ -128,7 +159,7 @@ void watch_init(struct watch *w, struct tap_bpf *b)
 void watch_forget(struct watch *w)
 {
 	watch_take(w);
-	w->n = w->records = w->ntasks = w->nkeys = 0;
+	w->n = w->records = w->ntasks = w->nkeys = w->nunix = 0;
 }
 
 static uint64_t now_ms(void)

@@ -10,13 +10,18 @@
 #include "tap/bpf.h"
 
 struct end { /* one socket */
-	uint64_t cookie;
+	uint64_t cookie, peer_cookie;
+	uint8_t l4; /* enum ev_l4 */
+	uint16_t path_len;
+	char path[EV_PATH_MAX];
+	uint32_t peer_tgid;
 	uint8_t local[16], remote[16];
 	uint16_t lport, rport;
 	uint8_t side;
 	uint32_t tgid, netns, flags;
 	uint64_t cgroup_id;
 	char comm[EV_COMM_LEN];
+	bool is_server;
 	unsigned opens;
 	uint64_t next[2];	     /* position behind the last record */
 	uint64_t captured[2];	     /* bytes that came, and were right */
@@ -33,6 +38,13 @@ struct watch {
 	uint16_t late_sport;
 	struct tap_bpf *bpf;
 	struct source *src;
+	/* AF_UNIX has no ports: those that the worker gave its sockets. */
+	struct {
+		uint64_t cookie;
+		uint16_t lport, rport;
+		bool client;
+	} unix_ends[64];
+	unsigned nunix;
 	/* The pattern's keys of connections where it is not the client's port. */
 	struct {
 		uint16_t cport, key;
@@ -54,6 +66,8 @@ bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void
 		 const void *arg);
 /* What this connection moves follows from that key.  Until watch_forget; at most 64. */
 void watch_key(struct watch *w, uint16_t cport, uint16_t key);
+/* The ends of a connection of AF_UNIX, by cookie, client first: from now on they have these ports.  The same bounds. */
+void watch_unix(struct watch *w, const uint64_t cookie[2], uint16_t cport, uint16_t sport);
 /* The socket with these ports, or NULL. */
 struct end *watch_end(struct watch *w, uint16_t lport, uint16_t rport);
 /* Bytes that the last EV_CLOSE knows of and no record. */
