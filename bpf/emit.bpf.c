@@ -55,18 +55,12 @@ static __always_inline long run_next_buffer(struct run *r)
 	return 0;
 }
 
-static long run_step(__u32 i, __u32 *slot)
+/* One piece of one buffer, or the next buffer.  1: that was all. */
+static __noinline int run_piece(struct scratch *s)
 {
-	struct scratch *s = bpf_map_lookup_elem(&scratches, slot);
-	__u64 n, at, to_page;
-	struct run *r;
+	struct run *r = &s->run;
+	__u64 n = r->base_left, at = r->fill, to_page = 4096 - (r->base & 4095);
 
-	if (!s)
-		return 1;
-	r = &s->run;
-	n = r->base_left;
-	at = r->fill;
-	to_page = 4096 - (r->base & 4095);
 	if (!r->left)
 		return 1;
 	if (!n)
@@ -99,6 +93,13 @@ static long run_step(__u32 i, __u32 *slot)
 	if (r->fill >= EV_CHUNK_MAX)
 		run_flush(s, 0, EV_WHY_NONE);
 	return 0;
+}
+
+static long run_step(__u32 i, __u32 *slot)
+{
+	struct scratch *s = bpf_map_lookup_elem(&scratches, slot);
+
+	return s ? run_piece(s) : 1;
 }
 
 LOOP_LONG(run_steps, EMIT_STEPS, run_step)
@@ -143,7 +144,10 @@ BY_NUMBER int run_slot(__u32 slot)
 	s->ev.tls = r->tls;
 	s->ev.sure = r->sure;
 	s->ev.tls_lib = r->tls_lib;
-	run_steps(slot);
+	for (int i = 0; i < EMIT_QUICK && !run_piece(s); i++)
+		;
+	if (r->left)
+		run_steps(slot);
 	lost = r->left; /* the list of buffers ended, or could not be read */
 	if (lost) {
 		loss(EV_LOSS_FAULT_BYTES, lost);

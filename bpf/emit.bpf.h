@@ -23,6 +23,7 @@
 #define EMIT_MAX     (64U << 20) /* bytes copied per call: a copy runs with preemption off */
 #define EMIT_HEAD    1024	 /* bytes copied per call under EV_COPY_HEAD */
 #define EMIT_STEPS   (1U << 17)	 /* of run_step per call; EMIT_MAX takes some 14,000 */
+#define EMIT_QUICK   4		 /* steps before bpf_loop is called: most calls need no more */
 #define EMIT_SLOTS   4		 /* scratch buffers per CPU */
 #define EMIT_WAKE_NS 4000000	 /* at most one wake-up of the consumer in this time ... */
 #define EMIT_FULL_NS 1000000	 /* ... and when a ring is more than an eighth full, in this */
