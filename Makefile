@@ -198,6 +198,9 @@ e2e: $(B)/limpid
 $(B)/bench/%-bin: bench/%.c $(B)/liblimpid.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(HARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/bench/%.bpf.o: bench/%.bpf.c bpf/vmlinux.h
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -g -O2 -Wall -Werror -Ibpf -c $< -o $@
 bench: $(B)/limpid
 	@bench/run
 bootstrap:

@@ -317,6 +317,8 @@ static void finish(struct decode *d)
 	hold_tick(d->hold, UINT64_MAX);
 	if (d->sink && d->sink->ops->flush(d->sink, FLUSH_MS) < 0 && d->to_hub)
 		log_warn("stopped with flows that the hub has not acknowledged");
+	if (!d->to_hub && !d->recorder)
+		report_end(d);
 	recorder_free(d->recorder);
 	if (d->dropped)
 		log_warn("%llu flows were not written: the output was too slow",

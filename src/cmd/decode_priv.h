@@ -39,5 +39,7 @@ void report_health(struct decode *d);
 void report_containers(struct decode *d);
 void report_fact(struct decode *d, const struct ipc_health *h);
 struct sink *report_collector(struct decode *d);
+/* Says at the end of a tail how much there was. */
+void report_end(const struct decode *d);
 
 #endif

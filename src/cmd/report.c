@@ -170,3 +170,16 @@ struct sink *report_collector(struct decode *d)
 	buf_release(&id);
 	return s;
 }
+
+void report_end(const struct decode *d)
+{
+	const struct conn_stats *s = conn_table_stats(d->table);
+	char missing[64] = "none missing";
+
+	if (s->gaps)
+		(void)snprintf(missing, sizeof(missing), "%llu missing in %llu places",
+			       (unsigned long long)s->gap_bytes, (unsigned long long)s->gaps);
+	log_info("%llu exchanges, %llu shown; %llu bytes captured, %s",
+		 (unsigned long long)s->flows, (unsigned long long)d->printed,
+		 (unsigned long long)s->captured_bytes, missing);
+}

@@ -222,6 +222,7 @@ static void note_data(struct conn *c, const struct ev_data *ev)
 	struct conn_stats *s = &c->t->stats;
 
 	s->bytes += ev->len;
+	s->captured_bytes += ev->ncap;
 	if (ev->dir == EV_READ && !c->first_read_ns && ev->len)
 		c->first_read_ns = ev->h.ts_ns;
 	if (!ev->tls)

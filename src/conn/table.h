@@ -47,7 +47,8 @@ struct conn_hooks {
 
 /* Counters only grow, except undecrypted_now, conns and bytes_held. */
 struct conn_stats {
-	uint64_t events, bad_events, bytes, tls_bytes;
+	uint64_t events, bad_events;
+	uint64_t bytes, tls_bytes, captured_bytes; /* moved; the same of plaintext; that were there */
 	uint64_t flows, flows_open; /* writes with a final state, and with FLOW_OPEN */
 	uint64_t gap_bytes, gaps;   /* holes given up, and the bytes they had */
 	uint64_t resyncs;	    /* times a frame's start had to be searched */
