@@ -28,6 +28,7 @@
 #define LIMPID_CONN_BPF_H
 
 #include "unix.bpf.h"
+#include "gap.bpf.h"
 #include <bpf/bpf_endian.h>
 
 #define AF_INET		2
@@ -47,6 +48,7 @@
 
 struct conn {
 	__u64 pos[2], tls_pos[2]; /* by enum ev_dir */
+	__u64 skip[4];		  /* by GAP_STREAM: bytes before this position are not wanted */
 	__u32 seq[2];		  /* the kernel's sequence number at pos */
 	__u32 busy[2];		  /* calls under way */
 	__u64 cgroup_id;	  /* of the process that used it last, as are: */
@@ -62,6 +64,8 @@ struct conn {
 	__u8 closed;	  /* the sequence numbers mean nothing any more */
 	__u8 l4;	  /* enum ev_l4 */
 	__u8 sweep;	  /* sweep_nr when the socket was last seen to exist */
+	__u8 untold;	  /* something is in `gaps` or `kept` */
+	__u8 had_gaps;	  /* something was */
 	__u32 screen_gen; /* policy_gen when the ends were last looked at; 0: never */
 };
 
@@ -242,6 +246,27 @@ static __always_inline __u32 sock_seq(const struct sock *sk, __u8 dir, __u8 fin)
 	return seq;
 }
 
+/* Somebody reads what the socket carries, or wants to know how much of it is missing. */
+static __always_inline bool conn_wants_raw(const struct conn *c)
+{
+	return !c->ignored && !c->tls_seen && c->verdict != EV_COPY_NONE;
+}
+
+/* True: these bytes are to be left out, which has been noted.  The end of what is left out is told at once: user
+ * space waits for it. */
+static __always_inline bool conn_skips(const struct conn *c, __u64 cookie, __u64 at, __u64 off,
+				       __u64 n)
+{
+	__u64 to = c->skip[GAP_STREAM(at)];
+
+	if (off + n > to && !copy_paused())
+		return false;
+	gap_add(cookie, at, off, n, GAP_BUDGET);
+	if (off + n == to)
+		untold_tell(cookie);
+	return true;
+}
+
 /* Bytes that moved beyond conn.pos: unseen, or by calls whose exit is still to come. */
 static __always_inline __u32 conn_ahead(const struct conn *c, const struct sock *sk, __u8 dir)
 {
@@ -257,157 +282,21 @@ static __always_inline __u32 conn_ahead(const struct conn *c, const struct sock 
 SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
 {
 	__u32 unseen = conn_ahead(c, sk, dir);
+	__u64 at;
 
 	if (c->closed)
 		return 0;
 	dir &= 1;
 	c->seq[dir] = sock_seq(sk, dir, c->fin);
 	if (unseen) {
-		__sync_fetch_and_add(&c->pos[dir], unseen);
-		if (!c->ignored)
-			loss(EV_LOSS_UNSEEN_BYTES, unseen);
+		at = FETCH_ADD(&c->pos[dir], unseen);
+		if (conn_wants_raw(c))
+			gap_add(sock_id_of(sk), GAP_AT(dir, 0, 0, 0), at, unseen, GAP_UNSEEN);
 	}
 	return 0;
 }
 
-/* The totals say what the socket has moved, seen or not. */
-SUB int close_event(const struct conn *c, const struct sock *sk, __u64 cookie, __u32 how)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-	void *ring = ring_of(cookie);
-	struct ev_close *ev;
-
-	if (!c->announced)
-		return 0;
-	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
-	if (!ev) {
-		loss(EV_LOSS_RING, 1);
-		return 0;
-	}
-	__builtin_memset(ev, 0, sizeof(*ev));
-	ev->h.ts_ns = bpf_ktime_get_ns();
-	ev->h.size = sizeof(*ev);
-	ev->h.kind = EV_CLOSE;
-	ev->h.cookie = cookie;
-	if (id >> 32 == c->tgid) { /* else a softirq that interrupted somebody */
-		ev->h.tgid = id >> 32;
-		ev->h.tid = id;
-	}
-	ev->total[EV_READ] = c->pos[EV_READ] + conn_ahead(c, sk, EV_READ);
-	ev->total[EV_WRITE] = c->pos[EV_WRITE] + conn_ahead(c, sk, EV_WRITE);
-	ev->tls_total[EV_READ] = c->tls_pos[EV_READ];
-	ev->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
-	ev->how = how;
-	bpf_ringbuf_submit(ev, wake_flags(ring));
-	return 0;
-}
-
-/* Looks at the ends of the connection when the policy has changed since that was done last.  One that is not
- * wanted any more ends for the reader; one that is wanted again begins in its middle. */
-SUB int conn_screen(struct conn *c, const struct sock *sk, __u64 cookie)
-{
-	struct sock_addr a = {};
-	__u32 gen = policy_gen;
-
-	if (c->screen_gen == gen)
-		return 0;
-	c->screen_gen = gen;
-	if (c->l4 == EV_UNIX) {
-		c->ignored = unix_unwanted(sk) != 0;
-	} else {
-		sock_addr(sk, &a);
-		c->ignored = addr_is_own(&a) || !ends_wanted(&a);
-	}
-	if (c->ignored && c->announced) {
-		close_event(c, sk, cookie, EV_END_ALL);
-		c->announced = 0;
-	} else if (!c->announced && (c->pos[EV_READ] || c->pos[EV_WRITE])) {
-		c->late = 1;
-	}
-	return 0;
-}
-
-/* The client was the last to say something, and all of it was read: an answer is owed.  Times are ticks of the
- * kernel's clock, some milliseconds; in doubt nothing is owed. */
-static __always_inline bool conn_owed(const struct conn *c, const struct sock *sk)
-{
-	const struct tcp_sock *tp = (const void *)sk;
-	__s32 read_last =
-		BPF_CORE_READ(tp, inet_conn.icsk_ack.lrcvtime) - BPF_CORE_READ(tp, lsndtime);
-
-	if (c->side == EV_SERVER)
-		return read_last > 0 && BPF_CORE_READ(tp, copied_seq) == BPF_CORE_READ(tp, rcv_nxt);
-	return c->side == EV_CLIENT && read_last < 0;
-}
-
-/* Room for an EV_OPEN, filled in but for what is told apart by the layer below. */
-static __always_inline void open_fill(struct ev_open *ev, const struct conn *c,
-				      const struct sock *sk, __u64 cookie, bool late)
-{
-	ev->h.ts_ns = bpf_ktime_get_ns();
-	ev->h.size = sizeof(*ev);
-	ev->h.kind = EV_OPEN;
-	ev->h.flags = late ? EV_LATE : 0;
-	ev->h.cookie = cookie;
-	ev->h.tgid = c->tgid;
-	ev->h.tid = c->tid;
-	ev->cgroup_id = c->cgroup_id;
-	ev->side = c->side;
-	ev->netns = sock_netns(sk);
-	__builtin_memcpy(ev->comm, c->comm, sizeof(c->comm));
-}
-
-SUB int unix_announce(struct conn *c, const struct sock *sk, __u64 cookie, bool late)
-{
-	void *ring = ring_of(cookie);
-	struct ev_open *ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev) + EV_PATH_MAX, 0) : NULL;
-
-	if (!ev) {
-		loss(EV_LOSS_RING, 1);
-		c->announced = 0; /* with the next call */
-		return 0;
-	}
-	__builtin_memset(ev, 0, sizeof(*ev));
-	open_fill(ev, c, sk, cookie, late);
-	unix_fill(ev, sk);
-	bpf_ringbuf_submit(ev, wake_flags(ring));
-	return 0;
-}
-
-/* Tells user space of the connection.  Called again when another process takes it over, or reads the ring. */
-SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
-{
-	struct sock_addr a = {};
-	void *ring = ring_of(cookie);
-	struct ev_open *ev;
-	bool late;
-
-	conn_screen(c, sk, cookie);
-	if (c->ignored)
-		return 0;
-	/* A new reader comes in the middle. */
-	late = c->late || (c->announced && c->announced != reader_nr);
-	c->announced = reader_nr;
-	if (c->l4 == EV_UNIX)
-		return unix_announce(c, sk, cookie, late);
-	sock_addr(sk, &a);
-	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
-	if (!ev) {
-		loss(EV_LOSS_RING, 1);
-		c->announced = 0; /* with the next call */
-		return 0;
-	}
-	__builtin_memset(ev, 0, sizeof(*ev));
-	open_fill(ev, c, sk, cookie, late);
-	if (late && conn_owed(c, sk))
-		ev->h.flags |= EV_OWED;
-	__builtin_memcpy(ev->local, a.local, sizeof(a.local));
-	__builtin_memcpy(ev->remote, a.remote, sizeof(a.remote));
-	ev->lport = a.lport;
-	ev->rport = a.rport;
-	bpf_ringbuf_submit(ev, wake_flags(ring));
-	return 0;
-}
+#include "tell.bpf.h"
 
 /* The side of a connection that was not seen to begin: a port that listens is a server's. */
 static __always_inline __u8 side_guess(const struct sock *sk)
@@ -491,8 +380,10 @@ SUB int emit_plaintext(const struct plaintext *p)
 	}
 	c->tls_seen = 1;
 	r.off = FETCH_ADD(&c->tls_pos[p->dir & 1], p->n);
-	if (c->ignored || copy_paused())
+	if (c->ignored ||
+	    conn_skips(c, p->cookie, GAP_AT(p->dir, p->tls, p->sure, p->tls_lib), r.off, p->n))
 		return 0;
+	r.untold = c->untold;
 	r.cookie = p->cookie;
 	r.ts_ns = p->ts_ns;
 	r.base = p->buf;

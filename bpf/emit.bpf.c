@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* emit.bpf.c - bytes out of user memory, any number of buffers of any length, into EV_DATA records. */
-#include "emit.bpf.h"
+#include "gap.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline __u64 run_at(const struct run *r)
+{
+	return GAP_AT(r->dir, r->tls, r->sure, r->tls_lib);
+}
 
 /* Sends what was gathered; missing bytes that follow it were moved but are not there. */
 static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
@@ -21,13 +26,27 @@ static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 	s->ev.len = n + missing;
 	s->ev.ncap = n;
 	s->ev.why = missing ? why : EV_WHY_NONE;
-	if (ring_output(s->ev.h.cookie, &s->ev, sizeof(s->ev) + n)) {
-		loss(EV_LOSS_RING, 1);
-		loss(EV_LOSS_RING_BYTES, n);
+	if (r->refused || ring_output(r->cookie, &s->ev, sizeof(s->ev) + n)) {
+		r->refused = 1; /* run_go tells how much that is */
+		return 0;
 	}
+	if (missing)
+		loss(why == EV_WHY_FAULT  ? EV_LOSS_FAULT_BYTES
+		     : why == EV_WHY_SHED ? EV_LOSS_SHED_BYTES
+					  : EV_LOSS_BUDGET_BYTES,
+		     missing);
 	r->off += n + missing;
 	r->fill = 0;
 	return 0;
+}
+
+/* The rest of a long call gives way when the ring fills up meanwhile. */
+static __always_inline void run_shed(struct run *r)
+{
+	if (r->left && ring_fills_up(r->cookie)) {
+		r->shed += r->left;
+		r->left = 0;
+	}
 }
 
 /* n bytes of the current buffer cannot be read. */
@@ -36,7 +55,6 @@ static __always_inline void run_fault(struct scratch *s, __u64 n)
 	struct run *r = &s->run;
 
 	run_flush(s, n, EV_WHY_FAULT);
-	loss(EV_LOSS_FAULT_BYTES, n);
 	r->base += n;
 	r->base_left -= n;
 	r->left -= n;
@@ -61,7 +79,7 @@ static __noinline int run_piece(struct scratch *s)
 	struct run *r = &s->run;
 	__u64 n = r->base_left, at = r->fill, to_page = 4096 - (r->base & 4095);
 
-	if (!r->left)
+	if (!r->left || r->refused)
 		return 1;
 	if (!n)
 		return run_next_buffer(r);
@@ -90,8 +108,10 @@ static __noinline int run_piece(struct scratch *s)
 	r->base += n;
 	r->base_left -= n;
 	r->left -= n;
-	if (r->fill >= EV_CHUNK_MAX)
+	if (r->fill >= EV_CHUNK_MAX) {
 		run_flush(s, 0, EV_WHY_NONE);
+		run_shed(r);
+	}
 	return 0;
 }
 
@@ -124,16 +144,19 @@ BY_NUMBER int run_slot(__u32 slot)
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &slot);
 	__u64 id = bpf_get_current_pid_tgid();
 	struct run *r;
-	__u64 lost;
 
 	if (!s)
 		return 0;
 	r = &s->run;
+	r->end = r->off + r->left + r->rest;
 	if (r->left > EMIT_MAX) {
-		loss(EV_LOSS_RING_BYTES, r->left - EMIT_MAX);
 		r->rest += r->left - EMIT_MAX;
 		r->why = EV_WHY_BUDGET;
 		r->left = EMIT_MAX;
+	}
+	if (r->left > EMIT_HEAD && ring_fills_up(r->cookie)) {
+		r->shed = r->left - EMIT_HEAD;
+		r->left = EMIT_HEAD;
 	}
 	s->ev.h.ts_ns = r->ts_ns;
 	s->ev.h.kind = EV_DATA;
@@ -148,12 +171,14 @@ BY_NUMBER int run_slot(__u32 slot)
 		;
 	if (r->left)
 		run_steps(slot);
-	lost = r->left; /* the list of buffers ended, or could not be read */
-	if (lost) {
-		loss(EV_LOSS_FAULT_BYTES, lost);
-		run_flush(s, lost, EV_WHY_FAULT);
-	}
+	if (r->left) /* the list of buffers ended, or could not be read */
+		run_flush(s, r->left, EV_WHY_FAULT);
+	run_flush(s, r->shed, EV_WHY_SHED);
 	run_flush(s, r->rest, r->why);
+	if (r->refused) {
+		loss(EV_LOSS_RING, 1);
+		gap_add(r->cookie, run_at(r), r->off, r->end - r->off, GAP_RING);
+	}
 	s->busy = 0;
 	return 0;
 }
@@ -165,11 +190,10 @@ SHARED int run_go(struct run *run)
 
 	if (!run)
 		return 0;
-	s = scratch_take(&slot);
+	s = run->untold && untold_tell(run->cookie) ? NULL : scratch_take(&slot);
 	if (!s) {
 		loss(EV_LOSS_RING, 1);
-		loss(EV_LOSS_RING_BYTES, run->left);
-		return 0;
+		return gap_add(run->cookie, run_at(run), run->off, run->left + run->rest, GAP_RING);
 	}
 	s->run = *run;
 	return run_slot(slot);

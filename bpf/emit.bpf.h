@@ -10,8 +10,8 @@
  * way that is exact on every kernel from 5.17 on; a dynptr cannot be filled from user memory before 6.16.
  *
  * uprobe programs can be preempted, so another program may run on this CPU while a scratch buffer is in
- * use: each carries a busy flag, and there are a few per CPU.  When all are busy the bytes become a hole
- * and are counted like those that a full ring refuses.
+ * use: each carries a busy flag, and there are a few per CPU.  When all are busy the bytes become a gap like
+ * those that a full ring refuses (gap.bpf.h).
  */
 #ifndef LIMPID_EMIT_BPF_H
 #define LIMPID_EMIT_BPF_H
@@ -21,7 +21,7 @@
 
 #define EMIT_PIECE   8192	 /* bytes copied from user memory at a time */
 #define EMIT_MAX     (64U << 20) /* bytes copied per call: a copy runs with preemption off */
-#define EMIT_HEAD    1024	 /* bytes copied per call under EV_COPY_HEAD */
+#define EMIT_HEAD    1024	 /* bytes copied per call under EV_COPY_HEAD, or while a ring fills up */
 #define EMIT_STEPS   (1U << 17)	 /* of run_step per call; EMIT_MAX takes some 14,000 */
 #define EMIT_QUICK   4		 /* steps before bpf_loop is called: most calls need no more */
 #define EMIT_SLOTS   4		 /* scratch buffers per CPU */
@@ -65,12 +65,16 @@ struct run {
 	__u64 base, base_left; /* user memory to read next */
 	__u64 iov, niov;
 	__u64 left; /* bytes to copy */
-	__u64 rest; /* bytes moved after those, which are not copied */
+	__u64 shed; /* bytes moved after those, left out because the ring is filling up */
+	__u64 rest; /* bytes moved after those, which are not copied for the reason `why` */
+	__u64 end;  /* position behind all of them: emit.bpf.c */
 	__u32 fill;
 	__u16 flags, tls_lib;
 	__u8 dir, tls, sure;
 	__u8 why;	/* enum ev_why: of rest */
 	__u8 page_wise; /* a piece could not be read: go page by page */
+	__u8 untold;	/* conn.untold */
+	__u8 refused;	/* the ring has no room: the rest becomes a gap */
 };
 
 struct scratch {
@@ -133,6 +137,15 @@ static __always_inline __u64 wake_flags(void *ring)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
+/* More than three quarters are taken: bodies give way before heads. */
+static __always_inline bool ring_fills_up(__u64 cookie)
+{
+	void *ring = ring_of(cookie);
+	__u64 size = ring ? bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) : 0;
+
+	return ring && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > size - size / 4;
+}
+
 /* 0, or negative: the ring is full. */
 static __always_inline long ring_output(__u64 cookie, void *record, __u64 size)
 {
@@ -144,33 +157,5 @@ static __always_inline long ring_output(__u64 cookie, void *record, __u64 size)
 /* Delivers the run: left bytes copied, rest bytes as a hole behind them.  A global function (emit.bpf.c):
  * the verifier looks at its loops once instead of once per caller. */
 extern SHARED int run_go(struct run *run);
-
-/* Bytes that no user buffer holds: sendfile, splice, MSG_TRUNC. */
-SUB int emit_unseen(__u64 cookie, __u64 off, __u64 n, __u8 dir, __u64 ts_ns)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-	void *ring = ring_of(cookie);
-	struct ev_data *ev;
-
-	loss(EV_LOSS_NO_BUFFER, n);
-	ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
-	if (!ev) {
-		loss(EV_LOSS_RING, 1);
-		return 0;
-	}
-	__builtin_memset(ev, 0, sizeof(*ev));
-	ev->h.ts_ns = ts_ns;
-	ev->h.size = sizeof(*ev);
-	ev->h.kind = EV_DATA;
-	ev->why = EV_WHY_NO_BUFFER;
-	ev->h.cookie = cookie;
-	ev->h.tgid = id >> 32;
-	ev->h.tid = id;
-	ev->off = off;
-	ev->len = n;
-	ev->dir = dir;
-	bpf_ringbuf_submit(ev, wake_flags(ring));
-	return 0;
-}
 
 #endif

@@ -134,7 +134,7 @@ struct ev_task {
 /* Why bytes or records are missing: index into the per-CPU counters `losses`. */
 enum ev_loss {
 	EV_LOSS_RING = 0,     /* records refused by a full ring */
-	EV_LOSS_RING_BYTES,   /* payload bytes in them */
+	EV_LOSS_RING_BYTES,   /* as EV_WHY_RING: bytes of which they were to tell */
 	EV_LOSS_FAULT_BYTES,  /* as EV_WHY_FAULT */
 	EV_LOSS_NO_BUFFER,    /* bytes, as EV_WHY_NO_BUFFER */
 	EV_LOSS_UNSEEN_BYTES, /* as EV_WHY_UNSEEN */
@@ -144,6 +144,8 @@ enum ev_loss {
 	EV_LOSS_TLS_UNMAPPED, /* plaintext bytes whose socket is unknown */
 	EV_LOSS_TASK_RING,    /* records of the `tasks` ring */
 	EV_LOSS_RULES,	      /* processes started by captured ones that `tgid_rules` had no room for */
+	EV_LOSS_UNTOLD,	      /* of EV_LOSS_RING, the EV_OPEN and EV_CLOSE that cannot be told afterwards */
+	EV_LOSS_UNTOLD_BYTES, /* of all bytes above, those of which no record will tell */
 	EV_COUNT_WAKEUPS,     /* no loss: how often the reader of the rings was woken */
 	EV_LOSS_MAX,
 };

@@ -224,14 +224,16 @@ SUB int accepted(struct task_struct *task, __u32 fd)
 SUB int call_data(const struct call *call, const struct conn *c, __u64 off, __u64 n)
 {
 	struct run r = { .cookie = call->cookie, .off = off, .left = n, .dir = call->dir };
+	__u64 at = GAP_AT(call->dir, 0, 0, 0);
 
-	if (c->ignored || c->tls_seen || c->verdict == EV_COPY_NONE || copy_paused())
+	if (!conn_wants_raw(c) || conn_skips(c, call->cookie, at, off, n))
 		return 0;
+	r.untold = c->untold;
 	/* A write happened when it began: its answer may come before it returns. */
 	r.ts_ns = call->dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
 	if (call->shape == CALL_UNSEEN ||
 	    (call->dir == EV_READ && (call->flags & MSG_TRUNC) && !c->l4))
-		return emit_unseen(call->cookie, off, n, call->dir, r.ts_ns);
+		return hole_send(call->cookie, at, off, n, r.ts_ns);
 	if (call->shape == CALL_BUF) {
 		r.base = call->buf;
 		r.base_left = n;
@@ -389,8 +391,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 /* --- orders from user space ---------------------------------------------------------------------- */
 
 struct verdict_args {
-	__u64 cookie;
-	__u32 verdict;
+	__u64 cookie, verdict;
 };
 
 SEC(ORDER_SEC)
@@ -401,5 +402,22 @@ int socket_verdict(struct verdict_args *a)
 	if (!c)
 		return -1;
 	c->verdict = a->verdict;
+	return 0;
+}
+
+struct skip_args {
+	__u64 cookie, stream, to;
+};
+
+SEC(ORDER_SEC)
+int socket_skip(struct skip_args *a)
+{
+	struct conn *c = conn_find(a->cookie);
+	__u64 to = a->to, stream = a->stream & 3;
+
+	if (!c)
+		return -1;
+	if (c->skip[stream] < to)
+		c->skip[stream] = to;
 	return 0;
 }

@@ -99,7 +99,7 @@ int BPF_PROG(socket_state, struct sock *sk, int old, int new)
 			conn_catch_up(c, sk, EV_WRITE);
 		close_event(c, sk, cookie, EV_END_WRITE);
 		c->fin = 1; /* it is queued after this */
-	} else if (new == TCP_CLOSE && !c->announced) {
+	} else if (new == TCP_CLOSE && !c->announced && !c->untold) {
 		bpf_map_delete_elem(&conns, &cookie); /* it never was a connection */
 	} else if (new == TCP_CLOSE) {
 		on_closed(sk, c, cookie, old);

@@ -87,7 +87,7 @@ SUB int unix_unwanted(const struct sock *sk)
 /* Puts the name behind ev, which has room for it, and gives its length. */
 SUB __u32 unix_path(struct ev_open *ev, const struct unix_address *addr)
 {
-	__u32 n = addr ? BPF_CORE_READ(addr, len) : 0;
+	__u64 n = addr ? (__u32)BPF_CORE_READ(addr, len) : 0;
 	const void *at = (const void *)addr + bpf_core_field_offset(struct unix_address, name) +
 			 UNIX_PATH_AT;
 	long got;
@@ -95,6 +95,7 @@ SUB __u32 unix_path(struct ev_open *ev, const struct unix_address *addr)
 	if (n <= UNIX_PATH_AT)
 		return 0;
 	n -= UNIX_PATH_AT;
+	barrier_var(n); /* the compiler would compare a copy, and the verifier learn nothing of n */
 	if (n > EV_PATH_MAX)
 		return 0;
 	if (bpf_probe_read_kernel(ev->path, n, at))

@@ -435,42 +435,6 @@ int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e)
 	return rc;
 }
 
-int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v)
-{
-	struct {
-		uint64_t cookie;
-		uint32_t verdict, pad;
-	} args = { cookie, v, 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &args, .ctx_size_in = sizeof(args));
-	int rc = bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.socket_verdict), &run);
-
-	if (rc)
-		return rc;
-	return run.retval ? -ENOENT : 0;
-}
-
-int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX])
-{
-	int cpus = libbpf_num_possible_cpus(), rc = 0;
-	uint64_t sums[EV_LOSS_MAX] = { 0 }, *v;
-
-	if (cpus < 0)
-		return cpus;
-	v = calloc((size_t)cpus, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < EV_LOSS_MAX && !rc; i++) {
-		rc = bpf_map__lookup_elem(b->skel->maps.losses, &i, sizeof(i), v,
-					  (size_t)cpus * sizeof(*v), 0);
-		for (int cpu = 0; cpu < cpus && !rc; cpu++)
-			sums[i] += v[cpu];
-	}
-	free(v);
-	if (!rc)
-		memcpy(ret, sums, sizeof(sums));
-	return rc;
-}
-
 struct limpid_bpf *tap_bpf_skel(const struct tap_bpf *b)
 {
 	return b->skel;

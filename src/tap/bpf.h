@@ -61,6 +61,16 @@ int tap_bpf_set_comms(struct tap_bpf *b, const char *const *globs, size_t n, enu
 int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e);
 /* -ENOENT: no such connection (any more). */
 int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v);
+/* Bytes of that direction (plain: of what TLS probes see) before position to need not be copied: they become a hole
+ * with EV_WHY_BUDGET.  It can be taken further, not back.  -ENOENT as above. */
+int tap_bpf_skip(struct tap_bpf *b, uint64_t cookie, enum ev_dir dir, bool plain, uint64_t to);
+/* Has the kernel tell what full rings refused and no later record of the connection brought.  *s begins with zeros.
+ * How many connections could not be told yet, or negative errno; costs nothing when there is nothing. */
+struct tap_untold {
+	uint32_t seq;
+	bool left;
+};
+int tap_bpf_tell(const struct tap_bpf *b, struct tap_untold *s);
 /* Sums over CPUs; only grow. */
 int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX]);
 const char *tap_bpf_backend(const struct tap_bpf *b); /* "syscall tracepoints" */

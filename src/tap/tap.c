@@ -25,6 +25,7 @@
 #define HEALTHY_NS  (60 * SECOND_NS) /* ... until it lived so long */
 #define STOP_NS	    (4 * SECOND_NS)  /* what decode gets for flushing */
 #define SWEEP_NS    (60 * SECOND_NS) /* a socket can also end without its process */
+#define TELL_NS	    (SECOND_NS / 10) /* while the rings have no room for what is to be told */
 #define RESCAN_NS   (60 * SECOND_NS)
 #define IPC_BATCH   256 /* messages of decode handled in a row */
 
@@ -395,8 +396,10 @@ static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
 {
 	uint64_t now = tap_now_ns(), next;
 
-	if (now >= *second_ns) {
-		*second_ns = now + SECOND_NS;
+	if (now >= *second_ns || t->untold.left) {
+		(void)tap_bpf_tell(t->bpf, &t->untold); /* out of memory: with the next second */
+		if (now >= *second_ns)
+			*second_ns = now + SECOND_NS;
 		send_losses(t);
 	}
 	if (now >= *rescan_ns) {
@@ -405,7 +408,7 @@ static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
 	}
 	if (now >= t->sweep_ns)
 		sweep(t);
-	next = *second_ns;
+	next = t->untold.left && *second_ns > now + TELL_NS ? now + TELL_NS : *second_ns;
 	if (t->stopping && now >= t->stop_ns)
 		kill_decode(t);
 	else if (t->stopping && t->stop_ns < next)

@@ -14,6 +14,7 @@ struct tap {
 	struct tap_options o;
 	struct tap_hooks h;
 	struct tap_bpf *bpf;
+	struct tap_untold untold;
 	struct tls_watch *tls;
 	struct containers *containers;
 	enum containers_state docker; /* as last told */

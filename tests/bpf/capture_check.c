@@ -27,6 +27,7 @@ static const struct group groups[] = {
 	{ "life", "open, close, reset; exec, exit, map", NULL, life },
 	{ "policies", "who is captured, and what", NULL, policies },
 	{ "choices", "which connections are captured", NULL, choices },
+	{ "transport", "several rings, what is left out on request, wake-ups", NULL, transport },
 	{ "overload", "more than the ring holds", overload, NULL },
 };
 #define GROUPS (sizeof(groups) / sizeof(*groups))

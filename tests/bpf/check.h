@@ -34,9 +34,11 @@ bool losses_agree(const struct watch *w, const struct losses *before);
 void errors(struct watch *w);		      /* loads by itself */
 void late(struct watch *w);		      /* loads by itself: connections from before */
 void queued(struct watch *w);		      /* the same: one that nobody has accepted */
-void overload(struct watch *w);		      /* loads by itself, with a small ring */
 void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
 int bench(void);			      /* bench.c: prints one line */
+/* transport.c */
+void overload(struct watch *w);			   /* loads by itself, with a small ring */
+void transport(struct watch *w, struct worker *k); /* several rings, what is left out, wake-ups */
 /* movers.c */
 void movers(struct watch *w, struct worker *k);	     /* every way to move bytes over TCP */
 void unix_movers(struct watch *w, struct worker *k); /* the same over AF_UNIX */

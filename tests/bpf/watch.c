@@ -177,6 +177,7 @@ bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void
 
 	do {
 		w->src->ops->poll(w->src, 20, on_event, w);
+		tap_bpf_tell(w->bpf, &w->untold);
 		tap_bpf_tasks_poll(w->bpf, on_task, w);
 		if (done(w, arg))
 			return true;

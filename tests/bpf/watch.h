@@ -37,6 +37,7 @@ struct watch {
 	uint64_t late_shift; /* true position of what a late connection's records call 0 */
 	uint16_t late_sport;
 	struct tap_bpf *bpf;
+	struct tap_untold untold;
 	struct source *src;
 	/* AF_UNIX has no ports: those that the worker gave its sockets. */
 	struct {
