@@ -11,11 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTAINER_ADDRS 8
+#define CONTAINER_ADDRS	    8
+#define CONTAINER_CGROUP_V1 (1ULL << 63) /* in a cgroup id: of version 1's pids (or memory) tree */
 
 struct container {
 	uint64_t cgroup_id; /* 0: not known yet */
-	char id[65];	    /* 64 hex digits */
+	char id[65];	    /* 64 hex digits, or a name (container_name_in_path) */
 	char name[128], image[256], project[64],
 		service[64];		    /* project, service: Docker Compose's */
 	char state[16];			    /* Docker's word: "running", "exited" */
@@ -29,11 +30,13 @@ struct container {
 enum containers_state { CONTAINERS_OFF, CONTAINERS_CONNECTING, CONTAINERS_OK };
 
 struct containers;
-/* c is borrowed; gone: it stopped.  Called from containers_poll only. */
+/* c is borrowed; gone: it stopped.  Called from containers_poll and
+ * containers_sweep only. */
 typedef void (*container_fn)(void *ctx, const struct container *c, bool gone);
 
-/* docker_socket: NULL: DOCKER_HOST's unix socket, or /var/run/docker.sock.  Absence of Docker is not
- * an error: it is tried again every two seconds.  NULL: out of memory. */
+/* docker_socket: NULL: DOCKER_HOST's unix socket, or /var/run/docker.sock, or, when that is not there, podman's
+ * (/run/podman/podman.sock).  Absence is not an error: it is tried again every two seconds.  NULL: out of
+ * memory. */
 struct containers *containers_new(const char *docker_socket, container_fn changed, void *ctx);
 int containers_fd(
 	const struct containers *c); /* an epoll descriptor: readable: call containers_poll */
@@ -44,6 +47,10 @@ enum containers_state containers_state(const struct containers *c);
 bool containers_settled(const struct containers *c);
 const char *containers_problem(const struct containers *c); /* one clear sentence, or NULL */
 const char *containers_version(const struct containers *c); /* Docker's, or NULL */
+const char *containers_engine(const struct containers *c);  /* "Docker", "podman" */
+/* Containers of runtimes that nobody tells about (no state): those whose cgroup is gone are gone.  To be called
+ * now and then. */
+void containers_sweep(struct containers *c);
 const struct container *containers_find(const struct containers *c,
 					uint64_t cgroup_id); /* or NULL */
 const struct container *containers_find_id(const struct containers *c, const char *id);
@@ -54,15 +61,20 @@ const struct container *containers_next(const struct containers *c, const struct
 const struct container *containers_seen(struct containers *c, const char *id, uint64_t cgroup_id);
 void containers_free(struct containers *c);
 
-/* Reads /proc/PID/cgroup: the container id anywhere in a path.  *ret_cgroup_id is 0 when the cgroup v2
- * directory cannot be found.  0; -ENOENT: not in a container; -ESRCH: no such process. */
+/* Reads /proc/PID/cgroup: the container id anywhere in a path.  *ret_cgroup_id: of the cgroup that carries the
+ * id, in version 2's tree or else in version 1's; 0 when its directory cannot be found.  0; -ENOENT: not in a
+ * container; -ESRCH: no such process. */
 int container_of_pid(uint32_t pid, char ret_id[65], uint64_t *ret_cgroup_id);
 /* The same for a cgroup whose processes may be gone already, as long as its directory is there (needs
- * CAP_DAC_READ_SEARCH).  0; -ENOENT: not a container's; -ESTALE: no such cgroup; -ENOTSUP: no
- * cgroup v2 tree to be seen; or negative errno. */
-int container_of_cgroup(uint64_t cgroup_id, char ret_id[65]);
+ * CAP_DAC_READ_SEARCH).  isolated: its processes have a pid namespace of their own, so that a name will do as an id.
+ * 0; -ENOENT: not a container's; -ESTALE: no such cgroup; -ENOTSUP: no such cgroup tree to be seen; or negative
+ * errno. */
+int container_of_cgroup(uint64_t cgroup_id, bool isolated, char ret_id[65]);
 /* The container id in a cgroup path, any runtime; the innermost when containers are nested.
  * 0, -ENOENT. */
 int container_id_in_path(const char *path, char ret_id[65]);
+/* The name in the path of a container without such an id (ctr, runc, LXC, systemd-nspawn), cut to 64 bytes.
+ * 0; -ENOENT: there is none, only units of systemd or the root. */
+int container_name_in_path(const char *path, char ret_id[65]);
 
 #endif

@@ -11,20 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "container/answer.h"
 #include "container/docker_json.h"
 #include "container/entries.h"
+#include "container/wire.h"
 
-#define RETRY_NS  (2 * 1000000000ull)
-#define ANSWER_NS (10 * 1000000000ull)
-#define EVENT_MAX (1u << 20)
-#define ASK_MAX	  4096
+#define DOCKER_SOCKET "/var/run/docker.sock"
+#define PODMAN_SOCKET "/run/podman/podman.sock"
+#define RETRY_NS      (2 * 1000000000ull)
+#define ANSWER_NS     (10 * 1000000000ull)
+#define EVENT_MAX     (1u << 20)
+#define ASK_MAX	      4096
 
 /* {"type":["container","network"],"event":["create",...]} */
 #define EVENTS_PATH                                                                               \
@@ -36,16 +36,10 @@
 
 enum question { ASK_NOTHING, ASK_VERSION, ASK_LIST, ASK_INSPECT };
 
-struct wire {
-	int fd; /* -1: closed */
-	struct answer answer;
-	char request[640];
-	size_t nrequest, sent;
-};
-
 struct containers {
 	int ep, timer;
 	char path[108];
+	bool usual; /* path was not named by anybody */
 	container_fn changed;
 	void *ctx;
 	enum containers_state state;
@@ -69,75 +63,32 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* --- connections ------------------------------------------------------------------------------ */
+/* --- whom to ask --- */
 
-static void wire_close(struct wire *w)
+static void choose_path(struct containers *c, const char *docker_socket)
 {
-	if (w->fd >= 0)
-		close(w->fd); /* also leaves the epoll set */
-	w->fd = -1;
-	answer_reset(&w->answer);
+	const char *host = getenv("DOCKER_HOST");
+
+	if (!docker_socket && host && strncmp(host, "unix://", 7) == 0)
+		docker_socket = host + 7;
+	c->usual = !docker_socket;
+	(void)snprintf(c->path, sizeof(c->path), "%s",
+		       docker_socket ? docker_socket : DOCKER_SOCKET);
 }
 
-static int wire_write(struct wire *w)
+/* Nothing was said, and Docker is not installed: podman's socket, if it is. */
+static void choose_engine(struct containers *c)
 {
-	while (w->sent < w->nrequest) {
-		ssize_t n = send(w->fd, w->request + w->sent, w->nrequest - w->sent,
-				 MSG_DONTWAIT | MSG_NOSIGNAL);
+	bool podman = access(DOCKER_SOCKET, F_OK) < 0 && access(PODMAN_SOCKET, F_OK) == 0;
 
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		w->sent += (size_t)n;
-	}
-	return 0;
+	if (c->usual)
+		(void)snprintf(c->path, sizeof(c->path), "%s",
+			       podman ? PODMAN_SOCKET : DOCKER_SOCKET);
 }
 
-static int wire_open(struct containers *c, struct wire *w, const char *path)
+const char *containers_engine(const struct containers *c)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = w };
-	int n;
-
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", c->path);
-	n = snprintf(w->request, sizeof(w->request),
-		     "GET %s HTTP/1.1\r\nHost: docker\r\nUser-Agent: limpid\r\nConnection: "
-		     "close\r\n\r\n",
-		     path);
-	if (n < 0 || (size_t)n >= sizeof(w->request))
-		return -ENAMETOOLONG;
-	w->nrequest = (size_t)n;
-	w->sent = 0;
-	answer_reset(&w->answer);
-	w->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (w->fd < 0)
-		return -errno;
-	if (connect(w->fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-	    epoll_ctl(c->ep, EPOLL_CTL_ADD, w->fd, &ev) < 0) {
-		int err = -errno;
-
-		wire_close(w);
-		return err;
-	}
-	return wire_write(w);
-}
-
-/* 0: read what there was; 1: the other side closed; or negative errno. */
-static int wire_read(struct wire *w)
-{
-	uint8_t piece[16384];
-
-	for (;;) {
-		ssize_t n = recv(w->fd, piece, sizeof(piece), MSG_DONTWAIT);
-		int err;
-
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		if (n == 0)
-			return 1;
-		err = answer_feed(&w->answer, (struct slice){ piece, (size_t)n });
-		if (err)
-			return err;
-	}
+	return strstr(c->path, "podman") ? "podman" : "Docker";
 }
 
 static void say_problem(struct containers *c, int err)
@@ -146,11 +97,12 @@ static void say_problem(struct containers *c, int err)
 
 	if (err == -ENOENT || err == -ECONNREFUSED)
 		(void)snprintf(c->problem, sizeof(c->problem),
-			       "Docker does not answer at %s; containers are shown by id", c->path);
+			       "%s does not answer at %s; containers are shown by id",
+			       containers_engine(c), c->path);
 	else if (err == -EACCES || err == -EPERM)
 		(void)snprintf(c->problem, sizeof(c->problem),
-			       "Docker's socket %s may not be opened; containers are shown by id",
-			       c->path);
+			       "%s's socket %s may not be opened; containers are shown by id",
+			       containers_engine(c), c->path);
 	else if (err == -EBADMSG || err == -EMSGSIZE || err == -EPIPE)
 		(void)snprintf(c->problem, sizeof(c->problem),
 			       "what answers at %s does not speak the Docker API; containers are "
@@ -158,7 +110,8 @@ static void say_problem(struct containers *c, int err)
 			       c->path);
 	else
 		(void)snprintf(c->problem, sizeof(c->problem),
-			       "Docker at %s: %s; containers are shown by id", c->path, why);
+			       "%s at %s: %s; containers are shown by id", containers_engine(c),
+			       c->path, why);
 }
 
 static int fail(struct containers *c, int err)
@@ -180,7 +133,7 @@ static int ask(struct containers *c, enum question q, const char *path)
 {
 	c->asking = q;
 	c->asked_ns = now_ns();
-	return wire_open(c, &c->ask, path);
+	return wire_open(&c->ask, c->ep, c->path, path);
 }
 
 static int ask_next(struct containers *c)
@@ -310,7 +263,7 @@ static int answered(struct containers *c)
 		err = status == 200 ? docker_version(body, c->version, sizeof(c->version))
 				    : -EBADMSG;
 		if (!err)
-			err = wire_open(c, &c->events, EVENTS_PATH);
+			err = wire_open(&c->events, c->ep, c->path, EVENTS_PATH);
 		break;
 	case ASK_LIST:
 		err = status == 200 ? docker_list(body, listed, c) : -EBADMSG;
@@ -398,6 +351,7 @@ static int timer_came(struct containers *c)
 
 	(void)!read(c->timer, &n, sizeof(n)); /* only empties it */
 	if (c->state == CONTAINERS_OFF) {
+		choose_engine(c);
 		c->state = CONTAINERS_CONNECTING;
 		err = ask(c, ASK_VERSION, "/version");
 		return err ? fail(c, err) : 0;
@@ -441,16 +395,6 @@ int containers_poll(struct containers *c)
 			(void)wire_came(c, w);
 	}
 	return c->err;
-}
-
-static void choose_path(struct containers *c, const char *docker_socket)
-{
-	const char *host = getenv("DOCKER_HOST");
-
-	if (!docker_socket && host && strncmp(host, "unix://", 7) == 0)
-		docker_socket = host + 7;
-	(void)snprintf(c->path, sizeof(c->path), "%s",
-		       docker_socket ? docker_socket : "/var/run/docker.sock");
 }
 
 struct containers *containers_new(const char *docker_socket, container_fn changed, void *ctx)
@@ -523,18 +467,40 @@ const struct container *containers_next(const struct containers *c, const struct
 const struct container *containers_seen(struct containers *c, const char *id, uint64_t cgroup_id)
 {
 	struct container *e = entries_get(&c->known, id);
+	char unused[65];
 
+	if (e && !e->state[0] && e->gone_ns) { /* a name may come again */
+		e->gone_ns = 0;
+		e->started_ns = now_ns();
+	}
 	if (!e || entries_set_cgroup(&c->known, e, cgroup_id) < 0)
 		return NULL;
 	if (!e->name[0]) {
-		(void)snprintf(e->name, sizeof(e->name), "%.12s", id);
+		bool hex = container_id_in_path(id, unused) == 0;
+
+		(void)snprintf(e->name, sizeof(e->name), "%.*s", hex ? 12 : 64, id);
 		e->started_ns = now_ns();
-		if (c->state == CONTAINERS_OK) {
+		if (c->state == CONTAINERS_OK && hex) {
 			inspect_later(c, id);
 			(void)ask_next(c); /* a failure shows at the next poll, by the timer */
 		}
 	}
 	return e;
+}
+
+void containers_sweep(struct containers *c)
+{
+	char unused[65];
+
+	for (size_t i = 0; i < c->known.n; i++) {
+		struct container *e = c->known.list[i];
+
+		if (e->state[0] || e->gone_ns || !e->cgroup_id ||
+		    container_of_cgroup(e->cgroup_id, true, unused) != -ESTALE)
+			continue;
+		e->gone_ns = now_ns();
+		c->changed(c->ctx, e, true);
+	}
 }
 
 void containers_free(struct containers *c)

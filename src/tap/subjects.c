@@ -17,6 +17,8 @@
 
 #define CGROUPS_MAX 16384
 
+_Static_assert(CONTAINER_CGROUP_V1 == EV_CGROUP_V1, "one mark"); /* NOLINT(misc-redundant-expression) */
+
 static void text(char *ret, size_t n, const char *s)
 {
 	size_t len = strnlen(s, n - 1);
@@ -43,7 +45,8 @@ void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, 
 	for (size_t i = 0; i < t->nfacts; i++)
 		if (strcmp(t->facts[i].health.key, m.health.key) == 0)
 			at = &t->facts[i];
-	if (at && at->health.level == m.health.level && strcmp(at->health.text, m.health.text) == 0 &&
+	if (at && at->health.level == m.health.level &&
+	    strcmp(at->health.text, m.health.text) == 0 &&
 	    strcmp(at->health.hint, m.health.hint) == 0)
 		return;
 	if (!at && t->nfacts < TAP_FACTS)
@@ -87,10 +90,11 @@ static void send_cgroup(struct tap *t, uint64_t cgroup_id, const char *id)
 
 static uint64_t id_key(const char *id)
 {
-	char head[17];
+	uint64_t h = 0xcbf29ce484222325u;
 
-	text(head, sizeof(head), id);
-	return strtoull(head, NULL, 16);
+	while (*id) /* FNV-1a */
+		h = (h ^ (uint8_t)*id++) * 0x100000001b3u;
+	return h;
 }
 
 static bool wanted(const struct tap *t, const struct container *c)
@@ -164,12 +168,12 @@ static void note_cgroup(struct tap *t, uint64_t cgroup_id, const char *id)
 	send_cgroup(t, cgroup_id, id);
 }
 
-/* pid: a process that was in it a moment ago, or 0. */
-static bool look_up(struct tap *t, uint64_t cgroup_id, uint32_t pid)
+/* pid: a process that was in it a moment ago, or 0.  isolated: it has a pid namespace of its own. */
+static bool look_up(struct tap *t, uint64_t cgroup_id, uint32_t pid, bool isolated)
 {
 	uint64_t its = 0;
 	char id[65];
-	int err = container_of_cgroup(cgroup_id, id);
+	int err = container_of_cgroup(cgroup_id, isolated, id);
 
 	/* The process may have moved on, so the cgroup's own path comes first.  But it takes a capability
 	 * and a view of the cgroup tree that not every container has. */
@@ -190,7 +194,7 @@ void tap_who(struct tap *t, uint64_t cgroup_id)
 
 	if (g)
 		send_cgroup(t, cgroup_id, g->id);
-	else if (!look_up(t, cgroup_id, 0))
+	else if (!look_up(t, cgroup_id, 0, false))
 		send_cgroup(t, cgroup_id, ""); /* gone without a trace */
 }
 
@@ -216,8 +220,8 @@ void tap_docker_state(struct tap *t)
 		return; /* not tried yet */
 	if (now == CONTAINERS_OK) {
 		if (t->docker_told)
-			log_info("Docker answers again");
-		tap_fact(t, "docker", 0, "", "Docker %s answers",
+			log_info("%s answers again", containers_engine(t->containers));
+		tap_fact(t, "docker", 0, "", "%s %s answers", containers_engine(t->containers),
 			 containers_version(t->containers));
 	} else {
 		log_warn("%s; processes are captured all the same", problem);
@@ -259,13 +263,28 @@ void tap_tls_found(void *ctx, const struct tls_watch_lib *l)
 	}
 }
 
+/* A failure is no matter: the next process there tries again. */
+static void note_place(struct tap *t, const struct ev_task *ev)
+{
+	struct tap_cgroup *g = map_find(&t->cgroups, ev->cgroup_id);
+	bool isolated = ev->pidns != t->host_pidns;
+
+	/* The runtime's own process may have been there before the container had its namespaces. */
+	if (g && (g->id[0] || g->isolated || !isolated))
+		return;
+	if (!look_up(t, ev->cgroup_id, ev->h.tgid, isolated))
+		return;
+	g = map_find(&t->cgroups, ev->cgroup_id);
+	if (g)
+		g->isolated = isolated;
+}
+
 void tap_task(void *ctx, const struct ev_task *ev)
 {
 	struct tap *t = ctx;
 
-	if (ev->h.kind != EV_EXIT && ev->cgroup_id && !map_find(&t->cgroups, ev->cgroup_id))
-		(void)look_up(t, ev->cgroup_id,
-			      ev->h.tgid); /* the next process there tries again */
+	if (ev->h.kind != EV_EXIT && ev->cgroup_id)
+		note_place(t, ev);
 	tap_processes_task(t, ev);
 	if (ev->h.kind == EV_EXIT) /* its sockets are closed after this */
 		tap_sweep_soon(t);
@@ -274,7 +293,7 @@ void tap_task(void *ctx, const struct ev_task *ev)
 
 /* --- all together ----------------------------------------------------------------------------- */
 
-static uint32_t host_pidns(void)
+uint32_t tap_host_pidns(void)
 {
 	struct stat st;
 
@@ -287,7 +306,8 @@ static uint32_t host_pidns(void)
 void tap_apply_policy(struct tap *t)
 {
 	struct ipc_msg m = { .capture = t->policy.capture };
-	struct ev_policy p = { .host_pidns = host_pidns(), .ends = t->o.ends ? t->o.ends->kinds : 0,
+	struct ev_policy p = { .host_pidns = t->host_pidns,
+			       .ends = t->o.ends ? t->o.ends->kinds : 0,
 			       .comms = t->o.ncomms + t->o.nnot_comms > 0 };
 	const struct container *c;
 	char sentence[400];
@@ -318,8 +338,8 @@ void tap_apply_policy(struct tap *t)
 	for (size_t i = 0; i < t->o.nnot_comms; i++) {
 		size_t n = strlen(sentence);
 
-		(void)snprintf(sentence + n, sizeof(sentence) - n, "%s%s", i ? ", " : ", not processes ",
-			       t->o.not_comms[i]); /* cut */
+		(void)snprintf(sentence + n, sizeof(sentence) - n, "%s%s",
+			       i ? ", " : ", not processes ", t->o.not_comms[i]); /* cut */
 	}
 	tap_fact(t, "capture", 0, "", "capturing %s", sentence);
 	if (t->h.captures)

@@ -405,6 +405,7 @@ static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
 	if (now >= *rescan_ns) {
 		*rescan_ns = now + RESCAN_NS;
 		(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
+		containers_sweep(t->containers);
 	}
 	if (now >= t->sweep_ns)
 		sweep(t);
@@ -522,6 +523,7 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	t->ep = t->signals = t->out.sock = t->connect = -1;
 	t->keep_choice = o->keep_choice;
 	t->keep_body_limit = o->keep_body_limit;
+	t->host_pidns = tap_host_pidns();
 	t->facts = calloc(TAP_FACTS, sizeof(*t->facts));
 	(void)snprintf(err, errlen, "out of memory");
 	if (!t->facts || policy_copy(&t->policy, o->policy) < 0)

@@ -25,6 +25,7 @@ struct tap {
 	struct map known; /* containers that were there when the policy came into force: id_key() */
 	struct map cgroups; /* cgroup id to struct tap_cgroup */
 	struct map tracked; /* tgids that got a rule here because of --pid or --comm */
+	uint32_t host_pidns;
 	char own_id[65];    /* of the container that Limpid itself runs in, or "" */
 
 	struct ipc_msg *facts, *libs;
@@ -49,7 +50,8 @@ struct tap {
 
 struct tap_cgroup {
 	uint64_t cgroup_id;
-	char id[65]; /* "": of no container */
+	char id[65];   /* "": of no container */
+	bool isolated; /* looked up knowing that its processes have a pid namespace of their own */
 };
 
 /* tap.c: a process ended, and connections with it of which nobody tells. */
@@ -66,6 +68,7 @@ void tap_apply_policy(struct tap *t);
 /* Everything decode must know, after it was started. */
 void tap_greet(struct tap *t);
 void tap_docker_state(struct tap *t);
+uint32_t tap_host_pidns(void); /* inode number of the machine's pid namespace, 0: unknown */
 void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, const char *fmt,
 	      ...) __attribute__((format(printf, 5, 6)));
 void tap_subjects_release(struct tap *t);
