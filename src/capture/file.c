@@ -20,6 +20,7 @@ struct file {
 	bool ended;
 	int failed;				    /* what every further poll gives */
 	size_t at, end;				    /* unread bytes of buf */
+	uint64_t offset;			    /* of buf[at] in the file */
 	uint64_t event[(RECORD_EVENT_MAX + 7) / 8]; /* the event at hand, aligned */
 	uint8_t buf[BUFFER_BYTES];
 };
@@ -53,7 +54,7 @@ static struct slice unread(const struct file *f)
 	return (struct slice){ f->buf + f->at, f->end - f->at };
 }
 
-/* Takes the next event into f->event.  1; -ENODATA: the end; -EBADMSG; or negative errno. */
+/* Takes the next event into f->event.  1; -ENODATA: the end; -ENOMSG; -EBADMSG; or negative errno. */
 static int next(struct file *f)
 {
 	struct ev_hdr *ev = (struct ev_hdr *)f->event;
@@ -68,16 +69,21 @@ static int next(struct file *f)
 	r = rd_init(unread(f));
 	(void)rd_le64(&r);
 	size = rd_le32(&r);
+	if (f->end - f->at < sizeof(*ev))
+		return -ENOMSG;
 	if (r.short_read || size < sizeof(*ev) || size > RECORD_EVENT_MAX)
 		return -EBADMSG;
 	rc = fill(f, size);
 	if (rc)
 		return rc;
 	if (f->end - f->at < size)
-		return -EBADMSG; /* cut off */
+		return -ENOMSG;
 	memcpy(f->event, f->buf + f->at, size);
+	if (!event_is_sound(ev, size))
+		return -EBADMSG;
 	f->at += size;
-	return event_is_sound(ev, size) ? 1 : -EBADMSG;
+	f->offset += size;
+	return 1;
 }
 
 static int file_poll(struct source *s, int timeout_ms, event_fn fn, void *ctx)
@@ -124,6 +130,11 @@ int64_t source_file_epoch_ns(const struct source *s)
 	return ((const struct file *)s)->epoch_ns;
 }
 
+uint64_t source_file_offset(const struct source *s)
+{
+	return ((const struct file *)s)->offset;
+}
+
 static int read_head(struct file *f)
 {
 	int rc = fill(f, RECORD_HEADER_LEN);
@@ -131,14 +142,18 @@ static int read_head(struct file *f)
 
 	if (rc)
 		return rc;
-	if (!slice_eq(rd_bytes(&r, 8), SLICE_LIT(RECORD_MAGIC)) || rd_le16(&r) != RECORD_VERSION ||
-	    rd_le16(&r) != RECORD_HEADER_LEN || rd_le32(&r) != 0)
+	if (!slice_eq(rd_bytes(&r, 8), SLICE_LIT(RECORD_MAGIC)) || r.short_read)
+		return -EBADMSG;
+	if (rd_le16(&r) != RECORD_VERSION && !r.short_read)
+		return -EPROTO;
+	if (rd_le16(&r) != RECORD_HEADER_LEN || rd_le32(&r) != 0)
 		return -EBADMSG;
 	f->epoch_ns = (int64_t)rd_le64(&r);
 	(void)rd_le64(&r);
 	if (r.short_read)
 		return -EBADMSG;
 	f->at += RECORD_HEADER_LEN;
+	f->offset = RECORD_HEADER_LEN;
 	return 0;
 }
 

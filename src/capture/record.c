@@ -37,6 +37,35 @@ static bool data_is_sound(const struct ev_data *d)
 	       d->dir <= EV_WRITE && d->why < EV_WHY_MAX && d->off <= UINT64_MAX - d->len;
 }
 
+static bool container_is_sound(const struct record_container *c)
+{
+	return is_terminated(c->id, sizeof(c->id)) && is_terminated(c->name, sizeof(c->name)) &&
+	       is_terminated(c->image, sizeof(c->image)) &&
+	       is_terminated(c->project, sizeof(c->project)) &&
+	       is_terminated(c->service, sizeof(c->service)) &&
+	       is_terminated(c->state, sizeof(c->state)) &&
+	       c->naddrs <= sizeof(c->addrs) / sizeof(c->addrs[0]) && c->gone <= 1;
+}
+
+static bool name_is_sound(const struct ev_hdr *ev)
+{
+	const struct record_tls_lib *lib = (const struct record_tls_lib *)ev;
+
+	switch (ev->kind) {
+	case RECORD_CGROUP:
+		return ev->size == sizeof(struct record_cgroup) &&
+		       is_terminated(((const struct record_cgroup *)ev)->id, RECORD_ID_LEN);
+	case RECORD_CONTAINER:
+		return ev->size == sizeof(struct record_container) &&
+		       container_is_sound((const struct record_container *)ev);
+	case RECORD_TLS_LIB:
+		return ev->size == sizeof(*lib) && is_terminated(lib->name, sizeof(lib->name)) &&
+		       is_terminated(lib->version, sizeof(lib->version));
+	default:
+		return false;
+	}
+}
+
 bool event_is_sound(const struct ev_hdr *ev, size_t n)
 {
 	if (n < sizeof(*ev) || ev->size > n)
@@ -56,7 +85,7 @@ bool event_is_sound(const struct ev_hdr *ev, size_t n)
 		return ev->size == sizeof(struct ev_task) &&
 		       is_terminated(((const struct ev_task *)ev)->name, EV_NAME_LEN);
 	default:
-		return false;
+		return name_is_sound(ev);
 	}
 }
 
@@ -107,7 +136,8 @@ int recorder_new(struct recorder **ret, int fd, int64_t epoch_ns)
 	r->err = 0;
 	r->n = 0;
 	memcpy(head.magic, RECORD_MAGIC, sizeof(head.magic));
-	(void)put(r, &head, sizeof(head)); /* into an empty buffer */
+	if (lseek(fd, 0, SEEK_CUR) <= 0)	   /* a pipe has no place: -1 */
+		(void)put(r, &head, sizeof(head)); /* into an empty buffer */
 	rc = recorder_flush(r);
 	if (rc < 0) {
 		free(r);

@@ -14,9 +14,39 @@
 #define RECORD_HEADER_LEN 32
 #define RECORD_EVENT_MAX  (sizeof(struct ev_data) + EV_CHUNK_MAX)
 
+#define RECORD_ID_LEN	  72 /* a container's id, NUL-terminated */
+
+/* Besides the kernel's events: what decode was told of names meanwhile (h.ts_ns: when), so that a replay names
+ * both ends as the live run did.  Strings end with NUL; h.cookie is 0. */
+enum record_kind {
+	RECORD_CGROUP = 64,
+	RECORD_CONTAINER = 65,
+	RECORD_TLS_LIB = 66,
+};
+struct record_cgroup {
+	struct ev_hdr h;
+	uint64_t cgroup_id;
+	char id[RECORD_ID_LEN]; /* of its container; "": of none */
+};
+struct record_container {
+	struct ev_hdr h;
+	uint64_t cgroup_id;
+	char id[RECORD_ID_LEN], name[128], image[256], project[64], service[64], state[16];
+	uint8_t addrs[8][16];
+	uint8_t naddrs, gone, pad[6];
+};
+struct record_tls_lib {
+	struct ev_hdr h;
+	uint16_t lib; /* as ev_data.tls_lib */
+	uint8_t tls;  /* as ev_data.tls */
+	uint8_t pad[5];
+	char name[16], version[32];
+};
+
 struct recorder;
 
-/* Writes the head of a recording to fd, which stays the caller's.  epoch_ns: Unix time minus
+/* Writes the head of a recording to fd, which stays the caller's; a file that is not at its beginning is gone on
+ * with.  epoch_ns: Unix time minus
  * CLOCK_MONOTONIC.  0; -ENOMEM; or the errno of write. */
 int recorder_new(struct recorder **ret, int fd, int64_t epoch_ns);
 /* Appends an event, which event_is_sound says is one; buffered.  0; -EINVAL: it is not; or the errno of
@@ -31,5 +61,7 @@ void recorder_free(struct recorder *r);
 bool event_is_sound(const struct ev_hdr *ev, size_t n);
 /* Unix time minus CLOCK_MONOTONIC on the machine of the recording that s (of source_file_open) reads. */
 int64_t source_file_epoch_ns(const struct source *s);
+/* Where in the recording the next event begins, or the one that cannot be read. */
+uint64_t source_file_offset(const struct source *s);
 
 #endif

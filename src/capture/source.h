@@ -12,7 +12,8 @@ typedef void (*event_fn)(void *ctx, const struct ev_hdr *ev); /* ev is borrowed 
 struct source_ops {
 	const char *name;
 	/* Delivers what is there, at most a bounded batch.  Events delivered; 0: none at timeout;
-	 * -ENODATA at the end of a recording; -EBADMSG: not a recording, or cut off; or negative errno. */
+	 * -ENODATA at the end of a recording; -ENOMSG: it is cut off here; -EBADMSG: it is damaged here; or
+	 * negative errno. */
 	int (*poll)(struct source *s, int timeout_ms, event_fn fn, void *ctx);
 	/* Readable when poll would deliver; -1: always.  The live one may say so some milliseconds late: while
 	 * events come, poll every 2 ms or so whatever it says. */
@@ -28,8 +29,8 @@ struct source {
  * 0, -EINVAL (n is 0 or above EV_RINGS_MAX), -ENOMEM, or what the kernel said. */
 int source_live_open(struct source **ret, const int *map_fds, unsigned n);
 /* A recording made by `limpid record`: docs/recording.md.  Takes over fd when it succeeds: close closes it.
- * 0; -EBADMSG: not a recording, or not of this version; -ENOMEM; or the errno of read.  Polls after an error
- * give the same error. */
+ * 0; -EBADMSG: not a recording; -EPROTO: one of another version; -ENOMEM; or the errno of read.  Polls after an
+ * error give the same error. */
 int source_file_open(struct source **ret, int fd);
 
 #endif

@@ -163,7 +163,7 @@ static int capture(struct capture *c, void (*begin)(const struct capture *c))
 	c->running = true;
 	begin(c);
 	rc = tap_run(tap);
-	if (rc && rc != -ECHILD) /* that one was said */
+	if (rc && rc != -ECHILD && rc != -EIO) /* those were said */
 		log_error("cannot start the decoder: %s", strerror(-rc));
 	tap_close(tap);
 	return rc ? 1 : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/decode_priv.h"
+#include "tap/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -135,8 +136,20 @@ static void hub_answer(struct decode *d, int err, int fd)
 		(void)snprintf(d->why, sizeof(d->why), "%s", collector_stats(d->sink)->why);
 }
 
+/* After an error nothing more can be recorded: the recording ends there, and so do we. */
+static void recorded(struct decode *d, int err)
+{
+	if (!err || err == -EINVAL) /* EINVAL: not an event; the kernel's own are checked as a file's are */
+		return;
+	if (!d->failed)
+		log_error("the recording cannot be written: %s; it ends here", strerror(-err));
+	d->failed = d->closed = d->stop = true;
+}
+
 static void message(struct decode *d, const struct ipc_msg *m, int fd)
 {
+	if (d->recorder)
+		recorded(d, notes_record(d->recorder, m, d->now_ns));
 	switch (m->kind) {
 	case IPC_CONTAINER:
 		(void)names_container(d->names,
@@ -228,20 +241,29 @@ static void serve_hub(struct decode *d)
 
 /* --- the loop ----------------------------------------------------------------------------------- */
 
+/* While recording nobody needs names yet: they are asked for, so that the answers are recorded. */
+static void ask_name(const struct decode *d, uint64_t cgroup_id)
+{
+	struct ipc_msg who = { .cgroup.cgroup_id = cgroup_id };
+	struct conn_names names;
+
+	if (cgroup_id && names_by_cgroup(d->names, cgroup_id, &names) == NAMES_UNKNOWN)
+		(void)ipc_send(d->ipc, IPC_WHO, &who, -1); /* not taken: read without names */
+}
+
 static void event(void *ctx, const struct ev_hdr *ev)
 {
 	struct decode *d = ctx;
-	int err;
 
 	if (!d->recorder) {
 		(void)conn_table_event(d->table, ev); /* what is wrong with it is counted */
 		return;
 	}
-	err = recorder_put(d->recorder, ev);
-	if (err && err != -EINVAL && !d->stop)
-		log_error("the recording cannot be written: %s; it ends here", strerror(-err));
-	if (err && err != -EINVAL)
-		d->closed = d->stop = true;
+	if (ev->kind == EV_OPEN) {
+		ask_name(d, ((const struct ev_open *)ev)->cgroup_id);
+		ask_name(d, ((const struct ev_open *)ev)->peer_cgroup_id);
+	}
+	recorded(d, recorder_put(d->recorder, ev));
 }
 
 static bool read_ring(struct decode *d)
@@ -274,10 +296,13 @@ static void timers(struct decode *d, uint64_t *tick_ns, uint64_t *second_ns)
 		serve_hub(d);
 	else if (d->sink && d->sink->ops->flush(d->sink, 0) == -EPIPE)
 		d->closed = d->stop = true;
-	if (d->to_hub && d->now_ns >= *second_ns) {
-		*second_ns = d->now_ns + SECOND;
+	if (d->now_ns < *second_ns)
+		return;
+	*second_ns = d->now_ns + SECOND;
+	if (d->to_hub)
 		report_health(d);
-	}
+	if (d->recorder) /* what was captured survives a kill */
+		recorded(d, recorder_flush(d->recorder));
 }
 
 static void loop(struct decode *d)
@@ -319,6 +344,8 @@ static void finish(struct decode *d)
 		log_warn("stopped with flows that the hub has not acknowledged");
 	if (!d->to_hub && !d->recorder)
 		report_end(d);
+	if (d->recorder)
+		recorded(d, recorder_flush(d->recorder));
 	recorder_free(d->recorder);
 	if (d->dropped)
 		log_warn("%llu flows were not written: the output was too slow",
@@ -385,6 +412,8 @@ static int set_up(struct decode *d)
 		int err = recorder_new(&d->recorder, FD_OUTPUT, epoch_ns());
 
 		if (err)
+			recorded(d, err);
+		if (err)
 			return err;
 	} else {
 		d->sink = d->to_hub ? report_collector(d) : print_sink(d->o->args, FD_OUTPUT);
@@ -441,6 +470,8 @@ int decode_main(const struct decode_options *o, int ipc, const int *rings, unsig
 		return 1;
 	}
 	err = set_up(&d);
+	if (d.failed)
+		return TAP_DECODE_FAILED;
 	if (err) {
 		log_error("cannot start: %s", strerror(-err));
 		return err == -ENOMEM ? 3 : 1;
@@ -449,5 +480,5 @@ int decode_main(const struct decode_options *o, int ipc, const int *rings, unsig
 		return 1;
 	loop(&d);
 	finish(&d);
-	return 0;
+	return d.failed ? TAP_DECODE_FAILED : 0;
 }

@@ -7,6 +7,7 @@
 #include "cmd/decode.h"
 #include "cmd/hold.h"
 #include "cmd/names.h"
+#include "cmd/notes.h"
 #include "sink/collector.h"
 
 #define DECODE_FACTS 256
@@ -32,6 +33,7 @@ struct decode {
 	char why[160]; /* the collector's complaint that was logged last */
 	uint64_t now_ns, printed, dropped;
 	bool stop, closed; /* closed: nobody reads the output */
+	bool failed;	   /* the recording could not be written */
 };
 
 /* Tells the hub; every second, and when something changed. */

@@ -5,21 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "capture/record.h"
 #include "cmd/decode.h"
+#include "cmd/replay.h"
 #include "cmd/run.h"
-#include "conn/table.h"
 
-#define TICK_NS 100000000ull
+#define PROGRESS_BYTES ((uint64_t)8 << 20) /* between two lines of progress */
 
 struct reading {
 	const struct args *args;
 	const struct filter *filter;
 	struct sink *sink;
-	struct conn_table *table;
-	uint64_t tick_ns, printed;
+	struct source *source;
+	uint64_t printed;
+	uint64_t size, told; /* of the file, when progress is shown; else 0 */
 	bool closed;
 };
 
@@ -36,22 +37,36 @@ static void flow(void *ctx, const struct flow *f)
 		r->closed = true;
 }
 
-/* Time is what the records say. */
-static void event(void *ctx, const struct ev_hdr *ev)
-{
-	struct reading *r = ctx;
+/* --- what can be wrong with the file ------------------------------------------------------------- */
 
-	(void)conn_table_event(r->table, ev); /* what is wrong with it is counted */
-	if (ev->ts_ns < r->tick_ns)
-		return;
-	r->tick_ns = ev->ts_ns + TICK_NS;
-	(void)conn_table_tick(r->table, ev->ts_ns); /* counted */
+static int refuse(const char *file, int err)
+{
+	if (err == -EBADMSG)
+		log_error("%s is not a Limpid recording; pcap files cannot be read yet", file);
+	else if (err == -EPROTO)
+		log_error("%s was recorded by another version of Limpid, this one reads version "
+			  "%d: read it "
+			  "with the Limpid that recorded it",
+			  file, RECORD_VERSION);
+	else
+		log_error("cannot read %s: %s", file, strerror(-err));
+	return 1;
 }
 
-static int not_a_recording(const char *file)
+static int give_up(const struct reading *r, int err)
 {
-	log_error("%s is not a Limpid recording, or it is cut off; pcap files cannot be read yet",
-		  file);
+	unsigned long long at = source_file_offset(r->source);
+
+	if (err == -ENOMSG)
+		log_error("%s is cut off after %llu bytes (Limpid was killed, or the disk was "
+			  "full); what "
+			  "came before was read",
+			  r->args->file, at);
+	else if (err == -EBADMSG)
+		log_error("%s is damaged at byte %llu; what came before was read", r->args->file,
+			  at);
+	else
+		log_error("cannot read %s: %s", r->args->file, strerror(-err));
 	return 1;
 }
 
@@ -67,28 +82,48 @@ static int open_source(const struct args *a, struct source **ret)
 	err = source_file_open(ret, fd);
 	if (err && fd != STDIN_FILENO)
 		close(fd);
-	if (err == -EBADMSG)
-		return not_a_recording(a->file);
-	if (err)
-		log_error("cannot read %s: %s", a->file, strerror(-err));
-	return err ? 1 : 0;
+	return err ? refuse(a->file, err) : 0;
 }
 
-static int read_all(struct reading *r, struct source *s)
+/* --- reading ---------------------------------------------------------------------------------------- */
+
+/* Shown where nobody else writes: on a terminal whose flows go elsewhere. */
+static uint64_t progress_size(const char *file)
+{
+	struct stat st;
+
+	if (!isatty(STDERR_FILENO) || isatty(STDOUT_FILENO) || stat(file, &st) != 0 ||
+	    !S_ISREG(st.st_mode) || (uint64_t)st.st_size < 2 * PROGRESS_BYTES)
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
+static void progress(struct reading *r, bool end)
+{
+	uint64_t at = source_file_offset(r->source);
+
+	if (!r->size || (!end && at < r->told + PROGRESS_BYTES))
+		return;
+	r->told = at;
+	(void)fprintf(stderr, end ? "\r\033[K" : "\rread %llu of %llu MB, %llu flows",
+		      (unsigned long long)at >> 20, (unsigned long long)r->size >> 20,
+		      (unsigned long long)r->printed);
+	(void)fflush(stderr);
+}
+
+static int read_all(struct reading *r, struct replay *replay)
 {
 	int n = 0;
 
-	while (n >= 0 && !r->closed)
-		n = s->ops->poll(s, 0, event, r);
-	conn_table_finish(r->table);
+	while (n >= 0 && !r->closed) {
+		n = replay_step(replay);
+		progress(r, false);
+	}
+	progress(r, true);
+	replay_finish(replay);
 	(void)r->sink->ops->flush(r->sink,
 				  60000); /* what cannot be written has nobody to read it */
-	if (n >= 0 || n == -ENODATA)
-		return 0;
-	if (n == -EBADMSG)
-		return not_a_recording(r->args->file);
-	log_error("cannot read %s: %s", r->args->file, strerror(-n));
-	return 1;
+	return n >= 0 || n == -ENODATA ? 0 : give_up(r, n);
 }
 
 static int confine(void)
@@ -107,28 +142,23 @@ static int confine(void)
 
 int run_read(const struct args *a)
 {
-	const struct conn_hooks hooks = { .flow = flow };
-	static const uint8_t seed[16] = "limpid read file"; /* the same ids each time */
 	struct reading r = { .args = a, .filter = run_filter(a) };
-	struct conn_limits limits;
-	struct source *s = NULL;
-	int rc = open_source(a, &s);
+	struct replay *replay;
+	int rc = open_source(a, &r.source);
 
 	if (rc)
 		return rc;
-	conn_limits_default(&limits);
-	if (a->body_limit)
-		limits.msg.body_bytes = limits.msg.decoded_bytes = (size_t)a->body_limit;
+	r.size = progress_size(a->file);
 	r.sink = print_sink(a, STDOUT_FILENO);
-	r.table = conn_table_new(&limits, &hooks, &r, source_file_epoch_ns(s), seed);
-	if (!r.sink || !r.table) {
+	replay = replay_new(r.source, (size_t)a->body_limit, flow, &r);
+	if (!r.sink || !replay) {
 		log_error("out of memory");
 		return 1;
 	}
-	rc = confine() < 0 ? 1 : read_all(&r, s);
-	conn_table_free(r.table);
+	rc = confine() < 0 ? 1 : read_all(&r, replay);
+	replay_free(replay);
 	r.sink->ops->close(r.sink);
-	s->ops->close(s);
+	r.source->ops->close(r.source);
 	filter_free((struct filter *)(uintptr_t)r.filter);
 	return rc;
 }

@@ -117,6 +117,10 @@ static void decode_ended(struct tap *t, int status)
 		stop(t, 0);
 		return;
 	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == TAP_DECODE_FAILED) {
+		stop(t, -EIO);
+		return;
+	}
 	if (WIFSIGNALED(status))
 		(void)snprintf(how, sizeof(how), "was killed by signal %d (%s)", WTERMSIG(status),
 			       strsignal(WTERMSIG(status)));

@@ -33,6 +33,8 @@ struct tap_options { /* everything is borrowed until tap_close */
 	const char *hub; /* for messages: "127.0.0.1:50052"; NULL: there is none */
 };
 
+#define TAP_DECODE_FAILED 4 /* exit status of a decode that cannot go on, and has said why */
+
 struct tap_hooks {
 	/* Starts decode with its end of the ipc socket and the n maps of events.  Its pid, or negative
 	 * errno. */

@@ -135,4 +135,4 @@ setpriv --reuid=65534 --regid=65534 --clear-groups "$TMP/limpid" read "$TMP/rec"
 equal "a recording is read without root" '"/recorded" "404"' \
 	"$(head -n 1 "$TMP/read.out" | jq -c '.request.target, .response.status' | paste -sd' ')"
 head -c $(($(stat -c %s "$TMP/rec") - 5)) "$TMP/rec" >"$TMP/cut"
-refused "a recording that is cut off" 1 'error: .*/cut is not a Limpid recording, or it is cut off' "$LIMPID" read "$TMP/cut"
+refused "a recording that is cut off" 1 'error: .*/cut is cut off after [0-9]* bytes' "$LIMPID" read "$TMP/cut"

@@ -41,30 +41,42 @@ static uint64_t bits(struct rd *r, unsigned n)
 
 static int on_open(struct conn_table *t, struct rd *r, struct ev_hdr h)
 {
-	struct ev_open ev = { .h = h };
+	uint64_t room[(sizeof(struct ev_open) + EV_PATH_MAX) / 8 + 1] = { 0 };
+	struct ev_open *ev = (struct ev_open *)room;
 	uint8_t how = rd_u8(r);
 
-	ev.h.size = sizeof(ev);
-	ev.h.kind = EV_OPEN;
-	ev.h.flags = how & 1 ? EV_LATE : 0;
-	ev.side = how >> 1 & 3;
-	ev.cgroup_id = how >> 3 & 1;
-	ev.netns = how >> 4 & 1;
-	ev.local[10] = ev.local[11] = ev.remote[10] = ev.remote[11] = 0xff;
-	ev.local[12] = ev.remote[12] = how & 32 ? 127 : 10;
-	ev.local[15] = (uint8_t)(h.cookie & 1);
-	ev.remote[15] = (uint8_t)(~h.cookie & 1);
-	ev.lport = (uint16_t)(h.cookie & 1 ? 80 : h.cookie / 2);
-	ev.rport = (uint16_t)(h.cookie & 1 ? h.cookie / 2 : 80);
-	memcpy(ev.comm, "abcdefghijklmnop", sizeof(ev.comm));
+	ev->h = h;
+	ev->h.size = sizeof(*ev);
+	ev->h.kind = EV_OPEN;
+	ev->h.flags = how & 1 ? EV_LATE : 0;
+	if (how & 16) /* without EV_LATE it means nothing */
+		ev->h.flags |= EV_OWED;
+	ev->side = how >> 1 & 3;
+	ev->cgroup_id = how >> 3 & 1;
+	ev->netns = how >> 4 & 1;
+	ev->local[10] = ev->local[11] = ev->remote[10] = ev->remote[11] = 0xff;
+	ev->local[12] = ev->remote[12] = how & 32 ? 127 : 10;
+	ev->local[15] = (uint8_t)(h.cookie & 1);
+	ev->remote[15] = (uint8_t)(~h.cookie & 1);
+	ev->lport = (uint16_t)(h.cookie & 1 ? 80 : h.cookie / 2);
+	ev->rport = (uint16_t)(h.cookie & 1 ? h.cookie / 2 : 80);
+	memcpy(ev->comm, "abcdefghijklmnop", sizeof(ev->comm));
 	if (how & 64) {
-		ev.l4 = how & 32 ? EV_UNIX : EV_UDP;
-		ev.peer_cookie = rd_u8(r);
-		memcpy(ev.peer_comm, ev.comm, sizeof(ev.peer_comm));
-		ev.peer_cgroup_id = ev.peer_tgid = how >> 5 & 1;
-		ev.path_len = how & 128 ? EV_PATH_MAX : 0; /* that is not there */
+		ev->l4 = how & 32 ? EV_UNIX : EV_UDP;
+		ev->peer_cookie = rd_u8(r);
+		memcpy(ev->peer_comm, ev->comm, sizeof(ev->peer_comm));
+		ev->peer_cgroup_id = ev->peer_tgid = how >> 5 & 1;
 	}
-	return conn_table_event(t, &ev.h);
+	if (how & 128) {
+		struct slice path = rd_bytes(r, rd_u8(r) & 127);
+
+		ev->path_len = (uint16_t)path.n; /* may be too long, and may not be there */
+		if (path.n && path.n <= EV_PATH_MAX) {
+			memcpy(ev->path, path.p, path.n);
+			ev->h.size += (uint32_t)path.n - (path.p[0] & 1);
+		}
+	}
+	return conn_table_event(t, &ev->h);
 }
 
 static int on_data(struct conn_table *t, struct rd *r, struct ev_hdr h, uint64_t off[2][2])
@@ -89,6 +101,7 @@ static int on_data(struct conn_table *t, struct rd *r, struct ev_hdr h, uint64_t
 	else
 		ev->off = *at;
 	ev->ncap = (uint32_t)s.n;
+	ev->why = how & 32 ? EV_WHY_RING : EV_WHY_NONE;
 	ev->len = (uint32_t)s.n + (how & 16 ? rd_be16(r) : 0) - (how & 64 ? 1 : 0);
 	if (s.n)
 		memcpy(ev->data, s.p, s.n);

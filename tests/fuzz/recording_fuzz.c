@@ -18,6 +18,12 @@ static void deliver(void *ctx, const struct ev_hdr *ev)
 		sum = (uint8_t)(sum + ((const uint8_t *)ev)[i]);
 	if (ev->kind == EV_OPEN)
 		sum = (uint8_t)(sum + strlen(((const struct ev_open *)ev)->comm));
+	if (ev->kind == RECORD_CGROUP)
+		sum = (uint8_t)(sum + strlen(((const struct record_cgroup *)ev)->id));
+	if (ev->kind == RECORD_CONTAINER)
+		sum = (uint8_t)(sum + strlen(((const struct record_container *)ev)->state));
+	if (ev->kind == RECORD_TLS_LIB)
+		sum = (uint8_t)(sum + strlen(((const struct record_tls_lib *)ev)->version));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

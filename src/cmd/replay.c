@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/replay.h"
+
+#include <stdlib.h>
+
+#include "cmd/hold.h"
+#include "cmd/notes.h"
+
+#define TICK_NS 100000000ull
+
+struct replay {
+	struct source *source;
+	struct conn_table *table;
+	struct names *names;
+	struct hold *hold;
+	uint64_t tick_ns, now_ns;
+};
+
+/* As in the live run, but that nobody can be asked: a name that was learnt late is waited for by hold. */
+static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
+		       uint32_t pid, struct conn_names *ret)
+{
+	struct replay *r = ctx;
+
+	switch (cgroup_id ? names_by_cgroup(r->names, cgroup_id, ret)
+			  : names_by_addr(r->names, addr, ret)) {
+	case NAMES_FOUND:
+		return true;
+	case NAMES_NOBODY:
+		return false;
+	case NAMES_UNKNOWN:
+		break;
+	}
+	hold_unnamed(r->hold, addr, port, pid, cgroup_id);
+	return false;
+}
+
+static void tls_hook(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret)
+{
+	const struct replay *r = ctx;
+
+	(void)tls;
+	names_by_lib(r->names, tls_lib, &ret->library, &ret->version);
+	ret->road = "probes";
+}
+
+static void flow_hook(void *ctx, const struct flow *f)
+{
+	struct replay *r = ctx;
+
+	hold_flow(r->hold, f, r->now_ns);
+}
+
+static void event(void *ctx, const struct ev_hdr *ev)
+{
+	struct replay *r = ctx;
+
+	if (ev->ts_ns > r->now_ns)
+		r->now_ns = ev->ts_ns;
+	if (!notes_replay(r->names, ev))
+		(void)conn_table_event(r->table, ev); /* what is wrong with it is counted */
+	if (r->now_ns < r->tick_ns)
+		return;
+	r->tick_ns = r->now_ns + TICK_NS;
+	(void)conn_table_tick(r->table, r->now_ns); /* counted */
+	hold_tick(r->hold, r->now_ns);
+}
+
+struct replay *replay_new(struct source *s, size_t body_limit, flow_fn fn, void *ctx)
+{
+	static const struct conn_hooks hooks = { .flow = flow_hook,
+						 .names = names_hook,
+						 .tls = tls_hook };
+	static const uint8_t seed[16] = "limpid read file"; /* the same ids each time */
+	struct replay *r = calloc(1, sizeof(*r));
+	struct conn_limits limits;
+
+	if (!r)
+		return NULL;
+	conn_limits_default(&limits);
+	if (body_limit) {
+		limits.msg.body_bytes = body_limit;
+		if (limits.msg.decoded_bytes < body_limit)
+			limits.msg.decoded_bytes = body_limit;
+	}
+	r->source = s;
+	r->names = names_new();
+	r->hold = r->names ? hold_new(r->names, fn, ctx) : NULL;
+	r->table = conn_table_new(&limits, &hooks, r, source_file_epoch_ns(s), seed);
+	if (r->hold && r->table)
+		return r;
+	replay_free(r);
+	return NULL;
+}
+
+int replay_step(struct replay *r)
+{
+	return r->source->ops->poll(r->source, 0, event, r);
+}
+
+void replay_finish(struct replay *r)
+{
+	conn_table_finish(r->table);
+	hold_tick(r->hold, UINT64_MAX);
+}
+
+const struct conn_stats *replay_stats(const struct replay *r)
+{
+	return conn_table_stats(r->table);
+}
+
+void replay_free(struct replay *r)
+{
+	if (!r)
+		return;
+	conn_table_free(r->table);
+	hold_free(r->hold);
+	names_free(r->names);
+	free(r);
+}
