@@ -22,6 +22,7 @@
 #define QUEUED_MS  10	      /* while flows wait to be sent */
 #define IDLE_MS	   100
 #define BATCHES	   16 /* batches of records between looks at anything else */
+#define OPEN_NS	   (50 * MS) /* what is over before is written once */
 #define DRAIN_NS   SECOND
 #define FLUSH_MS   2500
 #define BODY_LIMIT (1u << 20)
@@ -408,6 +409,7 @@ static int set_up(struct decode *d)
 	d->facts = calloc(DECODE_FACTS, sizeof(*d->facts));
 	d->hold = d->names ? hold_new(d->names, out, d) : NULL;
 	conn_limits_default(&d->limits);
+	d->limits.open_ns = OPEN_NS;
 	if (d->o->to == DECODE_RECORD) {
 		int err = recorder_new(&d->recorder, FD_OUTPUT, epoch_ns());
 

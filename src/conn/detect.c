@@ -23,7 +23,7 @@ static const struct proto *const *candidates(const struct layer *l)
 bool layer_start(struct layer *l, const struct proto *p)
 {
 	struct conn_table *t = l->c->t;
-	struct match_hooks hooks = { conn_emit, conn_new_id, l };
+	struct match_hooks hooks = { conn_emit, conn_new_id, l, t->lim.open_ns };
 	void *state = calloc(1, p->state_size ? p->state_size : 1);
 	struct match *m = match_new(p, &l->fc, t->epoch_ns, t->lim.pending, &hooks);
 

@@ -24,6 +24,7 @@ struct conn_limits {
 	uint64_t
 		idle_ns; /* a connection without events for so long keeps only its identity: it may be
 			       * an idle one of a pool, and the kernel says only once who it is */
+	uint64_t open_ns;	 /* an exchange is told of while it is open after so long; 0: at once */
 	uint64_t answer_ns;	 /* a request without answer for so long is emitted as unanswered */
 	struct proto_limits msg; /* may be changed while parsers use it */
 };

@@ -31,8 +31,15 @@ static void free_queue(struct match *m, struct pend *p)
 	p->nqueued = 0;
 }
 
+static void told(struct match *m, struct pend *p)
+{
+	m->nuntold -= p->untold;
+	p->untold = false;
+}
+
 void pend_release(struct match *m, struct pend *p)
 {
+	told(m, p);
 	free_queue(m, p);
 	m->held -= p->held;
 	arena_free(p->req_arena);
@@ -66,6 +73,7 @@ void pend_emit(struct match *m, struct pend *p, enum flow_state state)
 
 	for (struct queued *q = p->queue; q; q = q->next)
 		msgs[n++] = q->msg;
+	told(m, p);
 	p->f.state = state;
 	p->f.msgs = msgs;
 	p->f.nmsgs = n;
@@ -207,6 +215,11 @@ void pend_settle(struct match *m, struct pend *p)
 	if (over || (p->cut && p->f.has_resp))
 		pend_finish(m, p,
 			    p->cut && !(p->f.flags & FLOW_AFTER_GAP) ? FLOW_RESET : FLOW_DONE);
-	else
+	else if (p->streams || !m->hooks.open_after_ns)
 		pend_emit(m, p, FLOW_OPEN);
+	else if (!p->untold) {
+		p->untold = true;
+		p->untold_ns = m->last_ns;
+		m->nuntold++;
+	}
 }

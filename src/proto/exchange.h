@@ -32,6 +32,8 @@ struct pend {
 	bool unsure;  /* sent while order was lost */
 	bool cut;     /* one half broke off */
 	bool expired; /* emitted as unanswered already */
+	bool untold;  /* open, and not emitted as such since untold_ns */
+	uint64_t untold_ns;
 	struct queued *queue, **queue_end;
 	unsigned nqueued;
 	uint64_t seq, written_ns;
@@ -50,6 +52,7 @@ struct match {
 	size_t owed;	      /* answers to come whose requests gave way to the limit */
 	unsigned next_flags;  /* of the next new flow: what was lost before it */
 	size_t nqueued;	      /* messages of all streams */
+	size_t nuntold;	      /* exchanges that are */
 	bool lost, pipelined; /* see match.c */
 	bool joined;	      /* match_join, and no request has been answered since */
 	bool blind;	      /* requests were lost, and none was seen since */

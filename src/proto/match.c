@@ -316,14 +316,15 @@ void match_expire(struct match *m, uint64_t t_ns)
 
 void match_flush(struct match *m, uint64_t now_ns)
 {
-	for (struct pend *p = m->first; p && m->nqueued; p = p->next)
-		if (p->nqueued && now_ns - p->written_ns >= WRITE_EVERY_NS)
+	for (struct pend *p = m->first; p && (m->nqueued || m->nuntold); p = p->next)
+		if ((p->nqueued && now_ns - p->written_ns >= WRITE_EVERY_NS) ||
+		    (p->untold && now_ns - p->untold_ns >= m->hooks.open_after_ns))
 			pend_emit(m, p, FLOW_OPEN);
 }
 
 bool match_wants_flush(const struct match *m)
 {
-	return m->nqueued > 0;
+	return m->nqueued > 0 || m->nuntold > 0;
 }
 
 void match_lost(struct match *m, enum side side)

@@ -2,7 +2,8 @@
 /* match.h - pairs requests with answers, in order or by key, and emits flows.
  *
  * A flow is emitted open when its request is there (or the head of it), again when the answer begins,
- * and with its final state when both are whole.  An answer that comes after its flow was given up as
+ * and with its final state when both are whole.  What is open for a short time only need not be told:
+ * see open_after_ns.  An answer that comes after its flow was given up as
  * unanswered for its age is emitted once more, under the same id.
  */
 #ifndef LIMPID_PROTO_MATCH_H
@@ -16,6 +17,9 @@ struct match_hooks {
 	flow_fn flow;
 	void (*new_id)(void *ctx, uint64_t begin_ns, uint8_t ret_id[16]);
 	void *ctx;
+	/* An exchange is emitted open only by a match_flush that comes so long after its message: most are
+	 * over by then, and cost everybody behind half as much.  0: at once. */
+	uint64_t open_after_ns;
 };
 
 /* conn is borrowed for the matcher's life.  At most max_pending requests wait; the oldest is then
@@ -26,7 +30,8 @@ struct match *match_new(const struct proto *p, const struct flow_conn *conn, int
 int match_push(struct match *m, enum side side, struct msg *msg);
 /* Emits as unanswered what ended before t_ns. */
 void match_expire(struct match *m, uint64_t t_ns);
-/* Emits messages of streams that wait because their flow was written less than 100 ms before. */
+/* Emits messages of streams that wait because their flow was written less than 100 ms before, and open flows
+ * that have been open for open_after_ns. */
 void match_flush(struct match *m, uint64_t now_ns);
 bool match_wants_flush(const struct match *m);
 /* Bytes of this side were lost: order no longer pairs, and nothing is guessed.  Requests that were seen

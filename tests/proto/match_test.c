@@ -52,7 +52,7 @@ static void new_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16])
 
 static struct match *matcher(struct seen *s, const struct proto *p, unsigned max)
 {
-	struct match_hooks hooks = { on_flow, new_id, s };
+	struct match_hooks hooks = { on_flow, new_id, s, 0 };
 
 	*s = (struct seen){ 0 };
 	return match_new(p, &conn, 0, max, &hooks);
@@ -118,6 +118,31 @@ static void pipelined_requests_pair_in_order(void **state)
 	assert_false(match_unanswered(m));
 	assert_int_equal(match_held(m), 0);
 	expect(&s, m, "O1 a>-\nO2 b>-\nD1 a>1\nD2 b>2\n");
+}
+
+static void what_is_over_soon_is_told_once(void **state)
+{
+	struct seen s = { 0 };
+	struct match_hooks hooks = { on_flow, new_id, &s, 50 };
+	struct match *m = match_new(&in_order, &conn, 0, 10, &hooks);
+
+	(void)state;
+	clock_ns = 0;
+	request(m, "a");
+	part(m, ROLE_RESPONSE, "1");
+	assert_true(match_wants_flush(m));
+	match_flush(m, clock_ns);
+	answer(m, "1");
+	assert_false(match_wants_flush(m));
+	request(m, "b"); /* stays open */
+	match_flush(m, clock_ns + 49);
+	match_flush(m, clock_ns + 51);
+	assert_false(match_wants_flush(m));
+	match_flush(m, clock_ns + 200);
+	request(m, "c"); /* is given up */
+	match_end(m, false);
+	assert_false(match_wants_flush(m));
+	expect(&s, m, "D1 a>1\nO2 b>-\nU2 b>-\nU3 c>-\n");
 }
 
 static void keys_pair_in_any_order(void **state)
@@ -444,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pipelined_requests_pair_in_order),
+		cmocka_unit_test(what_is_over_soon_is_told_once),
 		cmocka_unit_test(keys_pair_in_any_order),
 		cmocka_unit_test(a_key_used_again_ends_the_exchange_before),
 		cmocka_unit_test(a_quick_answer_waits_for_its_keyed_request),
