@@ -123,7 +123,9 @@ const char *uring_lacks(enum uring_kind kind, unsigned op)
 		return strerror(-rc);
 	if (kind == URING_SQPOLL && !(features & IORING_FEAT_SQPOLL_NONFIXED))
 		return "SQPOLL takes no plain descriptors before 5.11";
-	return knows(op) ? NULL : "this kernel's io_uring has no such operation";
+	rc = knows(op);
+	uring_done(); /* a child must not go on with the rings of its parent */
+	return rc ? NULL : "this kernel's io_uring has no such operation";
 }
 
 int uring_next(enum uring_kind kind, uint32_t *ret_flags)
