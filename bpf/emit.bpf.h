@@ -21,15 +21,25 @@
 
 #define EMIT_PIECE   8192	 /* bytes copied from user memory at a time */
 #define EMIT_MAX     (64U << 20) /* bytes copied per call: a copy runs with preemption off */
-#define EMIT_HEAD    1024	 /* bytes copied per call under EV_COPY_HEAD, or while a ring fills up */
-#define EMIT_STEPS   (1U << 17)	 /* of run_step per call; EMIT_MAX takes some 14,000 */
-#define EMIT_QUICK   4		 /* steps before bpf_loop is called: most calls need no more */
-#define EMIT_SLOTS   4		 /* scratch buffers per CPU */
-#define EMIT_WAKE_NS 4000000	 /* at most one wake-up of the consumer in this time ... */
-#define EMIT_FULL_NS 1000000	 /* ... and when a ring is more than an eighth full, in this */
+#define EMIT_HEAD    1024 /* bytes copied per call under EV_COPY_HEAD, or while a ring fills up */
+#define EMIT_STEPS   (1U << 17) /* of run_step per call; EMIT_MAX takes some 14,000 */
+#define EMIT_QUICK   4		/* steps before bpf_loop is called: most calls need no more */
+#define EMIT_SLOTS   4		/* scratch buffers per CPU */
+#define EMIT_WAKE_NS 4000000	/* at most one wake-up of the consumer in this time ... */
+#define EMIT_FULL_NS 1000000	/* ... and when a ring is more than an eighth full, in this */
 
 /* A function verified once per caller but there once: keeps the programs small. */
 #define SUB static __noinline __attribute__((unused))
+
+/* A pointer as a number, for a global function, which takes none into the kernel; a cast would leave it a pointer to
+ * the verifier. */
+static __always_inline __attribute__((unused)) __u64 number_of(const void *p)
+{
+	__u64 n = 0;
+
+	bpf_probe_read_kernel(&n, sizeof(n), &p);
+	return n;
+}
 
 /* Maps and variables of this header and of conn.bpf.h are weak: each object file that includes them has
  * them, the linked object has them once. */

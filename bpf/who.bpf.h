@@ -24,7 +24,8 @@ static __always_inline bool all_hex(const char digits[ID_LEN])
 	for (int i = 0; i < ID_LEN; i++) {
 		__s32 c = digits[i];
 
-		bad |= ((c - '0') | ('9' - c)) & ((c - 'a') | ('f' - c)); /* negative: out of both ranges */
+		bad |= ((c - '0') | ('9' - c)) &
+		       ((c - 'a') | ('f' - c)); /* negative: out of both ranges */
 	}
 	return bad >= 0;
 }
@@ -50,9 +51,11 @@ static __always_inline bool name_has_id(const char *name, __u32 len)
 	return all_hex(id);
 }
 
-/* The id of the cgroup, or of the nearest above it, that a container's id names; 0: none. */
-SUB __u64 cgroup_of_container(struct cgroup *cgroup)
+/* The id of the cgroup, or of the nearest above it, that a container's id names; 0: none.  Global and taking a number, so
+ * that the verifier walks its loop (some 95,000 steps) once in a program and not at every call. */
+__weak SHARED __u64 cgroup_of_container(__u64 at_cgroup)
 {
+	struct cgroup *cgroup = (void *)at_cgroup;
 	char name[CGROUP_NAME];
 
 	for (int level = 0; level < CGROUP_LEVELS && cgroup; level++) {
@@ -70,12 +73,13 @@ SUB __u64 cgroup_of_container(struct cgroup *cgroup)
 
 static __always_inline struct cgroup *cgroup_v1(struct css_set *set)
 {
-	__u64 nr = bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id) ?
-			   bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id) :
-		   bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id) ?
-			   bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) :
-			   0;
-	void *at = (void *)set + bpf_core_field_offset(struct css_set, subsys) + nr * sizeof(void *);
+	__u64 nr = bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)
+			   ? bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)
+		   : bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)
+			   ? bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)
+			   : 0;
+	void *at =
+		(void *)set + bpf_core_field_offset(struct css_set, subsys) + nr * sizeof(void *);
 	struct cgroup_subsys_state *css = NULL;
 
 	bpf_probe_read_kernel(&css, sizeof(css), at);
@@ -86,12 +90,12 @@ static __always_inline struct cgroup *cgroup_v1(struct css_set *set)
 SUB __u64 task_cgroup(struct css_set *set, __u32 *ret_container)
 {
 	struct cgroup *own = BPF_CORE_READ(set, dfl_cgrp);
-	__u64 id = cgroup_of_container(own);
+	__u64 id = cgroup_of_container(number_of(own));
 
 	*ret_container = 1;
 	if (id)
 		return id;
-	id = cgroup_of_container(cgroup_v1(set));
+	id = cgroup_of_container(number_of(cgroup_v1(set)));
 	if (id)
 		return id | EV_CGROUP_V1;
 	*ret_container = 0;
