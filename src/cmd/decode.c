@@ -87,6 +87,18 @@ static void verdict_hook(void *ctx, uint64_t cookie, enum ev_verdict v)
 		       -1); /* not taken: copying goes on, nothing is lost */
 }
 
+static void skip_hook(void *ctx, uint64_t cookie, enum ev_dir dir, bool plain, uint64_t to)
+{
+	const struct decode *d = ctx;
+	struct ipc_msg m = { .verdict = { .cookie = cookie,
+					  .skip_to = to,
+					  .skip = 1,
+					  .dir = (uint8_t)dir,
+					  .plain = plain } };
+
+	(void)ipc_send(d->ipc, IPC_VERDICT, &m, -1); /* as above */
+}
+
 static void flow_hook(void *ctx, const struct flow *f)
 {
 	struct decode *d = ctx;
@@ -400,9 +412,11 @@ static int watch(const struct decode *d, int fd)
 
 static int set_up(struct decode *d)
 {
-	static const struct conn_hooks hooks = {
-		.flow = flow_hook, .names = names_hook, .tls = tls_hook, .verdict = verdict_hook
-	};
+	static const struct conn_hooks hooks = { .flow = flow_hook,
+						 .names = names_hook,
+						 .tls = tls_hook,
+						 .verdict = verdict_hook,
+						 .skip = skip_hook };
 	uint8_t seed[16];
 
 	d->names = names_new();

@@ -28,6 +28,7 @@ struct dir {		    /* one direction of a layer */
 	uint64_t total_ns;  /* when that became known */
 	uint64_t begin_ns;  /* first byte of the message being parsed; 0: at a message's start */
 	uint64_t end_ns;    /* its last byte so far */
+	uint64_t skip_to;   /* before it nothing has to be copied, as told last */
 	uint64_t looked_at; /* bytes in which detection found no protocol */
 	size_t need;	    /* bytes the parser waits for */
 	size_t resync_from; /* with resync: where in the unread bytes the search begins */
@@ -164,8 +165,8 @@ bool layer_detect(struct layer *l); /* true: something changed, go on */
 bool layer_hellos(struct layer *l);
 /* Begins to parse as p.  False: out of memory, counted, tried again later. */
 bool layer_start(struct layer *l, const struct proto *p);
-/* Gives up the hole at the head of d when its time has come.  Bytes missing, or 0. */
-uint64_t layer_skip_gap(struct layer *l, struct dir *d);
+/* Gives up the hole at the head of d when its time has come; one of no more than unkept bytes is no loss.  Bytes missing, or 0. */
+uint64_t layer_skip_gap(struct layer *l, struct dir *d, uint64_t unkept);
 
 /* --- conn.c --- */
 struct conn *conn_new(struct conn_table *t, uint64_t cookie);

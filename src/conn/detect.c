@@ -49,10 +49,10 @@ bool layer_start(struct layer *l, const struct proto *p)
 	return true;
 }
 
-uint64_t layer_skip_gap(struct layer *l, struct dir *d)
+uint64_t layer_skip_gap(struct layer *l, struct dir *d, uint64_t unkept)
 {
 	struct conn_table *t = l->c->t;
-	uint64_t since, n, rest;
+	uint64_t since, n, rest, untold;
 
 	if (!d->s || !stream_has_gap(d->s, &since))
 		return 0;
@@ -61,9 +61,13 @@ uint64_t layer_skip_gap(struct layer *l, struct dir *d)
 	if (since && !l->force && t->now_ns < since + t->lim.gap_ns)
 		return 0;
 	rest = stream_head(d->s).n;
+	untold = stream_untold(d->s);
 	n = stream_skip_gap(d->s);
-	t->stats.gaps++;
-	t->stats.gap_bytes += n;
+	t->stats.missing[EV_WHY_NONE] += stream_untold(d->s) - untold;
+	if (rest + n > unkept) {
+		t->stats.gaps++;
+		t->stats.gap_bytes += n;
+	}
 	return rest + n;
 }
 
@@ -351,7 +355,7 @@ bool layer_detect(struct layer *l)
 			return true;
 	}
 	for (int i = 0; i < 2; i++) {
-		if (layer_skip_gap(l, &l->dir[i]) == 0)
+		if (layer_skip_gap(l, &l->dir[i], 0) == 0)
 			continue;
 		l->dir[i].after_gap = true;
 		l->midstream = true;

@@ -8,9 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define HOLD_NS	  50000000u
-#define MAX_BAD	  64
-#define MAX_EMPTY 1000
+#define SKIP_LEAST 65536 /* bytes that are worth telling the kernel about */
+#define HOLD_NS	   50000000u
+#define MAX_BAD	   64
+#define MAX_EMPTY  1000
 
 void layer_init(struct layer *l, struct conn *c, bool plain)
 {
@@ -150,15 +151,23 @@ static void refuse(struct layer *l)
 
 /* --- one step --- */
 
+static uint64_t unkept_by(const struct layer *l, enum side side)
+{
+	return l->proto->unkept ? l->proto->unkept(l->state, side) : 0;
+}
+
 /* Behind the hole, if it is given up: the parser goes on there, or a frame's start is searched. */
 static bool at_gap(struct layer *l, enum side side, struct dir *d)
 {
-	uint64_t n = layer_skip_gap(l, d);
+	uint64_t unkept = d->resync ? 0 : unkept_by(l, side), n = layer_skip_gap(l, d, unkept);
 
 	if (n == 0)
 		return false;
 	d->need = 0;
-	d->after_gap = true;
+	if (n > unkept)
+		d->after_gap = true;
+	else
+		d->end_ns = l->c->t->now_ns;
 	if (d->resync) {
 		match_lost(l->m, side);
 		d->resync_from = 0;
@@ -349,6 +358,26 @@ void layer_total(struct layer *l, enum ev_dir dir, uint64_t total)
 		(void)stream_end(d->s, d->total); /* what is missing shows as a gap */
 }
 
+/* --- what need not be copied --- */
+
+/* Tells the kernel of the rest of a long body of which enough was kept. */
+static void want_less(struct layer *l, enum side side)
+{
+	struct conn_table *t = l->c->t;
+	struct dir *d = layer_dir(l, side);
+	uint64_t n = d->s && !d->resync && t->hooks.skip ? unkept_by(l, side) : 0, at, to;
+
+	if (n < SKIP_LEAST)
+		return;
+	at = stream_offset(d->s);
+	to = n > UINT64_MAX - at ? UINT64_MAX : at + n;
+	if (to <= d->skip_to || to - SKIP_LEAST < d->seen)
+		return;
+	d->skip_to = to;
+	t->hooks.skip(t->ctx, l->c->cookie, d == &l->dir[EV_WRITE] ? EV_WRITE : EV_READ, l->plain,
+		      to);
+}
+
 /* --- the interface --- */
 
 void layer_feed(struct layer *l)
@@ -364,6 +393,10 @@ void layer_feed(struct layer *l)
 		if (l->phase == PHASE_HELLO)
 			again = layer_hellos(l);
 	} while (again);
+	if (l->phase == PHASE_PARSE && !l->force) {
+		want_less(l, SIDE_REQ);
+		want_less(l, SIDE_RESP);
+	}
 	end_side(l, SIDE_REQ);
 	end_side(l, SIDE_RESP);
 }

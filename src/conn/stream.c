@@ -43,6 +43,7 @@ struct stream {
 	size_t max;
 	uint64_t last_ts;
 	uint64_t total;
+	uint64_t untold; /* bytes of holes given up that nobody had told */
 	bool has_total;
 };
 
@@ -392,9 +393,11 @@ uint64_t stream_skip_gap(struct stream *s)
 	drop_head(s, s->n);
 	if (!s->late) {
 		lost = s->total - s->off;
+		s->untold += lost;
 		s->off = s->total;
 	}
 	while (s->late) {
+		s->untold += s->late->off - s->off;
 		lost += s->late->off - s->off;
 		s->off = s->late->off;
 		if (!s->late->lost)
@@ -406,6 +409,11 @@ uint64_t stream_skip_gap(struct stream *s)
 	drop_stamps(s);
 	(void)absorb(s); /* what does not fit has become a gap, seen by the next call */
 	return lost;
+}
+
+uint64_t stream_untold(const struct stream *s)
+{
+	return s->untold;
 }
 
 uint64_t stream_end(struct stream *s, uint64_t total)

@@ -29,6 +29,8 @@ bool stream_has_gap(const struct stream *s, uint64_t *ret_since_ns);
 /* Gives up the unread bytes before the hole, which nobody could use, and the hole.  Returns the bytes
  * of the hole; 0: there is none, and nothing was done. */
 uint64_t stream_skip_gap(struct stream *s);
+/* Of all bytes that stream_skip_gap gave up, those that neither stream_put_lost told nor this stream dropped. */
+uint64_t stream_untold(const struct stream *s);
 /* The direction is known to be total bytes long; what is missing at its end is then a gap too.
  * Returns how many bytes at the end are missing. */
 uint64_t stream_end(struct stream *s, uint64_t total);

@@ -223,6 +223,7 @@ static void note_data(struct conn *c, const struct ev_data *ev)
 
 	s->bytes += ev->len;
 	s->captured_bytes += ev->ncap;
+	s->missing[ev->why] += ev->len - ev->ncap;
 	if (ev->dir == EV_READ && !c->first_read_ns && ev->len)
 		c->first_read_ns = ev->h.ts_ns;
 	if (!ev->tls)
@@ -246,8 +247,9 @@ static int on_data(struct conn_table *t, const struct ev_data *ev)
 	struct layer *l;
 	int rc;
 
-	if (ev->dir > EV_WRITE || ev->ncap > ev->len || ev->ncap > EV_CHUNK_MAX ||
-	    ev->ncap > ev->h.size - sizeof(*ev) || ev->len > UINT64_MAX - ev->off)
+	if (ev->dir > EV_WRITE || ev->why >= EV_WHY_MAX || ev->ncap > ev->len ||
+	    ev->ncap > EV_CHUNK_MAX || ev->ncap > ev->h.size - sizeof(*ev) ||
+	    ev->len > UINT64_MAX - ev->off)
 		return -EINVAL;
 	if (!c) { /* its EV_OPEN was lost */
 		c = add(t, ev->h.cookie);

@@ -42,6 +42,9 @@ struct conn_hooks {
 	/* Optional: library and version of ev_data.tls and tls_lib; strings live as long as the table. */
 	void (*tls)(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret);
 	void (*verdict)(void *ctx, uint64_t cookie, enum ev_verdict v); /* optional */
+	/* Optional: of that direction nothing before position to has to be copied any more (plain: of what a TLS probe
+	 * sees).  What is left out comes as EV_WHY_BUDGET and is no gap. */
+	void (*skip)(void *ctx, uint64_t cookie, enum ev_dir dir, bool plain, uint64_t to);
 	/* Optional: what detection chooses from instead of proto_all(); ends with NULL, borrowed. */
 	const struct proto *const *protos;
 };
@@ -51,7 +54,10 @@ struct conn_stats {
 	uint64_t events, bad_events;
 	uint64_t bytes, tls_bytes, captured_bytes; /* moved; the same of plaintext; that were there */
 	uint64_t flows, flows_open; /* writes with a final state, and with FLOW_OPEN */
-	uint64_t gap_bytes, gaps;   /* holes given up, and the bytes they had */
+	uint64_t gap_bytes, gaps;   /* holes given up, and the bytes they had; not what skip asked for */
+	/* Bytes that moved and did not come, of all connections: by enum ev_why, as records told.
+	 * [EV_WHY_NONE]: in holes given up that no record told. */
+	uint64_t missing[EV_WHY_MAX];
 	uint64_t resyncs;	    /* times a frame's start had to be searched */
 	uint64_t truncated;	    /* flows with FLOW_TRUNCATED */
 	uint64_t undecrypted_conns; /* TLS on the wire, no plaintext until the end */

@@ -66,7 +66,10 @@ static bool check_capture(const struct ipc_msg *m)
 
 static bool check_verdict(const struct ipc_msg *m)
 {
-	return m->verdict.cookie != 0 && m->verdict.verdict <= EV_COPY_NONE;
+	const struct ipc_verdict *v = &m->verdict;
+
+	return v->cookie != 0 && v->verdict <= EV_COPY_NONE && v->skip <= 1 && v->dir <= EV_WRITE &&
+	       v->plain <= 1;
 }
 
 static bool check_settings(const struct ipc_msg *m)

@@ -65,7 +65,9 @@ struct ipc_msg {
 		} health;
 		struct ipc_verdict {
 			uint64_t cookie;
-			uint32_t verdict; /* enum ev_verdict */
+			uint64_t skip_to; /* with skip: nothing before this position is wanted */
+			uint32_t verdict; /* enum ev_verdict; not with skip */
+			uint8_t skip, dir, plain, pad; /* dir: enum ev_dir; plain: of TLS probes */
 		} verdict;
 		struct ipc_capture {
 			uint32_t mode;	/* enum ipc_mode */

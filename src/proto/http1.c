@@ -358,7 +358,7 @@ static bool http1_lost(void *state, enum side side, uint64_t n)
 	struct http1_dir *d = &h->dir[side];
 
 	d->maybe_bodiless = false;
-	if (http1_body_lost(d, n))
+	if (http1_body_lost(d, n, h->limits))
 		return true;
 	if (d->at != HTTP1_HEAD && d->at != HTTP1_COMPLETE)
 		d->msg.flags |= FLOW_AFTER_GAP;
@@ -366,6 +366,13 @@ static bool http1_lost(void *state, enum side side, uint64_t n)
 	d->after_gap = d->astray = true;
 	lose_order(h, side);
 	return false;
+}
+
+static uint64_t http1_unkept(const void *state, enum side side)
+{
+	const struct http1 *h = state;
+
+	return http1_body_unkept(&h->dir[side], h->limits);
 }
 
 static bool http1_end(void *state, enum side side, enum proto_end how, struct msg *out)
@@ -419,6 +426,7 @@ const struct proto proto_http1 = {
 	.init = http1_init,
 	.resync = http1_resync,
 	.lost = http1_lost,
+	.unkept = http1_unkept,
 	.end = http1_end,
 	.done = http1_done,
 	.held = http1_held,

@@ -223,8 +223,19 @@ size_t http1_body_take(struct http1_dir *d, struct slice in, const struct proto_
 	return used;
 }
 
-bool http1_body_lost(struct http1_dir *d, uint64_t n)
+uint64_t http1_body_unkept(const struct http1_dir *d, const struct proto_limits *lim)
 {
+	if (d->msg.arena && !d->full && d->msg.half.body.data.n < lim->body_bytes)
+		return 0;
+	if (d->at == HTTP1_BODY_CLOSE)
+		return UINT64_MAX;
+	return d->at == HTTP1_BODY_LENGTH || d->at == HTTP1_CHUNK_DATA ? d->left : 0;
+}
+
+bool http1_body_lost(struct http1_dir *d, uint64_t n, const struct proto_limits *lim)
+{
+	bool spare = n <= http1_body_unkept(d, lim);
+
 	switch (d->at) {
 	case HTTP1_BODY_LENGTH:
 	case HTTP1_CHUNK_DATA:
@@ -246,6 +257,10 @@ bool http1_body_lost(struct http1_dir *d, uint64_t n)
 		return false;
 	}
 	d->msg.half.body.len += n;
+	if (spare) {
+		d->msg.flags |= FLOW_TRUNCATED;
+		return true;
+	}
 	d->msg.flags |= FLOW_AFTER_GAP;
 	if (!d->hole)
 		d->whole = d->msg.half.body.data.n;

@@ -42,7 +42,9 @@ void http1_body_begin(struct http1_dir *d, struct arena *a, const struct http1_h
  * the end, and also when the chunked framing is broken: the message is then flagged and cut. */
 size_t http1_body_take(struct http1_dir *d, struct slice in, const struct proto_limits *lim);
 /* n bytes are missing.  False: the end of the body may be among them. */
-bool http1_body_lost(struct http1_dir *d, uint64_t n);
+bool http1_body_lost(struct http1_dir *d, uint64_t n, const struct proto_limits *lim);
+/* Bytes to come that will only be counted: proto.unkept. */
+uint64_t http1_body_unkept(const struct http1_dir *d, const struct proto_limits *lim);
 /* Gives out the message of d, its codings undone, and makes d wait for a head. */
 void http1_body_finish(struct http1_dir *d, const struct proto_limits *lim, struct msg *out);
 /* attrs of a half whose body has not come yet. */

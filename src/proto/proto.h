@@ -86,6 +86,10 @@ struct proto {
 	 * what that gives, and resynchronises.  A parser whose end() was not called gives the
 	 * unfinished message with its next parse(), which then consumes nothing. */
 	bool (*lost)(void *state, enum side side, uint64_t n);
+	/* How many of the bytes behind the consumed ones would only be counted: what is left of a body of which
+	 * enough was kept.  UINT64_MAX: all until the direction ends.  lost() with no more than that harms
+	 * nothing, and flags the message as FLOW_TRUNCATED only. */
+	uint64_t (*unkept)(const void *state, enum side side);
 	/* This direction ended; true: *out was filled (a body that lasts until the close, or an
 	 * unfinished message with cut set). */
 	bool (*end)(void *state, enum side side, enum proto_end how, struct msg *out);

@@ -284,12 +284,19 @@ static void settings_came(struct tap *t, const struct ipc_settings *s)
 
 /* --- ipc -------------------------------------------------------------------------------------- */
 
+static void verdict_came(const struct tap *t, const struct ipc_verdict *v)
+{
+	if (v->skip) /* either: the connection is gone, fine */
+		(void)tap_bpf_skip(t->bpf, v->cookie, v->dir, v->plain, v->skip_to);
+	else
+		(void)tap_bpf_verdict(t->bpf, v->cookie, v->verdict);
+}
+
 static void message(struct tap *t, const struct ipc_msg *m)
 {
 	switch (m->kind) {
 	case IPC_VERDICT:
-		(void)tap_bpf_verdict(t->bpf, m->verdict.cookie,
-				      m->verdict.verdict); /* gone: fine */
+		verdict_came(t, &m->verdict);
 		break;
 	case IPC_CONNECT:
 		connect_wanted(t);

@@ -204,6 +204,9 @@ static void a_number_out_of_its_range_is_refused(void **state)
 	REFUSED(IPC_CAPTURE, m.capture.include_new = 2);
 	REFUSED(IPC_VERDICT, m.verdict.cookie = 0);
 	REFUSED(IPC_VERDICT, m.verdict.verdict = 3);
+	REFUSED(IPC_VERDICT, m.verdict.skip = 2);
+	REFUSED(IPC_VERDICT, m.verdict.dir = 2);
+	REFUSED(IPC_VERDICT, m.verdict.plain = 2);
 	REFUSED(IPC_SETTINGS, m.settings.begin = 2);
 	REFUSED(IPC_SETTINGS, m.settings.commit = 2);
 	REFUSED(IPC_SETTINGS, m.settings.capture.mode = 3);

@@ -100,7 +100,11 @@ void world_begin(struct world *w)
 {
 	*w = (struct world){ .now = 1000 * SECOND, .named = true };
 	conn_limits_default(&w->lim);
-	w->hooks = (struct conn_hooks){ on_flow, on_names, on_tls, on_verdict, toys };
+	w->hooks = (struct conn_hooks){ .flow = on_flow,
+					.names = on_names,
+					.tls = on_tls,
+					.verdict = on_verdict,
+					.protos = toys };
 }
 
 void world_start(struct world *w)
