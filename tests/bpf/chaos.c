@@ -247,7 +247,23 @@ static void side_release(struct side *s)
 		munmap(s->room, ROOM + 4096);
 }
 
-int chaos_run(struct conn *c, unsigned n, uint64_t seed, const uint64_t ways[2],
+int chaos_open(struct conn *c, uint64_t seed, struct chaos_conn *ret)
+{
+	unsigned n = 1 + (unsigned)(seed % CHAOS_CONNS);
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && !rc; i++) {
+		ret[i].family = (uint32_t)((seed / CHAOS_CONNS + i) % F_ALL);
+		rc = conn_connect(&c[i], ret[i].family, 0);
+		rc = rc ? rc : conn_accept(&c[i]);
+		ret[i].cport = c[i].cport;
+		ret[i].sport = c[i].sport;
+		memcpy(ret[i].cookie, c[i].cookie, sizeof(ret[i].cookie));
+	}
+	return rc ? rc : (int)n;
+}
+
+int chaos_run(struct conn *c, unsigned n, uint64_t seed, const struct chaos_ways *ways,
 	      struct chaos_conn *ret)
 {
 	struct side *sides = calloc(4UL * n, sizeof(*sides));
@@ -266,10 +282,8 @@ int chaos_run(struct conn *c, unsigned n, uint64_t seed, const uint64_t ways[2],
 		s->fd = s->c->end[s->sends ? s->back : !s->back];
 		s->total = 1 + roll(&rng) % (1ULL << (6 + roll(&rng) % 17));
 		s->rng = rng + i;
-		s->ways = ways[!s->sends];
+		s->ways = s->c->cookie[0] ? ways->on_unix[!s->sends] : ways->on_tcp[!s->sends];
 		s->by = s->sends ? r->sent[s->back] : r->got[s->back];
-		r->cport = s->c->cport;
-		r->sport = s->c->sport;
 		rc = side_init(s);
 	}
 	for (; started < 4 * n && !rc; started++)

@@ -15,15 +15,23 @@
 /* What moved on one connection, as the return values of the calls have it: [0] client to server, [1] back. */
 struct chaos_conn {
 	uint16_t cport, sport;
-	uint32_t faults; /* calls that ended in unmapped memory */
+	uint32_t family;
+	uint64_t cookie[2]; /* as in struct reply */
+	uint32_t faults;    /* calls that ended in unmapped memory */
 	uint64_t sent[2][S_OPS], got[2][R_OPS];
 };
 
+/* To choose from: bit sets of enum send_op and of enum recv_op. */
+struct chaos_ways {
+	uint64_t on_tcp[2], on_unix[2];
+};
+
 struct conn;
-/* Moves bytes on n connections, which are open, until all that was sent has been received.  ways: bit sets of
- * enum send_op and recv_op to choose from.  0, or negative errno: a call failed, or the receiver's bytes were not
+/* Opens connections of random families, at most CHAOS_CONNS.  Their number, or negative errno. */
+int chaos_open(struct conn *c, uint64_t seed, struct chaos_conn *ret);
+/* Moves bytes on n connections, which are open, until all that was sent has been received.   0, or negative errno: a call failed, or the receiver's bytes were not
  * those sent. */
-int chaos_run(struct conn *c, unsigned n, uint64_t seed, const uint64_t ways[2],
+int chaos_run(struct conn *c, unsigned n, uint64_t seed, const struct chaos_ways *ways,
 	      struct chaos_conn *ret);
 
 #endif

@@ -19,6 +19,8 @@ struct want { /* of one direction at one end */
 
 static void want_add(struct want *x, struct expect e, uint64_t n)
 {
+	if (e.seen == SEEN_NOT)
+		return;
 	x->moved += n;
 	if (e.seen == SEEN_HOLE)
 		x->hole[e.why] += n;
@@ -36,6 +38,7 @@ static bool as_wanted(const struct end *e, int dir, const struct want *x)
 
 static bool conn_right(struct watch *w, const struct chaos_conn *r)
 {
+	enum ev_l4 l4 = r->family < F_FAMILIES ? EV_TCP : EV_UNIX;
 	enum tap_backend b = backend_used(w);
 	struct want out[2] = { 0 }, in[2] = { 0 };
 	struct end *end[2];
@@ -46,17 +49,18 @@ static bool conn_right(struct watch *w, const struct chaos_conn *r)
 	end[1] = watch_end(w, r->sport, r->cport);
 	for (int d = 0; d < 2; d++) {
 		for (uint32_t op = 0; op < S_OPS; op++)
-			want_add(&out[d], expect_send(b, EV_TCP, op), r->sent[d][op]);
+			want_add(&out[d], expect_send(b, l4, op), r->sent[d][op]);
 		for (uint32_t op = 0; op < R_OPS; op++)
-			want_add(&in[d], expect_recv(b, EV_TCP, op), r->got[d][op]);
+			want_add(&in[d], expect_recv(b, l4, op), r->got[d][op]);
 	}
 	ok = end[0] && end[1] && !end[0]->wrong && !end[1]->wrong;
 	for (int d = 0; ok && d < 2; d++)
 		ok = as_wanted(end[d], EV_WRITE, &out[d]) && as_wanted(end[!d], EV_READ, &in[d]);
 	for (int d = 0; !ok && d < 2; d++) {
 		explain(d ? "server" : "client", end[d]);
-		printf("# moved: sent %llu, got by the other end %llu\n",
-		       (unsigned long long)out[d].moved, (unsigned long long)in[d].moved);
+		printf("# %s moved: sent %llu, got by the other end %llu\n",
+		       family_names[r->family], (unsigned long long)out[d].moved,
+		       (unsigned long long)in[d].moved);
 	}
 	return ok;
 }
@@ -66,13 +70,36 @@ struct round {
 	bool ok;
 };
 
-static struct round one_round(struct watch *w, struct worker *k, uint64_t s, const uint64_t ways[2])
+/* Opens and moves: before anything is moved, the ends must be known. */
+static int carry_out(struct watch *w, struct worker *k, uint64_t s, const struct chaos_ways *ways,
+		     struct reply *ret)
 {
-	struct order o = { .what = T_CHAOS, .n = s, .ways = { ways[0], ways[1] } };
+	struct order o = { .what = T_CHAOS_OPEN, .n = s, .ways = *ways };
+	struct reply open = { 0 };
+	int rc = worker_do(k, o, &open);
+
+	for (uint32_t i = 0; i < open.nchaos; i++)
+		if (open.chaos[i].cookie[0])
+			watch_unix(w, open.chaos[i].cookie, open.chaos[i].cport,
+				   open.chaos[i].sport);
+	o.what = T_CHAOS;
+	rc = rc ? rc : worker_do(k, o, ret);
+	for (uint32_t i = 0; i < open.nchaos; i++) {
+		ret->chaos[i].cport = open.chaos[i].cport;
+		ret->chaos[i].sport = open.chaos[i].sport;
+		ret->chaos[i].family = open.chaos[i].family;
+	}
+	ret->nchaos = open.nchaos;
+	return rc;
+}
+
+static struct round one_round(struct watch *w, struct worker *k, uint64_t s,
+			      const struct chaos_ways *ways)
+{
 	struct losses before = losses_now(w);
 	struct round sum = { .ok = true };
 	struct reply r = { 0 };
-	int rc = worker_do(k, o, &r);
+	int rc = carry_out(w, k, s, ways, &r);
 
 	if (rc) {
 		printf("# the program itself failed: %s\n", strerror(-rc));
@@ -90,19 +117,32 @@ static struct round one_round(struct watch *w, struct worker *k, uint64_t s, con
 	return sum;
 }
 
-static uint64_t possible(const struct way *(*way)(uint32_t op), uint32_t ops, uint64_t without)
+/* The ways that this kernel has and the back end at least counts: where the bytes of one are not known to have moved,
+ * those of the next stand in the wrong place. */
+static struct chaos_ways possible(enum tap_backend b)
 {
-	uint64_t set = 0;
+	struct chaos_ways set = { 0 };
 
-	for (uint32_t op = 0; op < ops; op++)
-		if (!(without >> op & 1) && (!way(op)->lacks || !way(op)->lacks()))
-			set |= 1ULL << op;
+	for (uint32_t op = 0; op < S_OPS; op++)
+		if (!(NOT_SENT >> op & 1) && (!way_send(op)->lacks || !way_send(op)->lacks())) {
+			set.on_tcp[0] |= 1ULL << op;
+			if (!(way_send(op)->flags & WAY_TCP) &&
+			    expect_send(b, EV_UNIX, op).seen != SEEN_NOT)
+				set.on_unix[0] |= 1ULL << op;
+		}
+	for (uint32_t op = 0; op < R_OPS; op++)
+		if (!(NOT_GOT >> op & 1) && (!way_recv(op)->lacks || !way_recv(op)->lacks())) {
+			set.on_tcp[1] |= 1ULL << op;
+			if (!(way_recv(op)->flags & WAY_TCP) &&
+			    expect_recv(b, EV_UNIX, op).seen != SEEN_NOT)
+				set.on_unix[1] |= 1ULL << op;
+		}
 	return set;
 }
 
 /* Rounds until the time is over or one fails. */
-static void rounds(struct watch *w, struct worker *k, const char *what, const uint64_t ways[2],
-		   int seconds)
+static void rounds(struct watch *w, struct worker *k, const char *what,
+		   const struct chaos_ways *ways, int seconds)
 {
 	uint64_t s = seed, bytes = 0, faults = 0;
 	time_t end = time(NULL) + seconds;
@@ -148,20 +188,21 @@ static void every_power(struct watch *w, struct worker *k)
 
 void property(struct watch *w, struct worker *k)
 {
-	/* Those with a buffer of the program, and all. */
-	uint64_t sends = possible(way_send, S_OPS, NOT_SENT),
-		 recvs = possible(way_recv, R_OPS, NOT_GOT);
-	uint64_t plain[2] = { sends & ((1ULL << S_SENDFILE) - 1),
-			      recvs & ((1ULL << R_SPLICE) - 1) };
-	uint64_t all[2] = { sends, recvs };
+	const uint64_t sends = (1ULL << S_SENDFILE) - 1, recvs = (1ULL << R_SPLICE) - 1;
+	struct chaos_ways all = possible(backend_used(w)), plain = all;
 
+	/* Those with a buffer of the program. */
+	plain.on_tcp[0] &= sends;
+	plain.on_tcp[1] &= recvs;
+	plain.on_unix[0] &= sends;
+	plain.on_unix[1] &= recvs;
 	if (!seed)
 		seed = (uint64_t)time(NULL);
 	printf("# --seed %llu\n", (unsigned long long)seed);
 	k->idle = watch_take;
 	k->idle_arg = w;
 	every_power(w, k);
-	rounds(w, k, "system calls with buffers", plain, quick ? 2 : 5);
-	rounds(w, k, "every way mixed", all, quick ? 2 : 5);
+	rounds(w, k, "system calls with buffers", &plain, quick ? 2 : 5);
+	rounds(w, k, "every way mixed", &all, quick ? 2 : 5);
 	k->idle = NULL;
 }

@@ -178,23 +178,21 @@ static int enter_cgroup(const char *path)
 	return rc;
 }
 
-/* Opens, lets the chaos reign, closes. */
 static int chaos(const struct order *o, struct reply *r)
 {
-	struct conn c[CHAOS_CONNS];
-	unsigned n = 1 + (unsigned)(o->n % CHAOS_CONNS), opened = 0;
-	int rc = 0;
+	static struct conn c[CHAOS_CONNS];
+	static int n;
+	int rc;
 
-	for (; opened < n && !rc; opened++) {
-		rc = conn_connect(&c[opened], (uint32_t)(o->n / CHAOS_CONNS + opened) % F_FAMILIES,
-				  0);
-		rc = rc ? rc : conn_accept(&c[opened]);
+	if (o->what == T_CHAOS_OPEN) {
+		n = chaos_open(c, o->n, r->chaos);
+		r->nchaos = n < 0 ? 0 : (uint32_t)n;
+		return n < 0 ? n : 0;
 	}
-	if (!rc)
-		rc = chaos_run(c, n, o->n, o->ways, r->chaos);
-	for (unsigned i = 0; i < opened; i++)
+	rc = n > 0 ? chaos_run(c, (unsigned)n, o->n, &o->ways, r->chaos) : -EINVAL;
+	for (int i = 0; i < n; i++)
 		conn_close(&c[i], false);
-	r->nchaos = n;
+	n = 0;
 	return rc;
 }
 
@@ -228,6 +226,7 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 		return conn_urgent(c, o->a != 0);
 	case T_KTLS:
 		return conn_kernel_tls(c);
+	case T_CHAOS_OPEN:
 	case T_CHAOS:
 		return chaos(o, r);
 	case T_EXEC:

@@ -27,23 +27,24 @@ enum what {
 	T_OPEN, /* a: enum family; n: the server's port, or 0; c: key of the pattern, 0: the client's port */
 	T_CONNECT, /* the same, but the server does not accept yet: */
 	T_ACCEPT,
-	T_MOVE,	   /* a: 0 client to server, 1 back; b: send_op; c: recv_op; n: bytes */
-	T_BLOCK,   /* a thread reads n bytes on the server's end, and waits for them */
-	T_UNBLOCK, /* the client writes them; replies when they were read */
-	T_HALF,	   /* client: shutdown(SHUT_WR); server reads the end */
-	T_CLOSE,   /* a: 1: with a reset */
-	T_URGENT,  /* a: in line.  201 bytes from the client, one of them urgent */
-	T_KTLS,	   /* both ends go on in TLS by the kernel; its error if it has none */
-	T_CHAOS,   /* n: seed; ways: of chaos_run.  Opens and closes its own connections */
-	T_EXEC,	   /* a child executes a program and ends; its pid comes back */
-	T_MAP,	   /* maps its own executable file executable */
-	T_CGROUP,  /* path: moves itself into that cgroup */
+	T_MOVE,	      /* a: 0 client to server, 1 back; b: send_op; c: recv_op; n: bytes */
+	T_BLOCK,      /* a thread reads n bytes on the server's end, and waits for them */
+	T_UNBLOCK,    /* the client writes them; replies when they were read */
+	T_HALF,	      /* client: shutdown(SHUT_WR); server reads the end */
+	T_CLOSE,      /* a: 1: with a reset */
+	T_URGENT,     /* a: in line.  201 bytes from the client, one of them urgent */
+	T_KTLS,	      /* both ends go on in TLS by the kernel; its error if it has none */
+	T_CHAOS_OPEN, /* n: seed */
+	T_CHAOS,      /* n: the same; ways: to choose from.  Closes */
+	T_EXEC,	      /* a child executes a program and ends; its pid comes back */
+	T_MAP,	      /* maps its own executable file executable */
+	T_CGROUP,     /* path: moves itself into that cgroup */
 };
 struct order {
 	uint32_t what, a, b, c;
 	uint64_t n;
 	char path[200];
-	uint64_t ways[2];
+	struct chaos_ways ways;
 };
 struct reply {
 	int32_t error; /* 0, or a negative errno */
