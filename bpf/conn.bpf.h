@@ -100,7 +100,7 @@ static __always_inline struct file *fd_file(struct task_struct *task, __u32 fd)
 {
 	struct files_struct *files = KREAD(task, files);
 	struct fdtable *fdt;
-	struct file *file = NULL, **fds;
+	struct file **fds;
 
 	if (!files)
 		return NULL;
@@ -108,9 +108,8 @@ static __always_inline struct file *fd_file(struct task_struct *task, __u32 fd)
 	if (!fdt || fd >= KREAD(fdt, max_fds))
 		return NULL;
 	fds = KREAD(fdt, fd);
-	if (bpf_probe_read_kernel(&file, sizeof(file), fds + fd))
-		return NULL;
-	return file;
+	/* Any type that begins with a pointer serves to read one quickly. */
+	return (void *)BPF_CORE_READ((struct hlist_head *)(fds + fd), first);
 }
 
 static __always_inline bool sock_is_tcp(const struct sock *sk)

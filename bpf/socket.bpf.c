@@ -95,7 +95,7 @@ static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 coo
 {
 	conn_screen(c, sk, cookie);
 	if (c->ignored ||
-	    (c->announced == reader_nr && c->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32)))
+	    (c->announced == reader_nr && c->tgid == (__u32)KREAD(CURRENT_TASK(), tgid)))
 		return;
 	conn_owner(c);
 	conn_announce(c, sk, cookie);
