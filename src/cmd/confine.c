@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <linux/securebits.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -214,4 +215,13 @@ int confine_user(const struct identity *who, char *err, size_t errlen)
 	if (rc)
 		(void)snprintf(err, errlen, "cannot give up all privileges: %s", strerror(-rc));
 	return rc;
+}
+
+void confine_priority(int nice)
+{
+	struct sched_param p = { 0 };
+
+	(void)sched_setscheduler(0, SCHED_BATCH, &p);
+	if (nice > 0)
+		(void)setpriority(PRIO_PROCESS, 0, nice);
 }

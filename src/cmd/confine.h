@@ -32,6 +32,10 @@ int confine_user(const struct identity *who, char *err, size_t errlen);
  * which opening is refused and what else is not needed (exec, ptrace, bpf, socket, connect) kills. */
 int confine_decode(char *err, size_t errlen);
 
+/* For what runs beside the programs that are watched: it does not interrupt them when it wakes up (SCHED_BATCH), and with
+ * nice > 0 gets less than they do when processors are scarce.  What is refused is done without. */
+void confine_priority(int nice);
+
 /* One sentence on the capability that is missing for capturing, or "" when all are there.  0 or -EPERM. */
 int capabilities_check(char *err, size_t errlen);
 

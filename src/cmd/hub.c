@@ -15,6 +15,7 @@
 
 #include "cmd/children.h"
 
+#define HUB_NICE 5 /* beside the programs that are watched; flows wait in the queue of decode */
 #define ROOT_DB	   "/var/lib/limpid/limpid.db"
 #define READY_WAIT 15000 /* ms; opening a big database may take a while */
 
@@ -190,6 +191,7 @@ pid_t hub_start(const struct args *a, const struct hub_setup *s, const struct id
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
 		(void)prctl(PR_SET_NAME, "limpid-hub", 0, 0, 0);
 		log_setup("hub", a->level);
+		confine_priority(HUB_NICE);
 		_exit(hub_process(a, s, who, ready[1], stop[0]));
 	}
 	rc = pid < 0 ? -errno : 0;

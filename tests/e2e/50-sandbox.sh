@@ -35,6 +35,7 @@ equal "a seccomp filter is on" 2 "$(status "$decode" Seccomp)"
 equal "it holds only what it needs: output, ipc, the ring's and its own epoll" \
 	"/dev/null $TMP/tail.err $TMP/tail.out $TMP/tail.out anon_inode:[eventpoll] anon_inode:[eventpoll] socket" \
 	"$(for f in "/proc/$decode/fd/"*; do readlink "$f" | sed 's/socket:.*/socket/'; done | LC_ALL=C sort | paste -sd' ')"
+equal "it does not interrupt others when it wakes up" B "$(ps -o cls= -p "$decode" | tr -d ' ')"
 equal "nobody may attach to it or read its memory" 0 "$(stat -c %u "/proc/$decode/mem")"
 
 # bits NAME...: the sum of these capabilities
