@@ -35,8 +35,9 @@ bool losses_agree(const struct watch *w, const struct losses *before)
 	     now.n[EV_LOSS_FAULT_BYTES] == why[EV_WHY_FAULT] &&
 	     now.n[EV_LOSS_BUDGET_BYTES] == why[EV_WHY_BUDGET] &&
 	     now.n[EV_LOSS_SHED_BYTES] == why[EV_WHY_SHED] &&
-	     now.n[EV_LOSS_UNSEEN_BYTES] + now.n[EV_LOSS_RING_BYTES] ==
-		     why[EV_WHY_UNSEEN] + why[EV_WHY_RING] + why[EV_WHY_NONE];
+	     now.n[EV_LOSS_UNSEEN_BYTES] == why[EV_WHY_UNSEEN] &&
+	     now.n[EV_LOSS_RING_BYTES] == why[EV_WHY_RING] && why[EV_WHY_NONE] == 0 &&
+	     now.n[EV_LOSS_UNTOLD_BYTES] == 0;
 	for (int i = 0; !ok && i < EV_LOSS_MAX; i++)
 		printf("# loss %d: %llu; reason %d: %llu\n", i, (unsigned long long)now.n[i], i,
 		       i < EV_WHY_MAX ? (unsigned long long)why[i] : 0);

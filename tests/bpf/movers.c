@@ -27,9 +27,6 @@ static bool dir_right(const struct end *e, int dir, uint64_t moved, struct expec
 	if (x.seen == SEEN_BYTES)
 		return missing == 0;
 	allowed = e->why[dir][x.why];
-	/* Nobody was there to announce these. */
-	if (x.why == EV_WHY_UNSEEN)
-		allowed += e->why[dir][EV_WHY_NONE] + tail;
 	return missing == allowed && (x.seen == SEEN_PART ? missing > 0 : missing == moved);
 }
 

@@ -28,11 +28,11 @@ static void want_add(struct want *x, struct expect e, uint64_t n)
 
 static bool as_wanted(const struct end *e, int dir, const struct want *x)
 {
-	uint64_t tail = watch_tail(e, dir), silent = e->why[dir][EV_WHY_NONE] + tail;
+	uint64_t tail = watch_tail(e, dir);
 	bool ok = e->total[dir] == x->moved && e->captured[dir] + e->holes[dir] + tail == x->moved;
 
-	for (int y = EV_WHY_NO_BUFFER; ok && y < EV_WHY_MAX; y++)
-		ok = e->why[dir][y] + (y == EV_WHY_UNSEEN ? silent : 0) == x->hole[y];
+	for (int y = EV_WHY_NONE; ok && y < EV_WHY_MAX; y++)
+		ok = e->why[dir][y] == x->hole[y];
 	return ok;
 }
 
