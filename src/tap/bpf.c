@@ -39,17 +39,31 @@ struct tap_bpf {
 /* libbpf gives its print function no context, so what it said last of a failure is kept here. */
 static char last_words[256];
 
+/* Its last lines: what the verifier objects to stands at the end of its log. */
+static void log_tail(const char *text, size_t n)
+{
+	size_t from = n > 2000 ? n - 2000 : 0;
+
+	while (from < n) {
+		size_t len = strcspn(text + from, "\n");
+
+		log_debug("%.*s", (int)len, text + from);
+		from += len + 1;
+	}
+}
+
 static int print_to_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[1024];
-	size_t n;
+	char *text = NULL;
+	int n = vasprintf(&text, fmt, ap);
 
-	vsnprintf(line, sizeof(line), fmt, ap);
-	n = strcspn(line, "\n");
-	line[n] = '\0';
-	if (level == LIBBPF_WARN && n > 0)
-		snprintf(last_words, sizeof(last_words), "%.*s", (int)sizeof(last_words) - 1, line);
-	log_debug("%s", line);
+	if (n < 0)
+		return 0;
+	if (level == LIBBPF_WARN && text[0] && text[0] != '\n')
+		snprintf(last_words, sizeof(last_words), "%.*s",
+			 (int)strcspn(text, "\n") % (int)sizeof(last_words), text);
+	log_tail(text, (size_t)n);
+	free(text);
 	return 0;
 }
 
