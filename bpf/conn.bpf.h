@@ -33,7 +33,9 @@
 
 #define AF_INET		2
 #define AF_INET6	10
+#define SOCK_DGRAM	2
 #define IPPROTO_TCP	6
+#define IPPROTO_UDP	17
 #define SOCK_DONE_BIT	1 /* enum sock_flags: the peer's FIN was received */
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT	2
@@ -76,6 +78,14 @@ struct {
 	__type(value, struct conn);
 } conns __weak SEC(".maps");
 
+/* Those of UDP apart: a server of names has thousands of clients a second. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct conn);
+} datagram_conns __weak SEC(".maps");
+
 struct listener {
 	__u32 netns;
 	__u32 port;
@@ -92,7 +102,7 @@ volatile __u8 reader_nr __weak =
 	1; /* user space adds 1, never 0, when another process begins to read */
 volatile __u32 scan_wanted __weak; /* a socket without a cookie was met: scan again */
 volatile __u8 sweep_nr __weak;	   /* user space adds 1 before it asks which sockets still exist */
-volatile __u32 unix_conns __weak;  /* about how many there are in conns */
+volatile __u32 swept_conns __weak; /* about how many in conns conn_sweep has to look after */
 
 /* --- which socket ------------------------------------------------------------------------------- */
 
@@ -121,7 +131,16 @@ static __always_inline bool sock_is_tcp(const struct sock *sk)
 	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
-/* The TCP or AF_UNIX stream socket behind a descriptor of the current task, or NULL. */
+static __always_inline bool sock_is_udp(const struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return (family == AF_INET || family == AF_INET6) &&
+	       BPF_CORE_READ(sk, sk_type) == SOCK_DGRAM &&
+	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP;
+}
+
+/* The socket behind a descriptor of the current task, or NULL: a stream of TCP or AF_UNIX, or one of UDP. */
 static __always_inline struct sock *fd_sock(struct task_struct *task, __u32 fd)
 {
 	struct file *file = fd_file(task, fd);
@@ -132,7 +151,7 @@ static __always_inline struct sock *fd_sock(struct task_struct *task, __u32 fd)
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
 	sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
-	return sk && (sock_is_tcp(sk) || sock_is_unix(sk)) ? sk : NULL;
+	return sk && (sock_is_tcp(sk) || sock_is_unix(sk) || sock_is_udp(sk)) ? sk : NULL;
 }
 
 /* The kernel makes cookies on demand, and only for a program that holds a typed socket.  Every TCP socket
@@ -206,6 +225,12 @@ static __always_inline __u32 sock_netns(const struct sock *sk)
 static __always_inline struct conn *conn_find(__u64 cookie)
 {
 	return cookie ? bpf_map_lookup_elem(&conns, &cookie) : NULL;
+}
+
+static __always_inline struct conn *any_conn_find(__u64 cookie)
+{
+	return cookie & EV_UDP_COOKIE ? bpf_map_lookup_elem(&datagram_conns, &cookie) :
+					conn_find(cookie);
 }
 
 static __always_inline void conn_owner(struct conn *c)
@@ -320,7 +345,7 @@ SUB struct conn *unix_make(__u64 cookie, __u8 side, __u8 late)
 
 	conn_owner(&c);
 	if (!bpf_map_update_elem(&conns, &cookie, &c, BPF_NOEXIST))
-		__sync_fetch_and_add(&unix_conns, 1);
+		__sync_fetch_and_add(&swept_conns, 1);
 	return bpf_map_lookup_elem(&conns, &cookie);
 }
 

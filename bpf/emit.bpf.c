@@ -36,6 +36,7 @@ static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 					  : EV_LOSS_BUDGET_BYTES,
 		     missing);
 	r->off += n + missing;
+	r->flags &= ~EV_BEGIN; /* a datagram of several records has it once */
 	r->fill = 0;
 	return 0;
 }

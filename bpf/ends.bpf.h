@@ -5,10 +5,10 @@
 
 #include "policy.bpf.h"
 
-/* One bit per port: 1024 words for those left out, then 1024 for those chosen. */
+/* One bit per port: 1024 words for those left out, those chosen, and those of UDP that are copied. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2 * EV_PORT_WORDS);
+	__uint(max_entries, EV_PORT_SETS * EV_PORT_WORDS);
 	__type(key, __u32);
 	__type(value, __u64);
 } port_rules __weak SEC(".maps");

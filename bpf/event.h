@@ -147,6 +147,8 @@ enum ev_loss {
 	EV_LOSS_UNTOLD,	      /* of EV_LOSS_RING, the EV_OPEN and EV_CLOSE that cannot be told afterwards */
 	EV_LOSS_UNTOLD_BYTES, /* of all bytes above, those of which no record will tell */
 	EV_COUNT_WAKEUPS,     /* no loss: how often the reader of the rings was woken */
+	EV_COUNT_DATAGRAMS,   /* no loss: UDP datagrams that captured processes moved, copied or not */
+	EV_COUNT_UDP_BYTES,   /* the bytes in them */
 	EV_LOSS_MAX,
 };
 
@@ -180,6 +182,8 @@ struct ev_comm_key {
  * chosen port and a chosen address, at either end.  Map `port_rules`: a bit per port, EV_PORT_WORDS words for
  * each enum ev_rule.  Map `addr_rules`: the longest prefix of an address decides; the value is an enum ev_rule. */
 enum ev_ends { EV_PORTS_CHOSEN = 1, EV_PORTS_LEFT_OUT = 2, EV_ADDRS_CHOSEN = 4, EV_ADDRS_LEFT_OUT = 8 };
+#define EV_PORTS_UDP  2 /* in `port_rules`, after enum ev_rule: UDP ports whose datagrams are copied */
+#define EV_PORT_SETS  3
 #define EV_PORT_WORDS 1024
 #define EV_ADDR_RULES 512
 struct ev_addr_key {

@@ -24,7 +24,9 @@ struct call {
 	__u16 nr;    /* system call number + 1; 0: none */
 	__u8 shape, dir;
 	__u8 counted; /* conn.busy has it */
-	__u8 pad[7];
+	__u8 udp;     /* sk: the socket; name: the argument for the remote address */
+	__u8 pad[6];
+	__u64 sk, name;
 };
 
 struct task_ctx {

@@ -10,6 +10,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+#define UDP_IDLE_S   60
 #define ACCEPT_QUEUE 1024 /* of a listener's waiting sockets, so many are looked at */
 
 volatile __u64 scan_found __weak; /* connections announced by scans, ever */
@@ -104,27 +105,32 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* Run by user space over conns after socket_scan: ends the AF_UNIX connections that no descriptor leads to any
- * more.  One that is only under way from one process to another is announced anew when it is used again. */
+/* Run by user space over conns and datagram_conns after socket_scan: ends the AF_UNIX connections that no descriptor leads to any
+ * more, and those of UDP that are quiet.  One that is only under way from one process to another is announced anew
+ * when it is used again. */
 SEC("iter/bpf_map_elem")
 int conn_sweep(struct bpf_iter__bpf_map_elem *ctx)
 {
 	__u64 cookie, *key = ctx->key;
+	__u32 now = bpf_ktime_get_ns() / 1000000000;
 	struct conn *c;
 
 	if (!key)
 		return 0;
 	cookie = *key;
-	if (!(cookie & EV_UNIX_COOKIE))
+	if (!(cookie & (EV_UNIX_COOKIE | EV_UDP_COOKIE)))
 		return 0;
-	c = conn_find(cookie);
+	c = any_conn_find(cookie);
 	if (!c)
 		return 0;
-	if (c->sweep == sweep_nr) {
-		__sync_fetch_and_add(&unix_conns, 1); /* user space began at 0 */
+	if (c->l4 == EV_UDP ? now - c->seq[EV_READ] < UDP_IDLE_S : c->sweep == sweep_nr) {
+		__sync_fetch_and_add(&swept_conns, 1); /* user space began at 0 */
 		return 0;
 	}
 	close_event(c, NULL, cookie, EV_END_ALL);
-	bpf_map_delete_elem(&conns, &cookie);
+	if (cookie & EV_UDP_COOKIE)
+		bpf_map_delete_elem(&datagram_conns, &cookie);
+	else
+		bpf_map_delete_elem(&conns, &cookie);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* socket.bpf.c - the system call back end: bytes of TCP and AF_UNIX streams, and the life of connections.
+ * Datagrams are handed to udp.bpf.c.
  *
  * The bytes are taken at the exit of a call, because only then it is known how many were moved; the socket
  * is looked up at the entry, because by the exit another thread may have given the descriptor to another
@@ -17,6 +18,9 @@
 
 #define PROT_EXEC     4
 #define MAP_ANONYMOUS 0x20
+
+/* udp.bpf.c: a call with udp set ended with ret. */
+extern SHARED int udp_end(struct call *call, long ret);
 
 /* task.bpf.c; called from here because a program of its own would cost every system call. */
 extern int task_mapped(__u64 addr);
@@ -116,7 +120,7 @@ SUB int unix_closing(struct task_struct *task, __u32 fd)
 		return 0;
 	close_event(c, sk, cookie, EV_END_ALL);
 	bpf_map_delete_elem(&conns, &cookie);
-	__sync_fetch_and_add(&unix_conns, -1);
+	__sync_fetch_and_add(&swept_conns, -1);
 	return 0;
 }
 
@@ -153,6 +157,7 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	call->nr = nr + 1;
 	call->cookie = 0;
 	call->counted = 0;
+	call->udp = 0;
 	if (call->shape == CALL_CLOSE && !done)
 		unix_closing(task, fd);
 	if (call->shape >= CALL_ACCEPT)
@@ -168,6 +173,13 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	}
 	if (!sk)
 		goto none;
+	if (sock_is_udp(sk)) {
+		call->udp = 1;
+		call->sk = number_of(sk);
+		call->ts_ns = bpf_ktime_get_ns();
+		call->name = nr == NR_SENDTO || nr == NR_RECVFROM ? SYS_ARG4(regs) : 0;
+		return 0;
+	}
 	call->cookie = sock_cookie(sk);
 	if (!call->cookie)
 		goto none;
@@ -384,6 +396,8 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 		return ret ? 0 : unix_pair(task, call.buf);
 	if (call.shape == CALL_CLOSE || call.shape == CALL_NONE)
 		return 0;
+	if (call.udp)
+		return udp_end(&call, ret);
 	call_end(&call, ret);
 	return ret ? 0 : call_empty(&call, task, SYS_ARG0(regs));
 }
@@ -397,7 +411,7 @@ struct verdict_args {
 SEC(ORDER_SEC)
 int socket_verdict(struct verdict_args *a)
 {
-	struct conn *c = conn_find(a->cookie);
+	struct conn *c = any_conn_find(a->cookie);
 
 	if (!c)
 		return -1;

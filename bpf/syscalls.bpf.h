@@ -29,6 +29,7 @@
 #define SYS_ARG1(regs) ((regs)->si)
 #define SYS_ARG2(regs) ((regs)->dx)
 #define SYS_ARG3(regs) ((regs)->r10)
+#define SYS_ARG4(regs) ((regs)->r8)
 #define TASK_COMPAT(task) (KREAD(task, thread_info.status) & 2) /* TS_COMPAT: a 32-bit call, other numbers */
 #elif defined(__TARGET_ARCH_arm64) /* include/uapi/asm-generic/unistd.h */
 #define NR_CLOSE    57
@@ -54,6 +55,7 @@
 #define SYS_ARG1(regs) ((regs)->regs[1])
 #define SYS_ARG2(regs) ((regs)->regs[2])
 #define SYS_ARG3(regs) ((regs)->regs[3])
+#define SYS_ARG4(regs) ((regs)->regs[4])
 #define TASK_COMPAT(task) (KREAD(task, thread_info.flags) & (1 << 22)) /* TIF_32BIT */
 #endif
 

@@ -17,6 +17,7 @@ enum key {
 	KEY_NOT_PORT,
 	KEY_ADDRESS,
 	KEY_NOT_ADDRESS,
+	KEY_UDP,
 	KEY_BODY_LIMIT,
 	KEY_EVENTS_RING,
 	KEY_DOCKER,
@@ -50,6 +51,8 @@ static const struct argp_option capture_options[] = {
 	  "only connections with such an address at either end (repeatable)", 1 },
 	{ "not-address", KEY_NOT_ADDRESS, "ADDR[/BITS]", 0,
 	  "no connection with such an address at either end (repeatable)", 1 },
+	{ "udp", KEY_UDP, "PORT[,PORT|A-B]|all", 0,
+	  "copy UDP datagrams with such a port at either end; others are counted (repeatable)", 1 },
 	{ "body-limit", KEY_BODY_LIMIT, "SIZE", 0, "bytes kept of each body (default 1M)", 1 },
 	{ "events-ring", KEY_EVENTS_RING, "SIZE", 0,
 	  "buffers in the kernel, together; a power of two (default 32M)", 1 },
@@ -128,6 +131,13 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 	case KEY_ADDRESS:
 	case KEY_NOT_ADDRESS:
 		address_option(state, key == KEY_ADDRESS ? EV_RULE_INCLUDE : EV_RULE_EXCLUDE, arg);
+		return 0;
+	case KEY_UDP:
+		if (ends_udp(&a->ends, arg) < 0)
+			argp_error(state,
+				   "--udp: '%s' names no ports; write for example 53, 53,5300-5400 "
+				   "or all",
+				   arg);
 		return 0;
 	case KEY_BODY_LIMIT:
 		args_size_option(state, "body-limit", arg, &a->body_limit);

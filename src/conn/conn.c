@@ -190,13 +190,10 @@ void conn_identify(struct conn *c, const struct ev_open *ev)
 		c->open_ns = ev->h.ts_ns;
 		c->late = ev->h.flags & EV_LATE;
 		c->l4 = (enum ev_l4)ev->l4;
-		c->datagram = ev->l4 == EV_UDP;
 		c->raw.midstream = c->late;
 		c->raw.owed = c->plain.owed = c->late && (ev->h.flags & EV_OWED);
 		if (c->late)
 			c->flags |= FLOW_MIDSTREAM;
-		if (c->datagram)
-			layer_opaque(&c->raw);
 	}
 	if (c->self.cgroup_id != ev->cgroup_id || !c->self.known)
 		party_forget_names(&c->self);
@@ -381,7 +378,7 @@ void conn_finish(struct conn *c)
 
 	layer_finish(&c->raw);
 	layer_finish(&c->plain);
-	if (c->lender || c->covered || c->peer || c->datagram)
+	if (c->lender || c->covered || c->peer)
 		return; /* the other end counts */
 	if (c->is_tls && !c->plain_seen)
 		s->undecrypted_conns++;

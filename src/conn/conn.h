@@ -109,7 +109,7 @@ struct conn {
 	bool opened;	    /* an EV_OPEN was seen */
 	bool indexed;	    /* by its addresses */
 	bool side_inferred; /* by what its directions look like */
-	bool late, datagram, closing, reset;
+	bool late, closing, reset;
 	bool is_tls;	  /* the wire carries TLS */
 	bool plain_seen;  /* a probe gave plaintext */
 	bool recognised;  /* a protocol was */

@@ -191,13 +191,25 @@ static void touch(struct conn *c)
 		link_move(&c->t->holders, &c->holder);
 }
 
+/* No protocol reads datagrams: their connections are counted, and nothing is kept of them. */
+static int on_datagrams(struct conn_table *t, const struct ev_open *ev)
+{
+	t->stats.datagram_conns++;
+	if (t->hooks.verdict)
+		t->hooks.verdict(t->ctx, ev->h.cookie, EV_COPY_NONE);
+	return 0;
+}
+
 static int on_open(struct conn_table *t, const struct ev_open *ev)
 {
 	struct conn *c = map_find(&t->by_cookie, ev->h.cookie);
 
 	if (ev->side > EV_SERVER || ev->l4 > EV_UDP || ev->path_len > EV_PATH_MAX ||
-	    ev->h.size < sizeof(*ev) + ev->path_len)
+	    ev->h.size < sizeof(*ev) + ev->path_len ||
+	    (ev->l4 == EV_UDP) != ((ev->h.cookie & EV_UDP_COOKIE) != 0))
 		return -EINVAL;
+	if (ev->l4 == EV_UDP)
+		return on_datagrams(t, ev);
 	if (c && c->closing) { /* it was left out for a while, or its socket connects anew */
 		end(c);
 		c = NULL;
@@ -251,6 +263,8 @@ static int on_data(struct conn_table *t, const struct ev_data *ev)
 	    ev->ncap > EV_CHUNK_MAX || ev->ncap > ev->h.size - sizeof(*ev) ||
 	    ev->len > UINT64_MAX - ev->off)
 		return -EINVAL;
+	if (ev->h.cookie & EV_UDP_COOKIE)
+		return 0;
 	if (!c) { /* its EV_OPEN was lost */
 		c = add(t, ev->h.cookie);
 		if (!c)

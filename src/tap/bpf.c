@@ -32,8 +32,8 @@ struct tap_bpf {
 	void (*task_fn)(void *ctx, const struct ev_task *ev);
 	void *task_ctx;
 	bool rescan;
-	bool old; /* the flavour of the programs */
-	struct bpf_link *sweep;
+	bool old;		   /* the flavour of the programs */
+	struct bpf_link *sweep[2]; /* over streams, over datagrams */
 };
 
 /* libbpf gives its print function no context, so what it said last of a failure is kept here. */
@@ -167,9 +167,9 @@ int tap_bpf_scan(struct tap_bpf *b)
 	return rc ? rc : (int)(b->skel->bss->scan_found - before);
 }
 
-static struct bpf_link *attach_sweep(struct limpid_bpf *s)
+static struct bpf_link *attach_sweep(struct limpid_bpf *s, const struct bpf_map *conns)
 {
-	union bpf_iter_link_info info = { .map.map_fd = (uint32_t)bpf_map__fd(s->maps.conns) };
+	union bpf_iter_link_info info = { .map.map_fd = (uint32_t)bpf_map__fd(conns) };
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
 
 	return bpf_program__attach_iter(s->progs.conn_sweep, &opts);
@@ -180,14 +180,15 @@ int tap_bpf_sweep(struct tap_bpf *b)
 	struct limpid_bpf *s = b->skel;
 	int rc;
 
-	if (!s->bss->unix_conns)
+	if (!s->bss->swept_conns)
 		return 0;
 	s->bss->sweep_nr++;
 	rc = scan_sockets(b);
 	if (rc)
 		return rc;
-	s->bss->unix_conns = 0; /* counted anew */
-	return iterate(b->sweep);
+	s->bss->swept_conns = 0; /* counted anew */
+	rc = iterate(b->sweep[0]);
+	return rc ? rc : iterate(b->sweep[1]);
 }
 
 /* --- open, close --------------------------------------------------------------------------------- */
@@ -233,8 +234,9 @@ static int attach(struct tap_bpf *b)
 		if (!*hooks[i].link)
 			return -errno;
 	}
-	b->sweep = attach_sweep(s);
-	if (!b->sweep)
+	b->sweep[0] = attach_sweep(s, s->maps.conns);
+	b->sweep[1] = attach_sweep(s, s->maps.datagram_conns);
+	if (!b->sweep[0] || !b->sweep[1])
 		return -errno;
 	b->tasks = ring_buffer__new(bpf_map__fd(s->maps.tasks), on_task, b, NULL);
 	if (!b->tasks)
@@ -332,7 +334,8 @@ void tap_bpf_close(struct tap_bpf *b)
 	if (!b)
 		return;
 	ring_buffer__free(b->tasks);
-	bpf_link__destroy(b->sweep);
+	bpf_link__destroy(b->sweep[0]);
+	bpf_link__destroy(b->sweep[1]);
 	limpid_bpf__destroy(b->skel);
 	rings_close(&b->rings);
 	free(b);
@@ -437,7 +440,7 @@ int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e)
 
 	while (bpf_map__get_next_key(b->skel->maps.addr_rules, NULL, &old, sizeof(old)) == 0 && !rc)
 		rc = bpf_map__delete_elem(b->skel->maps.addr_rules, &old, sizeof(old), 0);
-	for (uint32_t i = 0; i < 2 * EV_PORT_WORDS && !rc; i++)
+	for (uint32_t i = 0; i < EV_PORT_SETS * EV_PORT_WORDS && !rc; i++)
 		rc = bpf_map__update_elem(b->skel->maps.port_rules, &i, sizeof(i),
 					  &e->ports[i / EV_PORT_WORDS][i % EV_PORT_WORDS],
 					  sizeof(e->ports[0][0]), BPF_ANY);

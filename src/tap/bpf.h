@@ -41,8 +41,8 @@ int tap_bpf_tasks_fd(const struct tap_bpf *b);	 /* readable: call tap_bpf_tasks_
 /* Never blocks.  Records delivered, or negative errno.  Must be called also when nobody cares for processes:
  * it finds sockets that were missed, too. */
 int tap_bpf_tasks_poll(struct tap_bpf *b, void (*fn)(void *ctx, const struct ev_task *ev), void *ctx);
-/* Looks which AF_UNIX connections still exist, and ends the others: nothing in the kernel tells the end of those whose
- * process exits.  Some milliseconds where there are many descriptors; nothing when there is no such
+/* Looks which AF_UNIX connections still exist, and ends the others, since nothing in the kernel tells the end of those
+ * whose process exits; and those of UDP that are quiet.  Some milliseconds where there are many descriptors; nothing when there is no such
  * connection.  0 or negative errno. */
 int tap_bpf_sweep(struct tap_bpf *b);
 /* Policy and rules take effect with the next system call of each process. */

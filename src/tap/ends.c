@@ -33,12 +33,12 @@ static bool number(const char **s, unsigned long max, unsigned *ret)
 	return true;
 }
 
-int ends_ports(struct ends *e, enum ev_rule rule, const char *s)
+static int add_ports(uint64_t ports[EV_PORT_WORDS], const char *s)
 {
 	uint64_t words[EV_PORT_WORDS];
 	const char *at = s;
 
-	memcpy(words, e->ports[rule], sizeof(words));
+	memcpy(words, ports, sizeof(words));
 	for (;;) {
 		unsigned from, to;
 
@@ -59,7 +59,21 @@ int ends_ports(struct ends *e, enum ev_rule rule, const char *s)
 		if (*at++ != ',')
 			return -EINVAL;
 	}
-	memcpy(e->ports[rule], words, sizeof(words));
+	memcpy(ports, words, sizeof(words));
+	return 0;
+}
+
+int ends_udp(struct ends *e, const char *s)
+{
+	return add_ports(e->ports[EV_PORTS_UDP], strcmp(s, "all") == 0 ? "1-65535" : s);
+}
+
+int ends_ports(struct ends *e, enum ev_rule rule, const char *s)
+{
+	int err = add_ports(e->ports[rule], s);
+
+	if (err)
+		return err;
 	e->kinds |= rule == EV_RULE_INCLUDE ? EV_PORTS_CHOSEN : EV_PORTS_LEFT_OUT;
 	note(e, rule, "port", s);
 	return 0;

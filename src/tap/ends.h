@@ -9,8 +9,9 @@
 
 #include "event.h"
 
-struct ends {				  /* zero-initialised: every connection */
-	uint64_t ports[2][EV_PORT_WORDS]; /* by enum ev_rule: the map `port_rules` */
+struct ends { /* zero-initialised: every connection */
+	/* By enum ev_rule and EV_PORTS_UDP: the map `port_rules`. */
+	uint64_t ports[EV_PORT_SETS][EV_PORT_WORDS];
 	struct end_addr {
 		struct ev_addr_key key;
 		uint32_t rule; /* enum ev_rule */
@@ -22,6 +23,8 @@ struct ends {				  /* zero-initialised: every connection */
 
 /* "80", "80,443", "8000-8100,9000".  0; -EINVAL: none of these, *e is as before. */
 int ends_ports(struct ends *e, enum ev_rule rule, const char *s);
+/* The same, or "all": UDP ports whose datagrams are copied and not only counted. */
+int ends_udp(struct ends *e, const char *s);
 /* "10.0.0.5", "10.0.0.0/8", "::1", "2001:db8::/32"; IPv4 covers its mapped form.  0; -EINVAL: none of
  * these (a bit behind the prefix is one, too); -E2BIG: more than EV_ADDR_RULES. */
 int ends_address(struct ends *e, enum ev_rule rule, const char *s);

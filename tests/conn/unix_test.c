@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections over unix sockets: who is at their ends, and where. */
+/* Connections over unix sockets: who is at their ends, and where; and those of datagrams. */
 #include "test.h"
 
 #include "world.h"
@@ -222,6 +222,28 @@ static void a_path_longer_than_its_record_is_refused(void **state)
 	assert_int_equal(conn_table_event(w.t, &ev.h), -EINVAL);
 }
 
+static void datagrams_are_counted_and_not_kept(void **state)
+{
+	struct ev_open ev = { .h = { .size = sizeof(ev), .kind = EV_OPEN, .cookie = 7 },
+			      .l4 = EV_UDP };
+	struct ev_data d = { .h = { .size = sizeof(d),
+				    .kind = EV_DATA,
+				    .flags = EV_DATAGRAM | EV_BEGIN,
+				    .cookie = EV_UDP_COOKIE | 7 },
+			     .len = 10 };
+
+	(void)state;
+	assert_int_equal(conn_table_event(w.t, &ev.h), -EINVAL); /* no cookie of UDP */
+	ev.h.cookie = EV_UDP_COOKIE | 7;
+	assert_int_equal(conn_table_event(w.t, &ev.h), 0);
+	assert_int_equal(conn_table_event(w.t, &d.h), 0);
+	assert_int_equal(conn_table_stats(w.t)->datagram_conns, 1);
+	assert_int_equal(conn_table_stats(w.t)->conns, 0);
+	assert_true(world_told(&w, EV_UDP_COOKIE | 7));
+	ev.l4 = EV_TCP;
+	assert_int_equal(conn_table_event(w.t, &ev.h), -EINVAL);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 int main(void)
@@ -238,6 +260,7 @@ int main(void)
 		T(a_socketpair_has_no_path_and_finds_its_sides),
 		T(a_process_that_takes_the_socket_over_is_named),
 		T(a_path_longer_than_its_record_is_refused),
+		T(datagrams_are_counted_and_not_kept),
 	};
 
 	return cmocka_run_group_tests_name("unix", tests, NULL, NULL);

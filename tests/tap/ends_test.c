@@ -30,6 +30,20 @@ static void ports_are_numbers_lists_and_ranges(void **state)
 	assert_int_equal(e.kinds, EV_PORTS_CHOSEN | EV_PORTS_LEFT_OUT);
 }
 
+static void ports_of_datagrams_are_apart(void **state)
+{
+	static struct ends e;
+
+	(void)state;
+	assert_int_equal(ends_udp(&e, "53,5300-5400"), 0);
+	assert_true(e.ports[EV_PORTS_UDP][0] >> 53 & 1);
+	assert_int_equal(e.kinds, 0);
+	assert_false(has(&e, EV_RULE_INCLUDE, 53) || has(&e, EV_RULE_EXCLUDE, 53));
+	assert_int_equal(ends_udp(&e, "al"), -EINVAL);
+	assert_int_equal(ends_udp(&e, "all"), 0);
+	assert_int_equal(e.ports[EV_PORTS_UDP][EV_PORT_WORDS - 1], UINT64_MAX);
+}
+
 static void what_is_no_port_is_refused_and_changes_nothing(void **state)
 {
 	static const char *const bad[] = { "",	    "0",   "x",	    "-1",
@@ -125,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ports_are_numbers_lists_and_ranges),
+		cmocka_unit_test(ports_of_datagrams_are_apart),
 		cmocka_unit_test(what_is_no_port_is_refused_and_changes_nothing),
 		cmocka_unit_test(addresses_become_prefixes_of_128_bits),
 		cmocka_unit_test(what_is_no_address_is_refused),

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* udp.bpf.c - datagrams of UDP: one "connection" per socket and remote address.
+ *
+ * Every datagram is counted; copied are those of the ports that were asked for (--udp).  The socket is looked up at the
+ * entry of the call, the remote address at its exit: the kernel writes it there for a receiver that wants it.  Who
+ * receives on an unconnected socket without asking from where, gets an address of zeroes here, too.
+ *
+ * Such a connection ends when it was quiet for UDP_IDLE_S (conn_sweep), or its place is taken by another.
+ */
+#include "conn.bpf.h"
+
+#define MSG_PEEK     0x2
+#define MSG_ERRQUEUE 0x2000
+#define EXIT_MSGS    1024 /* UIO_MAXIOV bounds sendmmsg */
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct udp_key {
+	__u64 ino; /* of the socket's inode */
+	__u8 remote[16];
+	__u16 rport, pad[3];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct udp_key);
+	__type(value, __u64);
+} udp_conns SEC(".maps");
+
+/* From user memory; false: there is none, or of another family. */
+static __always_inline bool udp_name(__u64 name, struct sock_addr *a)
+{
+	struct {
+		__u16 family;
+		__be16 port;
+		__u8 v4[4], v6[16];
+	} n = {};
+
+	if (!name || bpf_probe_read_user(&n, 8, (void *)name))
+		return false;
+	if (n.family == AF_INET) {
+		__builtin_memset(a->remote, 0, 10);
+		a->remote[10] = a->remote[11] = 0xff;
+		__builtin_memcpy(&a->remote[12], n.v4, 4);
+	} else if (n.family != AF_INET6 || bpf_probe_read_user(a->remote, 16, (void *)(name + 8))) {
+		return false;
+	}
+	a->rport = bpf_ntohs(n.port);
+	return true;
+}
+
+/* Numbers need not follow each other, and the old flavour cannot count. */
+static __always_inline __u64 udp_new_id(void)
+{
+	return EV_UDP_COOKIE | (bpf_ktime_get_ns() & 0xffffffffffULL) << 20 |
+	       (bpf_get_prandom_u32() & 0xfffff);
+}
+
+static __always_inline __u32 udp_now(void)
+{
+	return bpf_ktime_get_ns() / 1000000000;
+}
+
+SUB int udp_announce(struct conn *c, const struct sock *sk, __u64 id, const struct sock_addr *a)
+{
+	void *ring = ring_of(id);
+	struct ev_open *ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
+
+	if (!ev) {
+		loss(EV_LOSS_RING, 1);
+		c->announced = 0; /* with the next datagram */
+		return 0;
+	}
+	if (c->announced && c->announced != reader_nr)
+		c->late = 1; /* a new reader comes in the middle */
+	__builtin_memset(ev, 0, sizeof(*ev));
+	open_begin(ev, c, sk, id);
+	ev->h.size = sizeof(*ev);
+	ev->l4 = EV_UDP;
+	__builtin_memcpy(ev->local, a->local, sizeof(a->local));
+	__builtin_memcpy(ev->remote, a->remote, sizeof(a->remote));
+	ev->lport = a->lport;
+	ev->rport = a->rport;
+	c->announced = reader_nr;
+	bpf_ringbuf_submit(ev, wake_flags(ring));
+	return 0;
+}
+
+/* Another policy, process or reader than at the last datagram. */
+SUB int udp_used(struct conn *c, const struct sock *sk, __u64 id, const struct sock_addr *a)
+{
+	c->seq[EV_READ] = udp_now();
+	if (c->screen_gen != policy_gen) {
+		c->screen_gen = policy_gen;
+		c->ignored = !ends_wanted(a);
+		c->verdict = port_has(EV_PORTS_UDP, a->lport) || port_has(EV_PORTS_UDP, a->rport)
+				     ? EV_COPY_ALL
+				     : EV_COPY_NONE;
+	}
+	if (c->ignored ||
+	    (c->announced == reader_nr && c->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32)))
+		return 0;
+	conn_owner(c);
+	return udp_announce(c, sk, id, a);
+}
+
+/* The connection of a datagram, made when it is the first; *ret_id is its number.  NULL: no memory. */
+SUB struct conn *udp_conn(__u64 ino, const struct sock_addr *a, __u8 dir, __u64 *ret_id)
+{
+	struct udp_key key = { .ino = ino, .rport = a->rport };
+	struct conn *c, new = { .l4 = EV_UDP,
+				.closed = 1,
+				.side = dir == EV_WRITE ? EV_CLIENT : EV_SERVER };
+	__u64 id, *known;
+
+	__builtin_memcpy(key.remote, a->remote, sizeof(key.remote));
+	known = bpf_map_lookup_elem(&udp_conns, &key);
+	id = known ? *known : udp_new_id();
+	if (!known)
+		bpf_map_update_elem(&udp_conns, &key, &id, BPF_ANY);
+	*ret_id = id;
+	c = any_conn_find(id);
+	if (c)
+		return c;
+	conn_owner(&new);
+	if (!bpf_map_update_elem(&datagram_conns, &id, &new, BPF_NOEXIST))
+		__sync_fetch_and_add(&swept_conns, 1);
+	return any_conn_find(id);
+}
+
+static __always_inline __u64 sock_ino(const struct sock *sk)
+{
+	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+	struct file *file = socket ? BPF_CORE_READ(socket, file) : NULL;
+
+	return file ? BPF_CORE_READ(file, f_inode, i_ino) : 0;
+}
+
+/* Where the bytes of a datagram of n bytes are, and how many of them there was room for. */
+static __always_inline void udp_buffers(const struct call *call, const struct user_msghdr *m,
+					__u64 n, struct run *r)
+{
+	r->left = n;
+	if (call->shape == CALL_BUF) {
+		r->base = call->buf;
+		r->base_left = r->left = n < call->len ? n : call->len;
+		r->rest = n - r->left; /* MSG_TRUNC says how long it was */
+	} else if (call->shape == CALL_IOV) {
+		r->iov = call->buf;
+		r->niov = call->len;
+	} else if (call->shape == CALL_UNSEEN) {
+		r->left = 0;
+		r->rest = n;
+	} else {
+		r->iov = m->iov;
+		r->niov = m->iovlen;
+	}
+	if (r->rest) {
+		r->why = EV_WHY_NO_BUFFER;
+		loss(EV_LOSS_NO_BUFFER, r->rest);
+	}
+}
+
+/* n bytes were moved to or from the address that name points at, or where the socket is connected to. */
+SUB int udp_datagram(const struct call *call, const struct user_msghdr *m, __u64 name, __u64 n)
+{
+	const struct sock *sk = (const void *)call->sk;
+	__u8 dir = call->dir & 1;
+	struct sock_addr a = {};
+	struct run r = {};
+	struct conn *c;
+
+	loss(EV_COUNT_DATAGRAMS, 1);
+	loss(EV_COUNT_UDP_BYTES, n);
+	sock_addr(sk, &a);
+	udp_name(name, &a);
+	c = udp_conn(sock_ino(sk), &a, dir, &r.cookie);
+	if (!c) {
+		loss(EV_LOSS_INFLIGHT, 1);
+		return 0;
+	}
+	udp_used(c, sk, r.cookie, &a);
+	r.off = FETCH_ADD(&c->pos[dir], n);
+	if (c->ignored || c->verdict == EV_COPY_NONE || copy_paused())
+		return 0;
+	r.dir = dir;
+	r.flags = EV_DATAGRAM | EV_BEGIN;
+	r.ts_ns = dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
+	udp_buffers(call, m, n, &r);
+	return run_go(&r);
+}
+
+struct udp_many {
+	struct call call;
+	__u64 n;
+};
+
+static long udp_step(__u32 i, struct udp_many *m)
+{
+	struct user_mmsghdr h;
+
+	if (i >= m->n || bpf_probe_read_user(&h, sizeof(h), (void *)(m->call.buf + i * sizeof(h))))
+		return 1;
+	if (h.len)
+		udp_datagram(&m->call, &h.hdr, h.hdr.name, h.len);
+	return 0;
+}
+
+SHARED int udp_end(struct call *call, long ret)
+{
+	struct user_msghdr h = {};
+
+	if (!call || ret <= 0 ||
+	    (call->dir == EV_READ && (call->flags & (MSG_PEEK | MSG_ERRQUEUE))))
+		return 0;
+	if (call->shape == CALL_MMSG) {
+		struct udp_many m = { .call = *call, .n = ret };
+
+		m.call.shape = CALL_MSG;
+		LOOP(EXIT_MSGS, udp_step, &m);
+		return 0;
+	}
+	if (call->shape == CALL_MSG && !bpf_probe_read_user(&h, sizeof(h), (void *)call->buf))
+		call->name = h.name;
+	return udp_datagram(call, &h, call->name, ret);
+}
