@@ -31,9 +31,10 @@ static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 		return 0;
 	}
 	if (missing)
-		loss(why == EV_WHY_FAULT  ? EV_LOSS_FAULT_BYTES
-		     : why == EV_WHY_SHED ? EV_LOSS_SHED_BYTES
-					  : EV_LOSS_BUDGET_BYTES,
+		loss(why == EV_WHY_FAULT       ? EV_LOSS_FAULT_BYTES
+		     : why == EV_WHY_NO_BUFFER ? EV_LOSS_NO_BUFFER
+		     : why == EV_WHY_SHED      ? EV_LOSS_SHED_BYTES
+					       : EV_LOSS_BUDGET_BYTES,
 		     missing);
 	r->off += n + missing;
 	r->flags &= ~EV_BEGIN; /* a datagram of several records has it once */
@@ -172,8 +173,8 @@ BY_NUMBER int run_slot(__u32 slot)
 		;
 	if (r->left)
 		run_steps(slot);
-	if (r->left) /* the list of buffers ended, or could not be read */
-		run_flush(s, r->left, EV_WHY_FAULT);
+	if (r->left) /* the list of buffers ended (MSG_TRUNC), or could not be read */
+		run_flush(s, r->left, r->niov || r->base_left ? EV_WHY_FAULT : EV_WHY_NO_BUFFER);
 	run_flush(s, r->shed, EV_WHY_SHED);
 	run_flush(s, r->rest, r->why);
 	if (r->refused) {

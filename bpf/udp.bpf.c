@@ -155,10 +155,8 @@ static __always_inline void udp_buffers(const struct call *call, const struct us
 		r->iov = m->iov;
 		r->niov = m->iovlen;
 	}
-	if (r->rest) {
+	if (r->rest)
 		r->why = EV_WHY_NO_BUFFER;
-		loss(EV_LOSS_NO_BUFFER, r->rest);
-	}
 }
 
 /* n bytes were moved to or from the address that name points at, or where the socket is connected to. */

@@ -21,6 +21,7 @@ static const struct group groups[] = {
 	{ "queued", "a connection that nobody has accepted", queued, NULL },
 	{ "ways", "every way to move bytes over TCP", NULL, movers },
 	{ "unix", "the same over AF_UNIX", NULL, unix_movers },
+	{ "udp", "datagrams", NULL, udp },
 	{ "odd", "an urgent byte, TLS by the kernel", NULL, odd },
 	{ "same", "the same traffic gives the same report on every back end", NULL, same },
 	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, property },

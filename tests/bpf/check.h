@@ -42,6 +42,8 @@ void transport(struct watch *w, struct worker *k); /* several rings, what is lef
 /* movers.c */
 void movers(struct watch *w, struct worker *k);	     /* every way to move bytes over TCP */
 void unix_movers(struct watch *w, struct worker *k); /* the same over AF_UNIX */
+/* udp.c */
+void udp(struct watch *w, struct worker *k); /* datagrams */
 /* odd.c */
 void odd(struct watch *w, struct worker *k); /* urgent bytes, TLS by the kernel */
 /* same.c */

@@ -109,6 +109,14 @@ int conn_accept(struct conn *c)
 	return 0;
 }
 
+static bool is_datagram(const struct conn *c)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(c->end[1], SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM;
+}
+
 int conn_close(struct conn *c, bool reset)
 {
 	struct linger now = { 1, 0 };
@@ -117,7 +125,8 @@ int conn_close(struct conn *c, bool reset)
 	if (reset)
 		setsockopt(c->end[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(c->end[0]);
-	while (read(c->end[1], &byte, 1) > 0)
+	/* A datagram socket sees no end: it does not wait for one. */
+	while (recv(c->end[1], &byte, 1, is_datagram(c) ? MSG_DONTWAIT : 0) > 0)
 		;
 	close(c->end[1]);
 	return 0;

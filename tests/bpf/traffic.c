@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "dgram.h"
 
 uint8_t pattern(uint16_t key, int back, uint64_t off)
 {
@@ -226,6 +227,10 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 		return conn_urgent(c, o->a != 0);
 	case T_KTLS:
 		return conn_kernel_tls(c);
+	case T_DGRAM_OPEN:
+		return dgram_open(c, o->a, o->b);
+	case T_DGRAM:
+		return dgram_move(c, o->a != 0, o->b, o->n);
 	case T_CHAOS_OPEN:
 	case T_CHAOS:
 		return chaos(o, r);

@@ -34,6 +34,8 @@ enum what {
 	T_CLOSE,      /* a: 1: with a reset */
 	T_URGENT,     /* a: in line.  201 bytes from the client, one of them urgent */
 	T_KTLS,	      /* both ends go on in TLS by the kernel; its error if it has none */
+	T_DGRAM_OPEN, /* a: enum family; b: enum dgram_op */
+	T_DGRAM,      /* a: 0 client to server, 1 back; b: the same dgram_op; n: bytes */
 	T_CHAOS_OPEN, /* n: seed */
 	T_CHAOS,      /* n: the same; ways: to choose from.  Closes */
 	T_EXEC,	      /* a child executes a program and ends; its pid comes back */

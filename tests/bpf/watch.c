@@ -102,6 +102,9 @@ static void on_data(const struct watch *w, struct end *e, const struct ev_data *
 	for (uint32_t i = 0; i < ev->ncap; i++)
 		if (ev->data[i] != pattern(key, back, shift + ev->off + i))
 			e->wrong++;
+	if (!(ev->h.flags & EV_DATAGRAM) != (e->l4 != EV_UDP))
+		e->wrong++;
+	e->datagrams[dir] += (ev->h.flags & EV_BEGIN) != 0;
 	e->captured[dir] += ev->ncap;
 	e->holes[dir] += ev->off - e->next[dir] + ev->len - ev->ncap;
 	e->why[dir][EV_WHY_NONE] += ev->off - e->next[dir];

@@ -27,6 +27,7 @@ struct end { /* one socket */
 	uint64_t captured[2];	     /* bytes that came, and were right */
 	uint64_t holes[2];	     /* positions passed by without bytes: */
 	uint64_t why[2][EV_WHY_MAX]; /* announced, by reason; [0]: not announced */
+	unsigned datagrams[2];	     /* that began */
 	unsigned wrong;	    /* bytes that differ, records that overlap or come before EV_OPEN */
 	uint32_t how;	    /* all EV_CLOSE together */
 	unsigned ends_read; /* EV_CLOSE with EV_END_READ */
