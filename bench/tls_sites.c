@@ -154,7 +154,7 @@ static struct tap_tls_links *attach(struct tap_bpf *b, const struct library *l, 
 		places[n].off = plan.site[i].at.off;
 		places[n++].site = tls_file_site(c, 1, 1);
 	}
-	if (tap_bpf_tls_attach(&links, b, l->fd, places, n))
+	if (tap_bpf_tls_attach(&links, b, l->fd, places, n, NULL, 0))
 		die("attach");
 	return links;
 }

@@ -169,17 +169,28 @@ static int attach_pairs(struct tap_tls_links *l, const struct limpid_bpf *skel, 
 	return 0;
 }
 
+static int attach_prog(struct tap_tls_links *l, const struct limpid_bpf *skel, bool at_return,
+		       bool leave, const char *path, const unsigned long *offsets,
+		       const __u64 *cookies, size_t n)
+{
+	const struct bpf_program *prog = leave ? skel->progs.tls_leave : skel->progs.tls_enter;
+
+	return uses_multi(skel) ? attach_multi(l, prog, at_return, path, offsets, cookies, n)
+				: attach_perf(l, prog, at_return, path, offsets, cookies, n);
+}
+
 int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
-		       const struct tap_tls_place *places, size_t n)
+		       const struct tap_tls_place *places, size_t n, const uint64_t *exits,
+		       size_t nexits)
 {
 	struct limpid_bpf *skel = tap_bpf_skel(b);
-	unsigned long offsets[MAX_PLACES];
-	__u64 cookies[MAX_PLACES];
+	unsigned long offsets[MAX_PLACES], exit_offsets[MAX_PLACES];
+	__u64 cookies[MAX_PLACES], none[MAX_PLACES] = { 0 };
 	struct tap_tls_links *l;
 	char path[32];
 	int err;
 
-	if (n == 0 || n > MAX_PLACES)
+	if (n == 0 || n > MAX_PLACES || nexits > MAX_PLACES)
 		return -EINVAL;
 	l = calloc(1, sizeof(*l));
 	if (!l)
@@ -188,22 +199,18 @@ int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
 		offsets[i] = places[i].off;
 		memcpy(&cookies[i], &places[i].site, sizeof(cookies[i]));
 	}
+	for (size_t i = 0; i < nexits; i++)
+		exit_offsets[i] = exits[i];
 	/* The very file that was analysed, whatever its name leads to by now. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	/* The return first: an entry without its return would leave a call under way. */
-	if (tap_bpf_old(b)) {
-		err = attach_pairs(l, skel, path, offsets, cookies, n);
-	} else if (uses_multi(skel)) {
-		err = attach_multi(l, skel->progs.tls_leave, true, path, offsets, cookies, n);
-		if (!err)
-			err = attach_multi(l, skel->progs.tls_enter, false, path, offsets, cookies,
-					   n);
-	} else {
-		err = attach_perf(l, skel->progs.tls_leave, true, path, offsets, cookies, n);
-		if (!err)
-			err = attach_perf(l, skel->progs.tls_enter, false, path, offsets, cookies,
-					  n);
-	}
+	if (tap_bpf_old(b))
+		err = nexits ? -ENOTSUP : attach_pairs(l, skel, path, offsets, cookies, n);
+	else
+		err = nexits ? attach_prog(l, skel, false, true, path, exit_offsets, none, nexits)
+			     : attach_prog(l, skel, true, true, path, offsets, cookies, n);
+	/* The end came first: an entry without its end would leave a call under way. */
+	if (!err && !tap_bpf_old(b))
+		err = attach_prog(l, skel, false, false, path, offsets, cookies, n);
 	if (err) {
 		tap_bpf_tls_detach(l);
 		return err;

@@ -14,15 +14,16 @@ struct tap_tls_place {
 /* "uprobe_multi" or "perf uprobes", as tap_bpf_open chose.  The environment variable LIMPID_UPROBE_MULTI=0
  * forces the second, for tests of what older kernels do. */
 const char *tap_bpf_tls_backend(const struct tap_bpf *b);
-/* Puts an entry and a return probe on each of n places of the file that fd is open on (borrowed).  All
- * or nothing.  0, or negative errno of the kernel: -EPERM: a capability is missing; -ENOTSUP, -EINVAL:
+/* Puts an entry and a return probe on each of n places of the file that fd is open on (borrowed); with nexits, no return
+ * probes, but probes at these offsets, which calls pass when they are over (-ENOTSUP on kernels that need the old flavour).  All or nothing.  0, or negative errno of the kernel: -EPERM: a capability is missing; -ENOTSUP, -EINVAL:
  * the kernel refuses the place. */
 int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
-		       const struct tap_tls_place *places, size_t n);
+		       const struct tap_tls_place *places, size_t n, const uint64_t *exits,
+		       size_t nexits);
 void tap_bpf_tls_detach(struct tap_tls_links *l); /* NULL is fine */
 /* Whether a process confined by seccomp survives a return probe here: on x86 kernels 6.11 to 6.13 the
  * filter of a container kills it.  A child of ours tries it.  0: it does; -EOPNOTSUPP: it does not;
- * another negative errno: could not be tried. */
+ * another negative errno: could not be tried.  Then calls are better followed by exits. */
 int tap_bpf_tls_selftest(struct tap_bpf *b);
 /* What the kernel side counted for one library file.  0, negative errno. */
 int tap_bpf_tls_stats(const struct tap_bpf *b, uint16_t lib, struct ev_tls_lib *ret);

@@ -250,6 +250,8 @@ static bool try_branch(struct walk *w, const struct path *p, const struct insn *
 	if (!conditional && passes_arguments(p, w->len_arg, &c.len_arg) &&
 	    (in->i.meta.category == ZYDIS_CATEGORY_CALL || !inside)) {
 		c.addr = through_plt(w->img, target);
+		c.back = in->i.meta.category == ZYDIS_CATEGORY_CALL ? w->func + p->at + in->i.length
+								    : 0;
 		if (c.addr) {
 			*ret = c;
 			return true;
@@ -302,6 +304,79 @@ int site_follow(struct elf_image *img, uint64_t func, int len_arg, struct site_c
 	return -ENOENT;
 }
 
+/* --- after the call ------------------------------------------------------------------------------- */
+
+enum { RAX = 0, RETURNS_BYTES = 4096 };
+
+static bool writes(const struct insn *in, int reg)
+{
+	for (size_t k = 0; k < in->i.operand_count; k++)
+		if (writes_gpr(&in->op[k]) && gpr(in->op[k].reg.value) == reg)
+			return true;
+	return false;
+}
+
+static int site_at(const struct elf_image *img, uint64_t addr, const struct insn *in,
+		   const uint8_t *p, bool nop5, struct site *ret)
+{
+	*ret = (struct site){ .addr = addr, .cost = cost_of(in, p, nop5), .nbytes = in->i.length };
+	memcpy(ret->bytes, p, ret->nbytes);
+	return elf_image_offset(img, addr, &ret->off) != 0 ? -ERANGE : 0;
+}
+
+int site_after(const struct elf_image *img, uint64_t back, bool nop5, struct site *ret)
+{
+	uint8_t code[64];
+	int n = elf_image_code(img, back, code, sizeof(code));
+	struct site best = { 0 };
+	struct insn in;
+
+	if (n < 0)
+		return n;
+	for (size_t at = 0; decode(code + at, (size_t)n - at, &in); at += in.i.length) {
+		struct site s;
+
+		if (site_at(img, back + at, &in, code + at, nop5, &s) != 0)
+			return -ERANGE;
+		if (best.nbytes == 0 || s.cost < best.cost)
+			best = s;
+		if (in.i.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE ||
+		    in.i.meta.category == ZYDIS_CATEGORY_RET || writes(&in, RAX) ||
+		    writes(&in, RSP))
+			break;
+	}
+	if (best.nbytes == 0)
+		return -ENOEXEC;
+	*ret = best;
+	return 0;
+}
+
+int site_returns(const struct elf_image *img, uint64_t func, uint64_t size, struct site *ret,
+		 size_t max)
+{
+	uint8_t code[RETURNS_BYTES];
+	size_t found = 0;
+	struct insn in;
+	int n;
+
+	if (size == 0 || size > sizeof(code))
+		return -ENOEXEC;
+	n = elf_image_code(img, func, code, (size_t)size);
+	if (n < 0)
+		return n;
+	for (size_t at = 0; at < (size_t)n; at += in.i.length) {
+		if (!decode(code + at, (size_t)n - at, &in))
+			return -ENOEXEC;
+		if (in.i.meta.category != ZYDIS_CATEGORY_RET)
+			continue;
+		if (found == max)
+			return -ENOSPC;
+		if (site_at(img, func + at, &in, code + at, false, &ret[found++]) != 0)
+			return -ERANGE;
+	}
+	return found ? (int)found : -ENOENT;
+}
+
 #else /* arm64: exported symbols, probed at their first instruction */
 
 int site_choose(const struct elf_image *img, uint64_t func, bool nop5, struct site *ret)
@@ -328,6 +403,19 @@ int site_choose(const struct elf_image *img, uint64_t func, bool nop5, struct si
 int site_follow(struct elf_image *img, uint64_t func, int len_arg, struct site_callee *ret)
 {
 	(void)img, (void)func, (void)len_arg, (void)ret;
+	return -ENOENT;
+}
+
+int site_after(const struct elf_image *img, uint64_t back, bool nop5, struct site *ret)
+{
+	(void)img, (void)back, (void)nop5, (void)ret;
+	return -ENOENT;
+}
+
+int site_returns(const struct elf_image *img, uint64_t func, uint64_t size, struct site *ret,
+		 size_t max)
+{
+	(void)img, (void)func, (void)size, (void)ret, (void)max;
 	return -ENOENT;
 }
 

@@ -31,11 +31,21 @@ const char *site_cost_name(enum site_cost cost); /* "push" */
 struct site_callee {
 	uint64_t addr;
 	int len_arg; /* number of the argument that points at the count of bytes */
+	uint64_t back; /* where func goes on when it returns; 0: nowhere, func jumped to it */
 };
 /* The function to which func passes its first three arguments unchanged, by the first such direct
  * call or tail jump (through the PLT too, when the target is in the same file), together with a
  * pointer to a count: func's own argument len_arg, or, when that is negative, one that points into
  * func's stack frame.  0; -ENOENT: there is none. */
 int site_follow(struct elf_image *img, uint64_t func, int len_arg, struct site_callee *ret);
+
+/* Without return probes: places that are passed after a function has returned, or as it returns, while its return
+ * value is still in its register and the stack pointer where the return left it, or will leave it.
+ * site_after: the cheapest one from the instruction at back (of site_callee) on.  site_returns: each `ret` of the
+ * function at func, of size bytes, at most max of them; how many.
+ * -ERANGE, -EIO as elf_image_code; -ENOEXEC: not decodable; -ENOENT: there is none; -ENOSPC: more than max. */
+int site_after(const struct elf_image *img, uint64_t back, bool nop5, struct site *ret);
+int site_returns(const struct elf_image *img, uint64_t func, uint64_t size, struct site *ret,
+		 size_t max);
 
 #endif

@@ -443,6 +443,8 @@ static bool handle(struct tap *t, int fd)
 		(void)tap_bpf_tasks_poll(t->bpf, tap_task, t); /* lost ones are counted */
 	else if (fd == containers_fd(t->containers))
 		(void)containers_poll(t->containers); /* its state is told below */
+	else if (fd == tls_watch_fd(t->tls))
+		tls_watch_changed(t->tls);
 	else if (fd == t->connect)
 		connect_came(t);
 	else if (fd == t->out.sock)
@@ -489,6 +491,7 @@ static int open_loop(struct tap *t)
 		return -errno;
 	err = watch(t, t->signals, EPOLLIN);
 	err = err ? err : watch(t, tap_bpf_tasks_fd(t->bpf), EPOLLIN);
+	err = err ? err : watch(t, tls_watch_fd(t->tls), EPOLLIN);
 	return err ? err : watch(t, containers_fd(t->containers), EPOLLIN);
 }
 

@@ -51,42 +51,64 @@ struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint
 	};
 }
 
+static bool still_there(const struct tls_file *c, const struct site *s)
+{
+	uint8_t now[SITE_BYTES];
+
+	return pread(c->fd, now, s->nbytes, (off_t)s->off) == s->nbytes &&
+	       memcmp(now, s->bytes, s->nbytes) == 0;
+}
+
+static bool plan_holds(const struct tls_file *c, const struct tls_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (!still_there(c, &plan->site[i].at))
+			return false;
+	for (size_t i = 0; i < plan->nexits; i++)
+		if (!still_there(c, &plan->exit[i]))
+			return false;
+	return true;
+}
+
 /* Attaches, after comparing the bytes once more: the file may have been written to meanwhile. */
 static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_plan *plan,
 		  uint16_t lib, struct tap_tls_links **ret)
 {
 	struct tap_tls_place places[TLS_PLAN_SITES];
+	uint64_t exits[TLS_PLAN_EXITS];
 	int layer, err;
 
+	if (!plan_holds(c, plan))
+		return -ESTALE;
+	for (size_t i = 0; i < plan->nexits; i++)
+		exits[i] = plan->exit[i].off;
 	for (size_t i = 0; i < plan->n; i++) {
-		const struct site *s = &plan->site[i].at;
-		uint8_t now[SITE_BYTES];
-
-		if (pread(c->fd, now, s->nbytes, (off_t)s->off) != s->nbytes ||
-		    memcmp(now, s->bytes, s->nbytes) != 0)
-			return -ESTALE;
-		places[i].off = s->off;
+		places[i].off = plan->site[i].at.off;
 		places[i].site = tls_file_site(&plan->site[i].call, lib, c->tls);
 	}
 	layer = maps_open_layer(c->pid, c->path, c->fd);
-	err = tap_bpf_tls_attach(ret, b, layer >= 0 ? layer : c->fd, places, plan->n);
+	err = tap_bpf_tls_attach(ret, b, layer >= 0 ? layer : c->fd, places, plan->n, exits,
+				 plan->nexits);
 	if (layer >= 0)
 		close(layer);
 	return err;
 }
 
-int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib, bool nop5,
+int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
 		   struct tap_tls_links **ret, char *how, size_t size)
 {
 	struct tls_plan plan;
-	int err = tls_plan_make(&plan, c->img, c->row, nop5);
+	int err = tls_plan_make(&plan, c->img, c->row, c->nop5);
 	size_t at;
 
+	if (!err && c->no_returns)
+		err = tls_plan_exits(&plan, c->img, c->row, c->nop5);
 	if (err)
 		return err;
 	tls_plan_text(&plan, how, size);
 	at = strlen(how);
-	(void)snprintf(how + at, size - at, "; return probes; %s", tap_bpf_tls_backend(b));
+	(void)snprintf(how + at, size - at, "; %s%s", plan.nexits ? "" : "return probes; ",
+		       tap_bpf_tls_backend(b));
 	return ret ? attach(c, b, &plan, lib, ret) : 0;
 }
 
@@ -101,6 +123,12 @@ const char *tls_file_explain(int err, char *buf, size_t size)
 	case -ENOEXEC:
 	case -ERANGE:
 		return "its functions do not look like those of the library; please report it";
+	case -ENOTSUP:
+	case -ENOENT:
+	case -ENOSPC:
+		return "return probes are not safe on this kernel, and this build has no other "
+		       "place to see the "
+		       "end of a call: update the kernel to decrypt it";
 	case -EPERM:
 	case -EACCES:
 		return "the kernel refuses probes: CAP_BPF and CAP_PERFMON (before Linux 6.6: "

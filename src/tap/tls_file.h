@@ -14,6 +14,8 @@ struct tls_file {	  /* all borrowed */
 	struct elf_image *img;
 	const struct tls_lib *row;
 	uint8_t tls; /* 1 + number of the row */
+	bool nop5; /* the kernel optimises probes on five-byte nops */
+	bool no_returns; /* return probes are not safe here */
 };
 
 /* "3.0.19", or less precisely "3", or "". */
@@ -23,7 +25,7 @@ struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint
 /* Chooses the sites, describes them in how ("ssl_read_internal+0 (push), ..."), and attaches the programs
  * unless ret is NULL.  0; -ESTALE: the file was written to meanwhile; or as tls_plan_make,
  * tap_bpf_tls_attach. */
-int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib, bool nop5,
+int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
 		   struct tap_tls_links **ret, char *how, size_t size);
 /* One sentence for people about an error of tls_file_probe; buf is used when it is not a constant. */
 const char *tls_file_explain(int err, char *buf, size_t size);

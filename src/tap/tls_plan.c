@@ -148,6 +148,89 @@ int tls_plan_make(struct tls_plan *ret, struct elf_image *img, const struct tls_
 	return err;
 }
 
+/* --- without return probes ----------------------------------------------------------------------- */
+
+static int add_exit(struct tls_plan *p, const struct site *s)
+{
+	for (size_t i = 0; i < p->nexits; i++)
+		if (p->exit[i].off == s->off)
+			return 0;
+	if (p->nexits == TLS_PLAN_EXITS)
+		return -ENOSPC;
+	p->exit[p->nexits++] = *s;
+	return 0;
+}
+
+static int add_returns(struct tls_plan *p, struct elf_image *img, const struct elf_sym *sym)
+{
+	struct site at[TLS_PLAN_EXITS];
+	int n = site_returns(img, sym->addr, sym->size, at, TLS_PLAN_EXITS), err = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && !err; i++)
+		err = add_exit(p, &at[i]);
+	return err;
+}
+
+/* Where the function at addr, which leads to the probed one, goes on after it.  A jump to it has no such place: then it
+ * is in who called. */
+static int add_after(struct tls_plan *p, struct elf_image *img, uint64_t addr, int len_arg,
+		     uint64_t probed, bool nop5)
+{
+	for (int hop = 0; hop < MAX_HOPS; hop++) {
+		struct site_callee c;
+		struct site s;
+
+		if (site_follow(img, addr, len_arg, &c) != 0)
+			return -ENOTSUP;
+		if (c.addr == probed) {
+			int err = c.back ? site_after(img, c.back, nop5, &s) : -ENOTSUP;
+
+			return err ? err : add_exit(p, &s);
+		}
+		addr = c.addr;
+		len_arg = c.len_arg;
+	}
+	return -ENOTSUP;
+}
+
+static uint64_t function_of(const struct tls_site *s)
+{
+	return s->at.addr - s->at.delta;
+}
+
+static int exits_of_call(struct tls_plan *p, struct elf_image *img, const struct tls_call *call,
+			 const struct elf_sym *sym, bool nop5)
+{
+	int err = -ENOTSUP;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (function_of(&p->site[i]) == sym->addr)
+			return add_returns(p, img, sym);
+	for (size_t i = 0; i < p->n && err; i++)
+		if (p->site[i].call.dir == call->dir)
+			err = add_after(p, img, sym->addr, call_len_arg(call),
+					function_of(&p->site[i]), nop5);
+	return err;
+}
+
+int tls_plan_exits(struct tls_plan *p, struct elf_image *img, const struct tls_lib *row, bool nop5)
+{
+	struct tls_plan q = { 0 };
+	struct calls c;
+	int err = find_calls(&c, img, row);
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->site[i].call.dir != TLS_DIR_NONE)
+			q.site[q.n++] = p->site[i];
+	err = err < 0 ? err : 0;
+	for (size_t i = 0; i < c.n && !err; i++)
+		if (c.sym[i].addr && c.call[i].dir != TLS_DIR_NONE)
+			err = exits_of_call(&q, img, &c.call[i], &c.sym[i], nop5);
+	if (!err)
+		*p = q;
+	return err;
+}
+
 int tls_plan_naive(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row)
 {
 	struct tls_plan p = { 0 };
@@ -184,6 +267,12 @@ void tls_plan_text(const struct tls_plan *p, char *buf, size_t size)
 		const struct tls_site *s = &p->site[i];
 		int n = snprintf(buf + at, size - at, "%s%s+%u (%s)", i ? ", " : "", s->call.symbol,
 				 s->at.delta, site_cost_name(s->at.cost));
+
+		at += n > 0 ? (size_t)n : 0;
+	}
+	for (size_t i = 0; i < p->nexits && at < size; i++) {
+		int n = snprintf(buf + at, size - at, "%s%s", i ? ", " : "; exits ",
+				 site_cost_name(p->exit[i].cost));
 
 		at += n > 0 ? (size_t)n : 0;
 	}

@@ -8,6 +8,7 @@
 #include "tls/tls.h"
 
 #define TLS_PLAN_SITES 8
+#define TLS_PLAN_EXITS 8
 struct tls_site {
 	struct site at;
 	struct tls_call call; /* symbol borrowed from the table; len_arg is this file's */
@@ -15,6 +16,8 @@ struct tls_site {
 struct tls_plan {
 	size_t n;
 	struct tls_site site[TLS_PLAN_SITES];
+	size_t nexits; /* 0: return probes on the sites */
+	struct site exit[TLS_PLAN_EXITS];
 };
 
 /* The file defines one of row's calls with a direction: 1, else 0; -EBADMSG as elf_image_symbols. */
@@ -24,7 +27,10 @@ int tls_plan_applies(struct elf_image *img, const struct tls_lib *row);
  * does not point at code that can be probed; -EINVAL: reading and writing are one function; -EBADMSG. */
 int tls_plan_make(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row,
 		  bool nop5);
-/* The same with a single-stepped probe on the first byte of each exported call: what bench/ compares with. */
+/* Finds for a plan the places that calls pass when they are over, instead of return probes.  Handshakes, whose ends cannot be
+ * told that way, are left out.  0; -ENOTSUP, -ENOENT: there is a call without such a place; -ENOSPC: too many. */
+int tls_plan_exits(struct tls_plan *p, struct elf_image *img, const struct tls_lib *row, bool nop5);
+/* The same as tls_plan_make with a single-stepped probe on the first byte of each exported call: what bench/ compares with. */
 int tls_plan_naive(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row);
 /* "ssl_read_internal+0 (push), ssl_write_internal+0 (push)" */
 void tls_plan_text(const struct tls_plan *p, char *buf, size_t size);

@@ -91,7 +91,7 @@ int tap_bpf_tls_selftest(struct tap_bpf *b)
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	err = tap_bpf_tls_attach(&links, b, fd, &place, 1);
+	err = tap_bpf_tls_attach(&links, b, fd, &place, 1, NULL, 0);
 	close(fd);
 	if (err)
 		return err;

@@ -7,18 +7,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/inotify.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/map.h"
 #include "tap/bpf_tls.h"
+#include "tap/file_id.h"
 #include "tap/maps.h"
 #include "tap/tls_file.h"
 #include "tap/tls_plan.h"
@@ -27,14 +26,9 @@
 #define HOW_SIZE     320
 #define MAX_KNOWN    65536 /* negative answers kept; then they are forgotten together */
 
-/* What tells one file from another.  Containers of one image see the same inode through different
- * overlays, each with a device number of its own, so there the device does not count.  The change time
- * does: an overlay keeps the inode number when it copies a file up, but the copy is another file. */
-struct identity {
-	uint64_t dev, ino, size, mtime_ns, ctime_ns;
-};
 struct file {
-	struct identity id;
+	struct file_id id;
+	int wd; /* of the watch for writes; -1: none */
 	uint16_t lib;
 	uint8_t tls;
 	struct tap_tls_links *links; /* NULL: not attached */
@@ -46,36 +40,13 @@ struct tls_watch {
 	void *ctx;
 	struct map names; /* inode and name -> &nothing */
 	struct map files; /* identity -> struct file, or &nothing */
+	int notify;	  /* inotify: tells of writes to attached files */
 	bool nop5;
 	uint16_t nlibs;
 	size_t attached;
-	const char *unsafe; /* why nothing may be attached, or NULL */
+	bool no_returns; /* return probes are not safe here */
 };
 static struct file nothing; /* a file without a TLS library; its address is all that counts */
-
-/* FNV-1a over words, with a mix in between. */
-static uint64_t hash(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * 0x100000001b3;
-	return h ^ h >> 29;
-}
-
-static uint64_t name_key(uint64_t dev, uint64_t ino, const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	uint64_t h = hash(hash(0xcbf29ce484222325, dev), ino);
-
-	for (size_t i = 0; name[i] && i < EV_NAME_LEN - 1; i++) /* as EV_MAP cuts it */
-		h = hash(h, (uint8_t)name[i]);
-	return h;
-}
-
-static uint64_t identity_key(const struct identity *id)
-{
-	uint64_t h = hash(hash(0x9ae16a3b2f90404f, id->dev), id->ino);
-
-	return hash(hash(hash(h, id->size), id->mtime_ns), id->ctime_ns);
-}
 
 static void forget_nothing(struct map *m)
 {
@@ -95,21 +66,89 @@ static bool remember(struct map *m, uint64_t key, struct file *f)
 	return map_put(m, key, f) == 0;
 }
 
-static int identify(int fd, struct identity *ret)
-{
-	struct statfs fs;
-	struct stat st;
+/* --- files that change -------------------------------------------------------------------------- */
 
-	if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0)
-		return -errno;
-	*ret = (struct identity){
-		.dev = fs.f_type == OVERLAYFS_SUPER_MAGIC ? 0 : st.st_dev,
-		.ino = st.st_ino,
-		.size = (uint64_t)st.st_size,
-		.mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec,
-		.ctime_ns = (uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec,
-	};
-	return 0;
+/* A probe stays at its offset whatever the file holds there by then, and the kernel puts it into every new
+ * mapping: in code that was written over, it would break the program.  So attached files are watched from before they
+ * are looked at. */
+static int watch_writes(const struct tls_watch *w, int fd)
+{
+	char name[40];
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return inotify_add_watch(w->notify, name, IN_MODIFY);
+}
+
+static void unwatch(const struct tls_watch *w, struct file *f)
+{
+	if (f->wd >= 0)
+		(void)inotify_rm_watch(w->notify, f->wd); /* gone with its file: fine */
+	f->wd = -1;
+}
+
+static void tell(struct tls_watch *w, const struct file *f, const char *problem);
+
+static void give_up(struct tls_watch *w, struct file *f, const char *problem)
+{
+	tap_bpf_tls_detach(f->links);
+	f->links = NULL;
+	w->attached--;
+	unwatch(w, f);
+	log_warn("%s is not decrypted any more: %s", f->path, problem);
+	tell(w, f, problem);
+}
+
+/* Gives up attached files for which is_it says so. */
+static void give_up_those(struct tls_watch *w, bool (*is_it)(const struct file *f, const void *arg),
+			  const void *arg)
+{
+	uint64_t key;
+	size_t pos = 0;
+	void *v;
+
+	while (map_next(&w->files, &pos, &key, &v)) {
+		struct file *f = v;
+
+		if (f != &nothing && f->links && is_it(f, arg))
+			give_up(w, f,
+				"the file was changed while it was in use: its probes were "
+				"removed; programs that "
+				"start to use it now are looked at anew");
+	}
+}
+
+static bool has_watch(const struct file *f, const void *wd)
+{
+	return f->wd >= 0 && f->wd == *(const int *)wd;
+}
+
+/* The same inode with something else in it.  On an overlay, equal numbers need not be the same file. */
+static bool was_before(const struct file *f, const void *id)
+{
+	const struct file_id *now = id;
+
+	return now->dev && f->id.dev == now->dev && f->id.ino == now->ino;
+}
+
+int tls_watch_fd(const struct tls_watch *w)
+{
+	return w->notify;
+}
+
+void tls_watch_changed(struct tls_watch *w)
+{
+	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n;
+
+	while ((n = read(w->notify, buf, sizeof(buf))) > 0) {
+		const struct inotify_event *ev;
+
+		for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*ev) + ev->len)) {
+			ev = (const struct inotify_event *)(const void *)(buf + at);
+			if (ev->mask & IN_MODIFY)
+				give_up_those(w, has_watch, &ev->wd);
+		}
+	}
 }
 
 /* --- one file ------------------------------------------------------------------------------------- */
@@ -141,13 +180,14 @@ static void file_free(struct file *f)
 	free(f);
 }
 
-static struct file *file_new(const struct tls_file *c, const struct identity *id, uint16_t lib)
+static struct file *file_new(const struct tls_file *c, const struct file_id *id, uint16_t lib)
 {
 	struct file *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
 	f->id = *id;
+	f->wd = -1;
 	f->lib = lib;
 	f->tls = c->tls;
 	f->path = strdup(c->path);
@@ -161,8 +201,10 @@ static struct file *file_new(const struct tls_file *c, const struct identity *id
 
 /* A file that has a TLS library in it: attaches if that can be, and says so either way. */
 static struct file *take_file(struct tls_watch *w, const struct tls_file *c,
-			      const struct identity *id)
+			      const struct file_id *id, int wd)
 {
+	struct file_id now = { 0 };
+
 	char problem[128];
 	struct file *f;
 	int err;
@@ -176,32 +218,47 @@ static struct file *take_file(struct tls_watch *w, const struct tls_file *c,
 	if (!f)
 		return NULL;
 	w->nlibs++;
-	err = tls_file_probe(c, w->b, f->lib, w->nop5, w->unsafe ? NULL : &f->links, f->how,
-			     HOW_SIZE);
+	f->wd = wd;
+	give_up_those(w, was_before, id);
+	err = tls_file_probe(c, w->b, f->lib, &f->links, f->how, HOW_SIZE);
+	/* Written to since it was identified: what was read of it may be of two files. */
+	if (!err && (file_id_of(c->fd, &now) != 0 || file_id_key(&now) != file_id_key(id))) {
+		tap_bpf_tls_detach(f->links);
+		f->links = NULL;
+		err = -ESTALE;
+	}
+	if (!f->links)
+		unwatch(w, f);
 	tls_file_version(c, f->version, VERSION_SIZE);
 	w->attached += f->links != NULL;
-	tell(w, f, err ? tls_file_explain(err, problem, sizeof(problem)) : w->unsafe);
+	tell(w, f, err ? tls_file_explain(err, problem, sizeof(problem)) : NULL);
 	return f;
 }
 
 /* Reads a file that is not known yet.  NULL: it could not be read, nothing is known. */
 static struct file *analyse(struct tls_watch *w, uint32_t pid, const char *path, int path_fd,
-			    const struct identity *id)
+			    const struct file_id *id)
 {
-	struct tls_file c = { .pid = pid, .path = path };
+	struct tls_file c = {
+		.pid = pid, .path = path, .nop5 = w->nop5, .no_returns = w->no_returns
+	};
 	struct file *f = &nothing;
 
 	c.fd = maps_reopen(path_fd);
 	if (c.fd < 0)
 		return c.fd == -ENOEXEC ? &nothing : NULL;
 	if (elf_image_open(&c.img, c.fd) == 0) {
+		int wd = watch_writes(w, c.fd); /* before the first byte of code is read */
+
 		for (c.row = tls_table; c.row->name; c.row++) {
 			c.tls = (uint8_t)(1 + (c.row - tls_table));
 			if (tls_plan_applies(c.img, c.row) != 1)
 				continue;
-			f = take_file(w, &c, id);
+			f = take_file(w, &c, id, wd);
 			break;
 		}
+		if (wd >= 0 && (!f || f == &nothing))
+			(void)inotify_rm_watch(w->notify, wd);
 		elf_image_close(c.img);
 	}
 	close(c.fd);
@@ -211,13 +268,13 @@ static struct file *analyse(struct tls_watch *w, uint32_t pid, const char *path,
 /* path_fd (O_PATH, borrowed) is the file.  NULL: nothing is known of it. */
 static struct file *look_at(struct tls_watch *w, uint32_t pid, const char *path, int path_fd)
 {
-	struct identity id = { 0 };
+	struct file_id id = { 0 };
 	struct file *f;
 	uint64_t key;
 
-	if (identify(path_fd, &id) != 0)
+	if (file_id_of(path_fd, &id) != 0)
 		return NULL;
-	key = identity_key(&id);
+	key = file_id_key(&id);
 	f = map_find(&w->files, key);
 	if (f)
 		return f;
@@ -242,7 +299,7 @@ struct visit {
 static bool visit_mapping(void *ctx, const struct maps_entry *e)
 {
 	struct visit *v = ctx;
-	uint64_t key = name_key(e->dev, e->ino, e->path);
+	uint64_t key = file_name_key(e->dev, e->ino, e->path);
 	struct file *f;
 	int fd;
 
@@ -291,7 +348,7 @@ void tls_watch_task(struct tls_watch *w, const struct ev_task *ev)
 	}
 	if (ev->h.kind != EV_MAP || ev->addr == 0)
 		return;
-	key = name_key(0, ev->ino, ev->name);
+	key = file_name_key(0, ev->ino, ev->name);
 	/* Inode 0: the kernel side did not find the mapping (any more). */
 	if (ev->ino && map_find(&w->names, key))
 		return;
@@ -322,12 +379,10 @@ static void check_sanity(struct tls_watch *w)
 		if (f == &nothing || !f->links || tap_bpf_tls_stats(w->b, f->lib, &stats) != 0 ||
 		    !stats.off)
 			continue;
-		tap_bpf_tls_detach(f->links);
-		f->links = NULL;
-		w->attached--;
-		tell(w, f,
-		     "its calls said that they moved more than their buffers hold, so it is left "
-		     "alone; please report it");
+		give_up(w, f,
+			"its calls said that they moved more than their buffers hold, so it is "
+			"left "
+			"alone; please report it");
 	}
 }
 
@@ -348,6 +403,7 @@ int tls_watch_scan(struct tls_watch *w)
 	}
 	(void)closedir(d);
 	n = (int)(w->attached - before);
+	tls_watch_changed(w);
 	check_sanity(w);
 	return n;
 }
@@ -371,22 +427,33 @@ int tls_watch_new(struct tls_watch **ret, struct tap_bpf *b, tls_watch_fn found,
 
 	if (!w)
 		return -ENOMEM;
+	w->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (w->notify < 0) {
+		err = -errno;
+		free(w);
+		return err;
+	}
 	w->b = b;
 	w->found = found;
 	w->ctx = ctx;
 	w->nop5 = kernel_optimises_nop5();
 	err = tap_bpf_tls_selftest(b);
 	if (err == -EOPNOTSUPP)
-		w->unsafe = "this kernel kills processes that are confined by seccomp when a "
-			    "probed function "
-			    "returns (Linux 6.11 to 6.13): update it to decrypt TLS";
+		log_warn("this kernel kills processes that are confined by seccomp when a probed "
+			 "function returns "
+			 "(Linux 6.11 to 6.13): TLS is decrypted without return probes, which "
+			 "costs more");
 	else if (err)
-		w->unsafe = "a probe on a child of Limpid's own failed, so none is put on others; "
-			    "see the log";
-	if (err)
-		log_warn("return probes are not safe here: %s", strerror(-err));
+		log_warn("return probes could not be tried (%s): TLS is decrypted without them",
+			 strerror(-err));
+	w->no_returns = err != 0;
 	*ret = w;
 	return 0;
+}
+
+void tls_watch_avoid_returns(struct tls_watch *w)
+{
+	w->no_returns = true;
 }
 
 size_t tls_watch_count(const struct tls_watch *w)
@@ -409,5 +476,6 @@ void tls_watch_free(struct tls_watch *w)
 		}
 	map_release(&w->files);
 	map_release(&w->names);
+	close(w->notify);
 	free(w);
 }

@@ -25,8 +25,13 @@ typedef void (*tls_watch_fn)(void *ctx, const struct tls_watch_lib *l);
 /* b is borrowed.  found is called once per library file, attached or not, and again should it
  * have to be given up (tls_watch_scan finds that out). */
 int tls_watch_new(struct tls_watch **ret, struct tap_bpf *b, tls_watch_fn found, void *ctx);
+/* From now on no return probe is used: what happens by itself where they are not safe.  For tests. */
+void tls_watch_avoid_returns(struct tls_watch *w);
 /* EV_EXEC, EV_MAP, EV_EXIT as they come. */
 void tls_watch_task(struct tls_watch *w, const struct ev_task *ev);
+/* Readable when an attached file was written to: call tls_watch_changed, which takes the probes off at once. */
+int tls_watch_fd(const struct tls_watch *w);
+void tls_watch_changed(struct tls_watch *w);
 /* Looks at the files one process maps.  Files newly attached, or negative errno. */
 int tls_watch_pid(struct tls_watch *w, uint32_t pid);
 /* Looks at every process there is (the start, and a slow rescan). */

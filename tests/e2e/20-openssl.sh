@@ -196,6 +196,19 @@ exchange "perf uprobes: 5 MB each way" 3.0 -x -s 5000000 -r 5000000
 stop server
 stop watch
 
+# --- where a return probe would kill a confined process: entries, and places behind the calls ----------------------
+server 3.0
+run_watch -e
+check "without return probes: it is said" until_true 5 grep -q "^lib .* attached .*; exits branch, branch, single-stepped" "$TMP/watch.out"
+equal "without return probes: there are none" 0 "$(grep -c 'attached .*return probes' "$TMP/watch.out")"
+all_ways 3.0
+exchange "without return probes: a process confined by seccomp lives on" 3.0 -S -n 20
+stop watch
+watch LIMPID_UPROBE_MULTI=0 "$TMP/watch" -e -p "$port"
+exchange "without return probes, perf uprobes: 5 MB each way" 3.0 -x -s 5000000 -r 5000000
+stop server
+stop watch
+
 # --- 1.1.1 of Debian 11, 3.5 of Debian 13 -----------------------------------------------------------------------
 other() { # other VERSION SUITE LIBSSL LIBCRYPTO PACKAGE...
 	local v=$1 suite=$2 ssl=$3 crypto=$4 root
@@ -216,9 +229,13 @@ try_other() {
 	server "$v"
 	check "OpenSSL $v is recognised" until_true 5 grep -qE "^lib [0-9]+ openssl ${v//./\\.}[a-z0-9.]* attached" "$TMP/watch.out"
 	all_ways "$v"
-	stop server
 	stop watch
 	table "$v"
+	run_watch -e
+	exchange "$v without return probes: 50 requests on one connection" "$v" -n 50
+	exchange "$v without return probes: 5 MB each way through the _ex calls" "$v" -x -s 5000000 -r 5000000
+	stop server
+	stop watch
 }
 try_other 1.1.1 bullseye libssl.so.1.1 libcrypto.so.1.1 libssl1.1
 try_other 3.5 trixie libssl.so.3 libcrypto.so.3 libssl3t64 libc6 zlib1g libzstd1

@@ -72,6 +72,25 @@ static void check_internal(const struct tls_site *s, const char *path, const cha
 			 s->at.addr);
 }
 
+/* The conditional jump that objdump shows next behind the call of the internal. */
+static void check_exit(const struct site *s, const char *path, const char *symbol)
+{
+	char fmt[256];
+	unsigned long addr;
+
+	(void)snprintf(fmt, sizeof(fmt), "nm -D --defined-only %%s | sed -n 's/ T %s@.*//p'",
+		       symbol);
+	addr = shell_hex(fmt, path, 0);
+	if (s->cost != SITE_BRANCH)
+		return; /* some builds test with a conditional move */
+	assert_int_equal(
+		shell_hex("objdump -d --no-show-raw-insn --start-address=%2$#lx "
+			  "--stop-address=%3$#lx %1$s |"
+			  " sed -n '/call.*plt/b;/call/,/\\tj/s/^ *\\([0-9a-f]*\\):\\tj.*/\\1/p'",
+			  path, addr),
+		s->addr);
+}
+
 static void find(const struct build *b, char *path, size_t size)
 {
 	char cmd[256], root[512] = "";
@@ -114,6 +133,13 @@ static void internals_are_found_where_objdump_says(void **state)
 		       b->write_len_arg == 4 ? "SSL_write_ex2" : "SSL_write_ex", b->write_len_arg);
 	assert_string_equal(plan.site[2].call.symbol, "SSL_do_handshake");
 	assert_int_equal(plan.site[2].at.cost, SITE_PUSH);
+	assert_int_equal(tls_plan_exits(&plan, img, &tls_table[0], true), 0);
+	assert_int_equal(plan.n, 2);	  /* a handshake's end cannot be told */
+	assert_int_equal(plan.nexits, 4); /* read, write, and their _ex */
+	check_exit(&plan.exit[0], path, "SSL_read");
+	check_exit(&plan.exit[1], path, "SSL_write");
+	if (!b->suite)
+		assert_int_equal(plan.exit[0].cost, SITE_BRANCH);
 	tls_plan_text(&plan, text, sizeof(text));
 	assert_non_null(strstr(text, "ssl_read_internal+"));
 	assert_non_null(strstr(text, "(push)"));
@@ -125,7 +151,7 @@ static void internals_are_found_where_objdump_says(void **state)
 }
 
 /* Compiles a library from C and plans it: shapes that the packaged builds do not have. */
-static int plan_source(const char *source, const char *flags, struct tls_plan *ret)
+static int plan_source_with(const char *source, const char *flags, struct tls_plan *ret, bool exits)
 {
 	char dir[] = "/tmp/limpid-plan-XXXXXX", cmd[512], path[64];
 	struct elf_image *img;
@@ -144,9 +170,16 @@ static int plan_source(const char *source, const char *flags, struct tls_plan *r
 	rmdir(dir);
 	assert_int_equal(elf_image_open(&img, fd), 0);
 	err = tls_plan_make(ret, img, &tls_table[0], true);
+	if (!err && exits)
+		err = tls_plan_exits(ret, img, &tls_table[0], true);
 	elf_image_close(img);
 	close(fd);
 	return err;
+}
+
+static int plan_source(const char *source, const char *flags, struct tls_plan *ret)
+{
+	return plan_source_with(source, flags, ret, false);
 }
 
 #define SHAPES                                                                           \
@@ -243,6 +276,29 @@ static void code_that_changes_the_arguments_is_not_followed(void **state)
 	assert_string_equal(p.site[0].call.symbol, "SSL_read"); /* goes through memory */
 }
 
+/* Nothing is called that could be followed: the ends are the function's own. */
+static void without_an_internal_each_ret_is_an_exit(void **state)
+{
+	struct tls_plan p;
+
+	(void)state;
+	assert_int_equal(plan_source_with("int other(void*,char*,int);"
+					  "int SSL_read(void*s,char*b,int n){if(n<3)return "
+					  "-1;b[0]=1;return 4+other(s,b+1,n-1);}\n",
+					  "-O2", &p, true),
+			 0);
+	assert_int_equal(p.n, 1);
+	assert_true(p.nexits >= 1);
+	for (size_t i = 0; i < p.nexits; i++)
+		assert_int_equal(p.exit[i].bytes[0], 0xc3);
+	/* It ends in somebody else's return. */
+	assert_int_equal(
+		plan_source_with("int other(void*,char*,int);"
+				 "int SSL_read(void*s,char*b,int n){return other(s,b+1,n-1);}\n",
+				 "-O2", &p, true),
+		-ENOENT);
+}
+
 static void a_file_without_the_functions_is_no_such_library(void **state)
 {
 	struct tls_plan p;
@@ -267,6 +323,7 @@ int main(void)
 		cmocka_unit_test(a_tail_jump_through_the_plt_is_followed),
 		cmocka_unit_test(one_function_for_both_directions_is_refused),
 		cmocka_unit_test(code_that_changes_the_arguments_is_not_followed),
+		cmocka_unit_test(without_an_internal_each_ret_is_an_exit),
 		cmocka_unit_test(a_file_without_the_functions_is_no_such_library),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watch - captures with the TLS probes and says what plaintext each connection carried.
  *
- *	watch [-t] [-p PORT]	until SIGTERM
+ *	watch [-t] [-e] [-p PORT]	until SIGTERM
  *
  * Scans all processes again every second.  Prints "ready" when capture has begun, then one line for each library file, and one for each
  * connection with a port PORT that ended, or is still there at the end:
@@ -10,6 +10,7 @@
  *		nested N sticky N raw-after BYTES
  * raw-after: bytes of ciphertext that were still copied, in the two directions together, after plaintext was
  * seen.  At the end: "loss unmapped BYTES ring BYTES fault BYTES".  -t attaches every library twice.
+ * -e uses no return probes, as where they are not safe.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +45,7 @@ struct conn {
 static struct map conns;
 static unsigned port;
 static volatile sig_atomic_t stop;
-static bool twice;
+static bool twice, exits;
 static struct tap_bpf *bpf;
 static uint64_t map_seen_ns; /* when the mapping under way was recorded */
 
@@ -153,7 +154,7 @@ static void attach_plan(const struct tls_plan *plan, const struct tls_watch_lib 
 		places[i].off = plan->site[i].at.off;
 		places[i].site = tls_file_site(&plan->site[i].call, l->lib, l->tls);
 	}
-	if (tap_bpf_tls_attach(&links, bpf, fd, places, plan->n) != 0)
+	if (tap_bpf_tls_attach(&links, bpf, fd, places, plan->n, NULL, 0) != 0)
 		exit(3);
 }
 
@@ -206,9 +207,11 @@ int main(int argc, char **argv)
 	char err[512];
 	int o;
 
-	while ((o = getopt(argc, argv, "tp:")) != -1)
+	while ((o = getopt(argc, argv, "tep:")) != -1)
 		if (o == 't')
 			twice = true;
+		else if (o == 'e')
+			exits = true;
 		else if (o == 'p')
 			port = (unsigned)strtoul(optarg, NULL, 10);
 	signal(SIGTERM, on_signal);
@@ -220,6 +223,7 @@ int main(int argc, char **argv)
 	nrings = tap_bpf_events_maps(bpf, &rings);
 	if (source_live_open(&src, rings, nrings) != 0 ||
 	    tls_watch_new(&w, bpf, on_lib, NULL) != 0 ||
+	    (exits && (tls_watch_avoid_returns(w), false)) ||
 	    tap_bpf_rule_tgid(bpf, (uint32_t)getpid(), EV_RULE_EXCLUDE) != 0 ||
 	    tap_bpf_set_policy(bpf, &policy) != 0)
 		return 1;
