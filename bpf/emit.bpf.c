@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* emit.bpf.c - bytes out of user memory, any number of buffers of any length, into EV_DATA records. */
+/* emit.bpf.c - bytes out of memory, any number of buffers of any length, into EV_DATA records. */
 #include "gap.bpf.h"
+#include "iter.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -66,9 +67,14 @@ static __always_inline long run_next_buffer(struct run *r)
 {
 	struct user_iovec v;
 
-	if (!r->niov || bpf_probe_read_user(&v, sizeof(v), (void *)r->iov))
+	if (!r->niov)
 		return 1; /* run_go reports what is left */
+	if (r->mem == MEM_USER ? bpf_probe_read_user(&v, sizeof(v), (void *)r->iov) :
+				 iter_segment(r->mem, r->iov, &v))
+		return 1;
 	r->niov--;
+	if (r->mem == MEM_PAGES)
+		r->iov += bpf_core_type_size(struct bio_vec) - sizeof(v);
 	r->iov += sizeof(v);
 	r->base = v.base;
 	r->base_left = v.len;
@@ -99,7 +105,8 @@ static __noinline int run_piece(struct scratch *s)
 	at &= EV_CHUNK_MAX - 1;
 	if (n > EMIT_PIECE)
 		return 1;
-	if (bpf_probe_read_user(s->data + at, n, (void *)r->base)) {
+	if (r->mem < MEM_KERNEL ? bpf_probe_read_user(s->data + at, n, (void *)r->base) :
+				  bpf_probe_read_kernel(s->data + at, n, (void *)r->base)) {
 		if (r->page_wise || n <= to_page)
 			run_fault(s, n);
 		r->page_wise = 1;

@@ -68,11 +68,19 @@ struct {
 	__type(value, __u64);
 } losses __weak SEC(".maps");
 
-/* What is moved in one call: one buffer (base, base_left) and after that niov user_iovecs at iov. */
+/* Where the bytes of a run are, and what its vec is made of. */
+enum run_mem {
+	MEM_USER = 0, /* user memory; user_iovecs in user memory */
+	MEM_USER_VEC, /* user memory; user_iovecs in kernel memory */
+	MEM_KERNEL,   /* kernel memory; user_iovecs (kvec) in kernel memory */
+	MEM_PAGES,    /* pages; bio_vecs in kernel memory */
+};
+
+/* What is moved in one call: one buffer (base, base_left) and after that niov more, described at iov. */
 struct run {
 	__u64 cookie, ts_ns;
 	__u64 off;	       /* stream position of the next byte to deliver */
-	__u64 base, base_left; /* user memory to read next */
+	__u64 base, base_left; /* to read next */
 	__u64 iov, niov;
 	__u64 left; /* bytes to copy */
 	__u64 shed; /* bytes moved after those, left out because the ring is filling up */
@@ -82,6 +90,7 @@ struct run {
 	__u16 flags, tls_lib;
 	__u8 dir, tls, sure;
 	__u8 why;	/* enum ev_why: of rest */
+	__u8 mem;	/* enum run_mem */
 	__u8 page_wise; /* a piece could not be read: go page by page */
 	__u8 untold;	/* conn.untold */
 	__u8 refused;	/* the ring has no room: the rest becomes a gap */

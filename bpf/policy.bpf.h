@@ -12,8 +12,9 @@ enum call_shape {
 	CALL_IOV,      /* buf, len: user_iovecs and their number */
 	CALL_MSG,      /* buf: a user_msghdr */
 	CALL_MMSG,     /* buf, len: user_mmsghdrs and their number */
-	CALL_UNSEEN,   /* no user memory */
-	CALL_ACCEPT,
+	CALL_UNSEEN,   /* nothing that can be read */
+	CALL_ITER, /* of a kernel function: buf, len: the first segment; iov, niov: those after it, in mem */
+	CALL_ACCEPT, /* this and those after it move no bytes */
 	CALL_CONNECT, /* only of AF_UNIX: connections of TCP are seen by their states */
 	CALL_PAIR,    /* buf: where the two descriptors go */
 	CALL_CLOSE,   /* done with at its entry */
@@ -21,21 +22,29 @@ enum call_shape {
 struct call {
 	__u64 cookie, ts_ns, buf, len;
 	__u32 flags; /* MSG_ of recv */
-	__u16 nr;    /* system call number + 1; 0: none */
+	__u16 nr;    /* system call number + 1, or FN_CALL; 0: none */
 	__u8 shape, dir;
 	__u8 counted; /* conn.busy has it */
 	__u8 udp;     /* sk: the socket; name: the argument for the remote address */
-	__u8 pad[6];
+	__u8 mem;     /* enum run_mem */
+	__u8 pad;
+	__u32 niov;
+	__u64 iov;
 	__u64 sk, name;
 };
+#define FN_CALL 1 /* call.nr of a call of a kernel function */
 
 struct task_ctx {
 	__u64 cgroups;	 /* the task's css_set at the verdict `wanted`; another one: it was moved */
 	__u64 cgroup_id; /* as task_cgroup gave it then */
 	__u32 gen, wanted;
-	struct call call;
+	struct call call; /* a system call */
+	struct call fn;	  /* a kernel function, within one or not */
+	__u64 fn_sk;	  /* its socket */
 	__u64 tls_cookie; /* last TCP socket used while tls_active */
-	__u32 tls_active, pad;
+	__u32 tls_active;
+	__u8 fn_seen; /* a hook of a kernel function was met since the last system call that moves bytes ended */
+	__u8 pad[3];
 };
 
 struct {

@@ -7,6 +7,7 @@
  *
  * Rejected: the iterator over TCP sockets.  It sees one network namespace, and no process. */
 #include "conn.bpf.h"
+#include "pages.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -96,6 +97,7 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 	}
 	if (!sk || !sock_is_tcp(sk))
 		return 0;
+	pages_find(sk);
 	cookie = sock_id_make(sk);
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_LISTEN)

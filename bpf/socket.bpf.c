@@ -6,15 +6,10 @@
  * is looked up at the entry, because by the exit another thread may have given the descriptor to another
  * file.  A call that was under way when capture began is looked up at its exit.
  */
-#include "conn.bpf.h"
+#include "transfer.bpf.h"
 #include "syscalls.bpf.h"
 
-#define MSG_OOB	     0x1
-#define MSG_PEEK     0x2
-#define MSG_TRUNC    0x20
-#define MSG_ERRQUEUE 0x2000
-#define RCV_SHUTDOWN 1
-#define EXIT_MSGS    1024 /* UIO_MAXIOV bounds sendmmsg */
+#define EXIT_MSGS 1024 /* UIO_MAXIOV bounds sendmmsg */
 
 #define PROT_EXEC     4
 #define MAP_ANONYMOUS 0x20
@@ -93,18 +88,6 @@ static __always_inline __u32 call_args(struct call *c, struct pt_regs *regs, lon
 	return SYS_ARG0(regs);
 }
 
-/* Another process than before: it says who it is.  And a reader that has not heard of the connection hears of
- * it. */
-static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 cookie)
-{
-	conn_screen(c, sk, cookie);
-	if (c->ignored ||
-	    (c->announced == reader_nr && c->tgid == (__u32)KREAD(CURRENT_TASK(), tgid)))
-		return;
-	conn_owner(c);
-	conn_announce(c, sk, cookie);
-}
-
 /* The file of an AF_UNIX stream is closed: its last reference ends the connection. */
 SUB int unix_closing(struct task_struct *task, __u32 fd)
 {
@@ -144,6 +127,18 @@ SUB int unix_pair(struct task_struct *task, __u64 at)
 	return unix_begins(task, fds[1], EV_SIDE_UNKNOWN);
 }
 
+/* Whether the hooks of kernel functions (sockfn.bpf.c) take care of the call.  At its exit that is told by their having
+ * been met: they were not when the call began before capture, when the socket's functions are other ones
+ * (kernel TLS), or when the policy changed meanwhile. */
+static __always_inline bool by_functions(const struct call *call, const struct sock *sk)
+{
+	__u8 by = hooked[call->dir & 1];
+
+	if (by == HOOKED_SYSCALL || sock_is_unix(sk))
+		return false;
+	return by == HOOKED_FUNCTION || (call->dir == EV_WRITE && call->shape == CALL_UNSEEN);
+}
+
 /* Remembers the call.  done: what it has moved already, when it is its exit that we are at. */
 SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs *regs, long nr,
 		   __u64 done)
@@ -151,8 +146,6 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	struct call *call = &t->call;
 	__u32 fd = call_args(call, regs, nr);
 	struct sock *sk;
-	struct conn *c;
-	__u8 state, dir;
 
 	call->nr = nr + 1;
 	call->cookie = 0;
@@ -180,32 +173,11 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 		call->name = nr == NR_SENDTO || nr == NR_RECVFROM ? SYS_ARG4(regs) : 0;
 		return 0;
 	}
-	call->cookie = sock_cookie(sk);
-	if (!call->cookie)
-		goto none;
-	if (t->tls_active)
-		t->tls_cookie = call->cookie;
-	dir = call->dir & 1;
-	if (dir == EV_WRITE)
-		call->ts_ns = bpf_ktime_get_ns();
-	c = conn_find(call->cookie);
-	state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	if (state == TCP_SYN_SENT || (!c && (state == TCP_CLOSE || state == TCP_LISTEN)))
-		return 0; /* not connected yet; the exit looks again */
-	if (!c)
-		c = conn_make(sk, call->cookie, side_guess(sk), dir, done);
-	else if (!done && !c->busy[dir])
-		conn_catch_up(c, sk, dir);
-	if (!c) {
-		loss(EV_LOSS_INFLIGHT, 1);
-		goto none;
+	if (!done && by_functions(call, sk)) {
+		call->nr = 0;
+		return 0;
 	}
-	conn_used(c, sk, call->cookie);
-	if (!done) {
-		__sync_fetch_and_add(&c->busy[dir], 1);
-		call->counted = 1;
-	}
-	return 0;
+	return transfer_begin(t, call, sk, done);
 none:
 	call->shape = CALL_NONE;
 	return 0;
@@ -232,113 +204,41 @@ SUB int accepted(struct task_struct *task, __u32 fd)
 	return conn_announce(c, sk, cookie);
 }
 
-/* n bytes were moved: delivers them at position off. */
-SUB int call_data(const struct call *call, const struct conn *c, __u64 off, __u64 n)
+/* sendmmsg, recvmmsg: each message is a call of its own.  A global function: the verifier looks at it once, and not at
+ * each turn of the loop. */
+__noinline int mmsg_one(__u32 i)
 {
-	struct run r = { .cookie = call->cookie, .off = off, .left = n, .dir = call->dir };
-	__u64 at = GAP_AT(call->dir, 0, 0, 0);
-
-	if (!conn_wants_raw(c) || conn_skips(c, call->cookie, at, off, n))
-		return 0;
-	r.untold = c->untold;
-	/* A write happened when it began: its answer may come before it returns. */
-	r.ts_ns = call->dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
-	if (call->shape == CALL_UNSEEN ||
-	    (call->dir == EV_READ && (call->flags & MSG_TRUNC) && !c->l4))
-		return hole_send(call->cookie, at, off, n, r.ts_ns);
-	if (call->shape == CALL_BUF) {
-		r.base = call->buf;
-		r.base_left = n;
-	} else if (call->shape == CALL_IOV) {
-		r.iov = call->buf;
-		r.niov = call->len;
-	} else {
-		__u64 v[2] = {}; /* not the whole header: the stack is small */
-
-		/* When it fails: EV_WHY_FAULT. */
-		bpf_probe_read_user(v, sizeof(v), &((struct user_msghdr *)call->buf)->iov);
-		r.iov = v[0];
-		r.niov = v[1];
-	}
-	if (c->verdict == EV_COPY_HEAD && n > EMIT_HEAD) {
-		r.rest = n - EMIT_HEAD;
-		r.why = EV_WHY_BUDGET;
-		r.left = EMIT_HEAD;
-	}
-	return run_go(&r);
-}
-
-static __always_inline __u64 conn_moved(struct conn *c, __u8 dir, __u64 n)
-{
-	__sync_fetch_and_add(&c->seq[dir & 1], (__u32)n);
-	return FETCH_ADD(&c->pos[dir & 1], n);
-}
-
-/* sendmmsg, recvmmsg: each message is a call of its own. */
-struct mmsg {
+	struct task_ctx *t = task_map_find(&task_ctxs);
+	struct conn *c = t ? conn_find(t->call.cookie) : NULL;
 	struct call call;
-	struct conn *conn;
-	__u64 at;
-	__u32 n;
-};
-
-static long mmsg_step(__u32 i, struct mmsg *m)
-{
-	struct conn *c = conn_find(m->call.cookie);
 	__u32 len = 0;
 
-	if (i >= m->n || !c)
+	if (!t || !c)
 		return 1;
-	m->call.buf = m->at + i * sizeof(struct user_mmsghdr);
-	bpf_probe_read_user(&len, sizeof(len), (void *)(m->call.buf + sizeof(struct user_msghdr)));
+	call = t->call;
+	call.shape = CALL_MSG;
+	call.buf += i * sizeof(struct user_mmsghdr);
+	bpf_probe_read_user(&len, sizeof(len), (void *)(call.buf + sizeof(struct user_msghdr)));
 	if (len)
-		call_data(&m->call, c, conn_moved(c, m->call.dir, len), len);
+		transfer_data(&call, c, conn_moved(c, call.dir, len), len);
 	return 0;
 }
 
-SUB int call_end(struct call *call, long ret)
+static long mmsg_step(__u32 i, __u32 *n)
 {
-	struct conn *c = conn_find(call->cookie);
+	return i >= *n || mmsg_one(i);
+}
 
-	if (!c)
-		return 0;
-	if (ret > 0 &&
-	    !(call->dir == EV_READ && (call->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))) {
-		if (call->shape == CALL_MMSG) {
-			struct mmsg m = { .call = *call, .at = call->buf, .n = ret };
+/* As transfer_end, of task_ctx.call; sendmmsg and recvmmsg return the number of their messages. */
+static __always_inline int call_end(const struct call *call, long ret)
+{
+	if (call->shape == CALL_MMSG && ret > 0 && call_moves(call)) {
+		__u32 n = ret;
 
-			m.call.shape = CALL_MSG;
-			LOOP(EXIT_MSGS, mmsg_step, &m);
-		} else {
-			call_data(call, c, conn_moved(c, call->dir, ret), ret);
-		}
+		LOOP(EXIT_MSGS, mmsg_step, &n);
+		ret = 0;
 	}
-	if (call->counted)
-		__sync_fetch_and_add(&c->busy[call->dir & 1], -1);
-	return 0;
-}
-
-static __always_inline bool all_was_read(const struct conn *c, const struct sock *sk)
-{
-	const struct tcp_sock *tp = (const void *)sk;
-
-	if (c->l4 == EV_UNIX)
-		return !BPF_CORE_READ(sk, sk_receive_queue.qlen);
-	return BPF_CORE_READ(tp, copied_seq) == BPF_CORE_READ(tp, rcv_nxt);
-}
-
-/* A read gave 0 bytes: the peer's end of the stream, unless the buffers have no room. */
-SUB int call_empty(const struct call *call, struct task_struct *task, __u32 fd)
-{
-	struct conn *c = conn_find(call->cookie);
-	struct sock *sk = fd_sock(task, fd);
-
-	if (!c || !sk || c->eof || call->dir != EV_READ ||
-	    !(BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) || !all_was_read(c, sk))
-		return 0;
-	c->eof = 1;
-	close_event(c, sk, call->cookie, EV_END_READ);
-	return 0;
+	return transfer_end(call, ret);
 }
 
 SEC("tp_btf/sys_enter")
@@ -362,6 +262,24 @@ int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
 	return 0;
 }
 
+static __always_inline bool nr_returns_bytes(long nr)
+{
+	return nr != NR_SENDMMSG && nr != NR_RECVMMSG && nr != NR_SENDFILE && nr != NR_SPLICE;
+}
+
+/* The return of a kernel function was missed, since kretprobes are limited in number.  What the system call returns is
+ * what the function returned, when it called it once; else the bytes are found by the sequence numbers. */
+static __always_inline long function_left(struct task_ctx *t, struct task_struct *task, struct pt_regs *regs,
+					  long nr, long ret)
+{
+	struct call own;
+	bool same = (__u64)fd_sock(task, call_args(&own, regs, nr)) == t->fn_sk;
+
+	t->fn.nr = 0;
+	t->call = t->fn;
+	return same && own.dir == t->fn.dir && nr_returns_bytes(nr) ? ret : -1;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 {
@@ -382,9 +300,15 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	if (!t)
 		return 0;
 	if (t->call.nr != nr + 1) {
-		if (ret <= 0 || !task_wanted(t))
+		__u8 seen = t->fn_seen;
+
+		t->fn_seen = 0;
+		if (t->fn.nr)
+			ret = function_left(t, task, regs, nr, ret);
+		else if (seen || ret <= 0 || !task_wanted(t))
 			return 0;
-		call_begin(t, task, regs, nr, ret);
+		else
+			call_begin(t, task, regs, nr, ret);
 	}
 	call = t->call;
 	t->call.nr = 0;
@@ -399,7 +323,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	if (call.udp)
 		return udp_end(&call, ret);
 	call_end(&call, ret);
-	return ret ? 0 : call_empty(&call, task, SYS_ARG0(regs));
+	return ret ? 0 : transfer_empty(&call, fd_sock(task, SYS_ARG0(regs)));
 }
 
 /* --- orders from user space ---------------------------------------------------------------------- */

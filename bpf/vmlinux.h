@@ -220,6 +220,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
 	unsigned long skc_flags;
+	struct proto *skc_prot;
 };
 struct sk_buff_head {
 	__u32 qlen;
@@ -266,6 +267,60 @@ struct tcp_sock {
 struct socket {
 	struct file *file;
 	struct sock *sk;
+};
+
+/* Data under way.  Names that changed: bpf/iter.bpf.h. */
+enum iter_type {
+	ITER_UBUF,
+	ITER_IOVEC,
+	ITER_BVEC,
+	ITER_KVEC,
+};
+struct list_head {
+	struct list_head *next;
+};
+struct kmem_cache_order_objects {
+	unsigned int x;
+};
+struct kmem_cache_node {
+	struct list_head partial;
+};
+struct kmem_cache {
+	struct kmem_cache_order_objects oo;
+	struct list_head list;
+	struct kmem_cache_node *node[1];
+};
+struct page {
+	struct list_head slab_list;
+	struct kmem_cache *slab_cache;
+	void *freelist;
+};
+struct slab {
+	struct list_head slab_list;
+	struct kmem_cache *slab_cache;
+	void *freelist;
+};
+struct proto {
+	struct kmem_cache *slab;
+};
+struct bio_vec {
+	struct page *bv_page;
+	unsigned int bv_len, bv_offset;
+};
+struct iov_iter {
+	__u8 iter_type;
+	unsigned long iov_offset, count, nr_segs;
+	const void *__iov, *kvec, *bvec, *ubuf;
+};
+struct iov_iter___before_5_14 {
+	unsigned int type;
+};
+struct iov_iter___before_6_4 {
+	const void *iov;
+};
+struct msghdr {
+	struct iov_iter msg_iter;
+	unsigned int msg_flags;
 };
 
 struct linux_binprm;

@@ -145,7 +145,7 @@ static void check_capture(struct report *r, const struct args *a)
 		say(r, LEVEL_PROBLEM, "capture", "", "%s", err);
 		return;
 	}
-	say(r, LEVEL_OK, "capture", "", "sockets are read by %s", tap_bpf_backend(b));
+	say(r, LEVEL_OK, "capture", "", "sockets are read by hooks of kind %s", tap_bpf_backend(b));
 	rc = tls_watch_new(&w, b, library, r);
 	if (rc == 0)
 		rc = tls_watch_scan(w);

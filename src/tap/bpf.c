@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "limpid.skel.h"
+#include "tap/bpf_hooks.h"
 #include "tap/bpf_priv.h"
 #include "tap/comms.h"
 #include "tap/flavour.h"
@@ -28,6 +29,7 @@ struct tap_bpf {
 	struct limpid_bpf *skel;
 	struct ring_buffer *tasks;
 	struct rings rings;
+	struct hooks hooks;
 	/* The call of tap_bpf_tasks_poll under way. */
 	void (*task_fn)(void *ctx, const struct ev_task *ev);
 	void *task_ctx;
@@ -36,8 +38,14 @@ struct tap_bpf {
 	struct bpf_link *sweep[2]; /* over streams, over datagrams */
 };
 
-/* libbpf gives its print function no context, so what it said last of a failure is kept here. */
-static char last_words[256];
+/* libbpf gives its print function no context, so what it said of a failure is kept here: the first warning that
+ * names a program, since those after it say less, else the last one. */
+static char last_words[HOOKS_REASON];
+
+static void forget_words(void)
+{
+	last_words[0] = '\0';
+}
 
 /* Its last lines: what the verifier objects to stands at the end of its log. */
 static void log_tail(const char *text, size_t n)
@@ -59,7 +67,7 @@ static int print_to_log(enum libbpf_print_level level, const char *fmt, va_list 
 
 	if (n < 0)
 		return 0;
-	if (level == LIBBPF_WARN && text[0] && text[0] != '\n')
+	if (level == LIBBPF_WARN && text[0] && text[0] != '\n' && !strstr(last_words, "prog '"))
 		snprintf(last_words, sizeof(last_words), "%.*s",
 			 (int)strcspn(text, "\n") % (int)sizeof(last_words), text);
 	log_tail(text, (size_t)n);
@@ -211,8 +219,8 @@ static int on_task(void *ctx, void *data, size_t size)
 	return 0;
 }
 
-/* States before calls: a connection must have its cookie when its first call is seen. */
-static int attach(struct tap_bpf *b)
+/* States before calls: a connection must have its cookie when its first call is seen.  why: as hooks_attach. */
+static int attach(struct tap_bpf *b, char *why, size_t n)
 {
 	struct limpid_bpf *s = b->skel;
 	const struct {
@@ -228,11 +236,16 @@ static int attach(struct tap_bpf *b)
 		{ s->progs.socket_exit, &s->links.socket_exit },
 		{ s->progs.socket_enter, &s->links.socket_enter },
 	};
+	int rc;
 
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
 		*hooks[i].link = bpf_program__attach(hooks[i].prog);
-		if (!*hooks[i].link)
-			return -errno;
+		if (!*hooks[i].link) {
+			rc = -errno;
+			(void)snprintf(why, n, "%s: %s", bpf_program__name(hooks[i].prog),
+				       strerror(-rc));
+			return rc;
+		}
 	}
 	b->sweep[0] = attach_sweep(s, s->maps.conns);
 	b->sweep[1] = attach_sweep(s, s->maps.datagram_conns);
@@ -241,7 +254,11 @@ static int attach(struct tap_bpf *b)
 	b->tasks = ring_buffer__new(bpf_map__fd(s->maps.tasks), on_task, b, NULL);
 	if (!b->tasks)
 		return -errno;
-	return scan_sockets(b);
+	s->bss->page_shift = (uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
+	rc = scan_sockets(b);
+	if (!rc && !s->bss->page_address)
+		log_debug("the addresses of pages are not known: what is in them will be holes");
+	return rc ? rc : hooks_attach(&b->hooks, s, why, n);
 }
 
 /* Sizes are set before the programs are loaded, and the number of rings is a constant to them. */
@@ -260,12 +277,16 @@ static int size_rings(struct tap_bpf *b, const struct tap_bpf_options *o, size_t
 	return tasks ? bpf_map__set_max_entries(b->skel->maps.tasks, (uint32_t)tasks) : 0;
 }
 
-static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, size_t errlen)
+/* Once, with the hooks that are planned.  In why, with n bytes: what the kernel said, when it is about them. */
+static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, size_t errlen,
+		char *why, size_t n)
 {
 	size_t ring_bytes = 0;
 	unsigned nrings = 0;
-	int rc = flavour_open(&b->skel, b->old);
+	int rc;
 
+	forget_words();
+	rc = flavour_open(&b->skel, b->old);
 	if (rc)
 		return fail(err, errlen, rc, "the capture programs cannot be opened: %s",
 			    strerror(-rc));
@@ -274,7 +295,10 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 		return fail(err, errlen, rc,
 			    "a ring size must be a power of two, of 4096 bytes or more");
 	tap_bpf_tls_prepare(b->skel, b->old);
+	hooks_prepare(&b->hooks, b->skel);
 	rc = limpid_bpf__load(b->skel);
+	if (rc)
+		(void)snprintf(why, n, "%s", last_words);
 	if (rc == -EPERM)
 		return fail(err, errlen, rc,
 			    "the kernel refuses to load the capture programs (%s): run it as root "
@@ -291,24 +315,70 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 			    "rings of %zu bytes cannot be made: %s; try a smaller "
 			    "--events-ring",
 			    ring_bytes, strerror(-rc));
-	rc = attach(b);
+	rc = attach(b, why, n);
 	if (rc)
 		return fail(err, errlen, rc, "the capture programs cannot be attached: %s (%s)",
-			    strerror(-rc), last_words);
+			    strerror(-rc), why[0] ? why : last_words);
 	return 0;
+}
+
+/* Everything that load made. */
+static void unload(struct tap_bpf *b)
+{
+	ring_buffer__free(b->tasks);
+	b->tasks = NULL;
+	hooks_detach(&b->hooks);
+	for (int i = 0; i < 2; i++) {
+		bpf_link__destroy(b->sweep[i]);
+		b->sweep[i] = NULL;
+	}
+	limpid_bpf__destroy(b->skel);
+	b->skel = NULL;
+	rings_close(&b->rings);
+}
+
+static int refused(const struct tap_bpf *b, char *err, size_t errlen)
+{
+	enum tap_backend f = b->hooks.forced;
+
+	for (enum hook i = 0; i < HOOKS; i++)
+		if (!b->hooks.state[i].used)
+			return fail(err, errlen, -EOPNOTSUPP, "there is no back end %s here: %s",
+				    tap_backend_name(f), b->hooks.state[i].refused[f]);
+	return 0;
+}
+
+/* Until the kernel takes what is planned. */
+static int load_best(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, size_t errlen)
+{
+	char why[HOOKS_REASON];
+	int rc;
+
+	hooks_plan(&b->hooks, o ? o->backend : TAP_BACKEND_AUTO);
+	for (;;) {
+		rc = refused(b, err, errlen);
+		if (rc)
+			return rc;
+		why[0] = '\0';
+		rc = load(b, o, err, errlen, why, sizeof(why));
+		if (!rc || !hooks_functions(&b->hooks))
+			return rc;
+		if (!why[0] || !hooks_demote(&b->hooks, why)) {
+			int other = refused(b, err, errlen);
+
+			return other ? other : rc;
+		}
+		log_debug("the kernel does not take all hooks (%s): others are tried", why);
+		unload(b);
+	}
 }
 
 int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *err, size_t errlen)
 {
-	libbpf_print_fn_t before;
+	libbpf_print_fn_t before = libbpf_set_print(print_to_log);
 	struct tap_bpf *b;
 	int rc;
 
-	if (o && o->backend > TAP_BACKEND_TRACEPOINT)
-		return fail(err, errlen, -EOPNOTSUPP, "there is no back end %s yet",
-			    tap_backend_name(o->backend));
-	before = libbpf_set_print(print_to_log);
-	last_words[0] = '\0';
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return fail(err, errlen, -ENOMEM, "out of memory");
@@ -317,7 +387,7 @@ int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *er
 		rc = check_kernel(err, errlen);
 	if (!rc) {
 		b->old = flavour_is_old();
-		rc = load(b, o, err, errlen);
+		rc = load_best(b, o, err, errlen);
 	}
 	/* Errors of later calls come back as errno; libbpf need not print them either. */
 	if (rc) {
@@ -333,11 +403,7 @@ void tap_bpf_close(struct tap_bpf *b)
 {
 	if (!b)
 		return;
-	ring_buffer__free(b->tasks);
-	bpf_link__destroy(b->sweep[0]);
-	bpf_link__destroy(b->sweep[1]);
-	limpid_bpf__destroy(b->skel);
-	rings_close(&b->rings);
+	unload(b);
 	free(b);
 }
 
@@ -464,6 +530,11 @@ bool tap_bpf_old(const struct tap_bpf *b)
 
 const char *tap_bpf_backend(const struct tap_bpf *b)
 {
-	(void)b;
-	return "syscall tracepoints";
+	return hooks_summary(&b->hooks);
+}
+
+void tap_bpf_hooks(const struct tap_bpf *b, void (*fn)(void *ctx, const struct tap_hook *h),
+		   void *ctx)
+{
+	hooks_each(&b->hooks, fn, ctx);
 }

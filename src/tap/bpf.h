@@ -73,7 +73,16 @@ struct tap_untold {
 int tap_bpf_tell(const struct tap_bpf *b, struct tap_untold *s);
 /* Sums over CPUs; only grow. */
 int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX]);
-const char *tap_bpf_backend(const struct tap_bpf *b); /* "syscall tracepoints" */
+/* As tap_backend_name; "mixed": different ones for sending and receiving. */
+const char *tap_bpf_backend(const struct tap_bpf *b);
+struct tap_hook {
+	const char *what; /* "TCP send" */
+	enum tap_backend used;
+	const char *refused[TAP_BACKENDS]; /* what the kernel said against it; "": nothing, or it was not asked */
+};
+/* Calls fn for each hook; what it is given is valid during the call. */
+void tap_bpf_hooks(const struct tap_bpf *b, void (*fn)(void *ctx, const struct tap_hook *h),
+		   void *ctx);
 void tap_bpf_close(struct tap_bpf *b);		      /* detaches everything */
 
 #endif

@@ -1,10 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <string.h>
+#include "tap/bpf_hooks.h"
 
-#include "tap/bpf.h"
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "limpid.skel.h"
+
+/* enum hooked of bpf/transfer.bpf.h */
+enum { HOOKED_SYSCALL, HOOKED_UNSEEN, HOOKED_FUNCTION };
+
+#define PROBE_FUNCTION "tcp_sendmsg" /* the others are of the same kind */
+#define NOT_SUPPORTED  524	     /* ENOTSUPP: inside the kernel only, but it comes out */
 
 static const char *const names[TAP_BACKENDS] = { "auto", "tracepoint", "kprobe", "fentry" };
+static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
+
+/* The programs of each hook; when: where they are needed. */
+enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP };
+static const struct {
+	enum hook hook;
+	enum tap_backend backend;
+	enum when when;
+	const char *prog;
+} programs[] = {
+	/* Returns before entries: an entry whose return is not seen would leave a call under way. */
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fexit_tcp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fexit_tcp_sendpage" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITHOUT_NONBLOCK, "fexit_tcp_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_NONBLOCK, "fexit_tcp_recvmsg_nonblock" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fentry_tcp_sendpage" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kretprobe_tcp_sendpage" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kprobe_tcp_sendpage" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_recvmsg" },
+};
+#define NPROGRAMS (sizeof(programs) / sizeof(*programs))
 
 const char *tap_backend_name(enum tap_backend b)
 {
@@ -20,4 +62,257 @@ int tap_backend_parse(const char *name, enum tap_backend *ret)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+/* --- what the kernel has ------------------------------------------------------------------------- */
+
+static unsigned function_args(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+
+	t = t ? btf__type_by_id(btf, t->type) : NULL;
+	return t ? btf_vlen(t) : 0;
+}
+
+static void look_around(struct hooks *h)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf)
+		return; /* the load will fail, too */
+	h->nonblock = function_args(btf, "tcp_recvmsg") == 6;
+	h->sendpage = function_args(btf, "tcp_sendpage") == 5;
+	h->send_tp = btf__find_by_name_kind(btf, "btf_trace_tcp_sendmsg_locked",
+					    BTF_KIND_TYPEDEF) > 0 &&
+		     btf__find_by_name_kind(btf, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF) > 0;
+	btf__free(btf);
+}
+
+static bool needed(const struct hooks *h, enum when when)
+{
+	switch (when) {
+	case WITH_SENDPAGE:
+		return h->sendpage;
+	case WITH_NONBLOCK:
+		return h->nonblock;
+	case WITHOUT_NONBLOCK:
+		return !h->nonblock;
+	case WITH_SEND_TP:
+		return h->send_tp;
+	case ALWAYS:
+		break;
+	}
+	return true;
+}
+
+static const char *error_text(int err)
+{
+	return err == NOT_SUPPORTED ? "not supported" : strerror(err);
+}
+
+/* Loads and attaches an empty program.  False: why. */
+static bool probe_fentry(char *why, size_t n)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = BPF_TRACE_FENTRY);
+	int prog, link, id = libbpf_find_vmlinux_btf_id(PROBE_FUNCTION, BPF_TRACE_FENTRY);
+
+	if (id < 0) {
+		(void)snprintf(why, n, "the kernel's types have no " PROBE_FUNCTION);
+		return false;
+	}
+	o.attach_btf_id = (__u32)id;
+	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "limpid_probe", "Dual BSD/GPL", nothing,
+			     sizeof(nothing) / sizeof(*nothing), &o);
+	if (prog < 0) {
+		(void)snprintf(why, n, "the kernel does not load such programs: %s",
+			       error_text(errno));
+		return false;
+	}
+	link = bpf_raw_tracepoint_open(NULL, prog);
+	if (link < 0)
+		(void)snprintf(why, n, "the kernel does not attach such programs: %s",
+			       error_text(errno));
+	else
+		close(link);
+	close(prog);
+	return link >= 0;
+}
+
+static bool probe_kprobe(char *why, size_t n)
+{
+	static const char path[] = "/sys/bus/event_source/devices/kprobe/type";
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	FILE *f = fopen(path, "re");
+	unsigned type = 0;
+	long fd;
+	bool known = f && fscanf(f, "%u", &type) == 1;
+
+	if (f)
+		(void)fclose(f); /* only read */
+	if (!known) {
+		(void)snprintf(why, n, "the kernel has no kprobes: %s", path);
+		return false;
+	}
+	attr.type = type;
+	attr.kprobe_func = (__u64)(unsigned long)PROBE_FUNCTION;
+	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0) {
+		(void)snprintf(why, n, "the kernel does not set a kprobe on " PROBE_FUNCTION ": %s",
+			       error_text(errno));
+		return false;
+	}
+	close((int)fd);
+	return true;
+}
+
+/* --- the plan ------------------------------------------------------------------------------------ */
+
+static bool usable(const struct hooks *h, enum hook i, enum tap_backend b)
+{
+	return !h->state[i].refused[b][0] && (!h->forced || h->forced == b);
+}
+
+static void refuse_all(struct hooks *h, enum tap_backend b, const char *why)
+{
+	for (enum hook i = 0; i < HOOKS; i++)
+		(void)snprintf(h->state[i].refused[b], HOOKS_REASON, "%s", why);
+}
+
+static void choose(struct hooks *h)
+{
+	for (enum hook i = 0; i < HOOKS; i++) {
+		enum tap_backend b = TAP_BACKENDS - 1;
+
+		while (b > TAP_BACKEND_AUTO && !usable(h, i, b))
+			b--;
+		h->state[i].used = b; /* AUTO: none is left */
+	}
+}
+
+void hooks_plan(struct hooks *h, enum tap_backend forced)
+{
+	char why[HOOKS_REASON];
+
+	*h = (struct hooks){ .forced = forced };
+	look_around(h);
+	if ((!forced || forced == TAP_BACKEND_FENTRY) && !probe_fentry(why, sizeof(why)))
+		refuse_all(h, TAP_BACKEND_FENTRY, why);
+	if ((!forced || forced == TAP_BACKEND_KPROBE) && !probe_kprobe(why, sizeof(why)))
+		refuse_all(h, TAP_BACKEND_KPROBE, why);
+	choose(h);
+}
+
+bool hooks_demote(struct hooks *h, const char *why)
+{
+	enum tap_backend best = TAP_BACKEND_AUTO;
+	bool named = false;
+
+	for (size_t i = 0; i < NPROGRAMS && !named; i++) {
+		char quoted[64];
+
+		(void)snprintf(quoted, sizeof(quoted), "'%s'", programs[i].prog);
+		if (!strstr(why, quoted))
+			continue;
+		(void)snprintf(h->state[programs[i].hook].refused[programs[i].backend], HOOKS_REASON,
+			       "%s", why);
+		named = true;
+	}
+	for (enum hook i = 0; i < HOOKS; i++)
+		if (h->state[i].used > best)
+			best = h->state[i].used;
+	if (!named && best > TAP_BACKEND_TRACEPOINT)
+		refuse_all(h, best, why);
+	else if (!named)
+		return false;
+	choose(h);
+	return h->state[HOOK_SEND].used && h->state[HOOK_RECV].used;
+}
+
+bool hooks_functions(const struct hooks *h)
+{
+	for (enum hook i = 0; i < HOOKS; i++)
+		if (h->state[i].used > TAP_BACKEND_TRACEPOINT)
+			return true;
+	return false;
+}
+
+const char *hooks_summary(const struct hooks *h)
+{
+	return h->state[HOOK_SEND].used == h->state[HOOK_RECV].used ?
+		       names[h->state[HOOK_SEND].used] :
+		       "mixed";
+}
+
+void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_hook *h), void *ctx)
+{
+	for (enum hook i = 0; i < HOOKS; i++) {
+		struct tap_hook t = { .what = whats[i], .used = h->state[i].used };
+
+		for (enum tap_backend b = 0; b < TAP_BACKENDS; b++)
+			t.refused[b] = h->state[i].refused[b];
+		fn(ctx, &t);
+	}
+}
+
+/* --- carrying it out ------------------------------------------------------------------------------ */
+
+static bool planned(const struct hooks *h, size_t i)
+{
+	return h->state[programs[i].hook].used == programs[i].backend &&
+	       needed(h, programs[i].when);
+}
+
+void hooks_prepare(struct hooks *h, struct limpid_bpf *skel)
+{
+	skel->bss->recv_nonblock = h->nonblock;
+	for (size_t i = 0; i < NPROGRAMS; i++) {
+		struct bpf_program *p =
+			bpf_object__find_program_by_name(skel->obj, programs[i].prog);
+
+		if (p)
+			(void)bpf_program__set_autoload(p, planned(h, i));
+	}
+}
+
+static __u8 hooked(const struct hooks *h, enum hook i)
+{
+	if (h->state[i].used > TAP_BACKEND_TRACEPOINT)
+		return HOOKED_FUNCTION;
+	return HOOKED_SYSCALL;
+}
+
+int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
+{
+	skel->bss->hooked[EV_WRITE] = hooked(h, HOOK_SEND);
+	skel->bss->hooked[EV_READ] = hooked(h, HOOK_RECV);
+	for (size_t i = 0; i < NPROGRAMS; i++) {
+		struct bpf_program *p =
+			bpf_object__find_program_by_name(skel->obj, programs[i].prog);
+		int err = p ? 0 : -ENOENT;
+
+		if (!planned(h, i))
+			continue;
+		if (p)
+			h->links[h->nlinks] = bpf_program__attach(p);
+		if (p && !h->links[h->nlinks])
+			err = -errno;
+		if (err) {
+			(void)snprintf(why, n, "prog '%s': it cannot be attached: %s",
+				       programs[i].prog, error_text(-err));
+			return err;
+		}
+		h->nlinks++;
+	}
+	return 0;
+}
+
+void hooks_detach(struct hooks *h)
+{
+	while (h->nlinks)
+		bpf_link__destroy(h->links[--h->nlinks]);
 }

@@ -502,7 +502,7 @@ static void first_facts(struct tap *t)
 
 	(void)uname(&u); /* empty then */
 	tap_fact(t, "kernel", 0, "", "Linux %s on %s, with BTF", u.release, u.machine);
-	tap_fact(t, "backend", 0, "", "sockets are read by %s", tap_bpf_backend(t->bpf));
+	tap_fact(t, "backend", 0, "", "sockets are read by hooks of kind %s", tap_bpf_backend(t->bpf));
 	(void)container_of_pid((uint32_t)getpid(), t->own_id,
 			       &cgroup_id); /* not in one: stays empty */
 }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* sockfn.bpf.c - the kernel's functions that move bytes of sockets, met by fentry and fexit or by kprobe and
+ * kretprobe: one body each, two attachments.
+ *
+ * Here passes also what no system call has a buffer for: sendfile, splice, io_uring.  User space attaches the
+ * programs that the kernel takes (src/tap/bpf_hooks.c); none is loaded by itself.
+ */
+#include "sockfn.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* tcp_recvmsg had an argument `nonblock` before its flags until 5.18. */
+volatile __u8 recv_nonblock;
+
+static __always_inline int begin(struct sock *sk, struct msghdr *msg, __u8 dir, __u32 flags)
+{
+	struct iter it = {};
+
+	iter_read(&msg->msg_iter, &it);
+	return fn_begin(sk, dir, flags, &it);
+}
+
+/* sendpage: one piece of one page. */
+static __always_inline int begin_page(struct sock *sk, const struct page *page, __u32 offset, __u64 size)
+{
+	__u64 number = 0, at;
+	struct iter it = { .base_left = size, .mem = MEM_PAGES };
+
+	bpf_probe_read_kernel(&number, sizeof(number), &page); /* the verifier divides no pointers */
+	at = address_of_page(number);
+	it.base = at + offset;
+	it.known = at != 0;
+
+	return fn_begin(sk, EV_WRITE, 0, &it);
+}
+
+/* Arguments, and behind them what was returned: the contexts of fentry and fexit. */
+#define ARG(n) ctx[n]
+
+SEC("?fentry/tcp_sendmsg")
+int fentry_tcp_sendmsg(__u64 *ctx)
+{
+	return begin((void *)ARG(0), (void *)ARG(1), EV_WRITE, 0);
+}
+
+SEC("?fexit/tcp_sendmsg")
+int fexit_tcp_sendmsg(__u64 *ctx)
+{
+	return fn_end((int)ARG(3));
+}
+
+SEC("?fentry/tcp_recvmsg")
+int fentry_tcp_recvmsg(__u64 *ctx)
+{
+	__u64 third = ARG(3), fourth = ARG(4);
+
+	barrier_var(third); /* two loads: the verifier wants constant offsets */
+	barrier_var(fourth);
+	return begin((void *)ARG(0), (void *)ARG(1), EV_READ, recv_nonblock ? fourth : third);
+}
+
+SEC("?fexit/tcp_recvmsg")
+int fexit_tcp_recvmsg(__u64 *ctx)
+{
+	return fn_end((int)ARG(5));
+}
+
+SEC("?fexit/tcp_recvmsg")
+int fexit_tcp_recvmsg_nonblock(__u64 *ctx)
+{
+	return fn_end((int)ARG(6));
+}
+
+SEC("?fentry/tcp_sendpage")
+int fentry_tcp_sendpage(__u64 *ctx)
+{
+	return begin_page((void *)ARG(0), (void *)ARG(1), ARG(2), ARG(3));
+}
+
+SEC("?fexit/tcp_sendpage")
+int fexit_tcp_sendpage(__u64 *ctx)
+{
+	return fn_end((int)ARG(5));
+}
+
+SEC("?kprobe/tcp_sendmsg")
+int kprobe_tcp_sendmsg(struct pt_regs *ctx)
+{
+	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_WRITE, 0);
+}
+
+SEC("?kprobe/tcp_recvmsg")
+int kprobe_tcp_recvmsg(struct pt_regs *ctx)
+{
+	__u32 flags = recv_nonblock ? PT_REGS_PARM5(ctx) : PT_REGS_PARM4(ctx);
+
+	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ, flags);
+}
+
+SEC("?kprobe/tcp_sendpage")
+int kprobe_tcp_sendpage(struct pt_regs *ctx)
+{
+	return begin_page((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx),
+			  PT_REGS_PARM4(ctx));
+}
+
+SEC("?kretprobe/tcp_sendmsg")
+int kretprobe_tcp_sendmsg(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+SEC("?kretprobe/tcp_recvmsg")
+int kretprobe_tcp_recvmsg(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+SEC("?kretprobe/tcp_sendpage")
+int kretprobe_tcp_sendpage(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}

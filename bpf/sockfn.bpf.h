@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* sockfn.bpf.h - a kernel function that moves bytes of a socket, from its entry to its return.
+ *
+ *	fn_begin(sk, dir, flags, &it)		it: the buffers (iter.bpf.h), zero when they cannot be read
+ *	fn_end(ret)
+ *
+ * between which one call of a task is remembered in its task_ctx: functions of sockets do not call each other.
+ * The process is the current one also for io_uring: its workers are threads of the process.
+ *
+ * A return that no hook saw (kretprobes are limited in number) is found by the exit of the system call
+ * (socket.bpf.c) or by the next entry of the task; then the sequence numbers say what was moved.
+ */
+#ifndef LIMPID_SOCKFN_BPF_H
+#define LIMPID_SOCKFN_BPF_H
+
+#include "iter.bpf.h"
+#include "transfer.bpf.h"
+
+/* Of the kernel itself: NFS, for example, even when a process is made to send. */
+static __always_inline bool sock_is_kernels(const struct sock *sk)
+{
+	return !BPF_CORE_READ(sk, sk_socket, file);
+}
+
+static __always_inline void fn_drop(struct task_ctx *t)
+{
+	struct conn *c = t->fn.counted ? conn_find(t->fn.cookie) : NULL;
+
+	t->fn.nr = 0;
+	if (c)
+		__sync_fetch_and_add(&c->busy[t->fn.dir & 1], -1);
+}
+
+SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
+{
+	struct task_ctx *t = task_ctx_get();
+	struct call *call;
+
+	if (!t) {
+		loss(EV_LOSS_INFLIGHT, 1);
+		return 0;
+	}
+	if (!task_wanted(t) || sock_is_kernels(sk))
+		return 0;
+	if (t->fn.nr)
+		fn_drop(t);
+	t->fn_seen = 1;
+	t->fn_sk = (__u64)sk;
+	call = &t->fn;
+	call->nr = FN_CALL;
+	call->shape = it->known ? CALL_ITER : CALL_UNSEEN;
+	call->dir = dir;
+	call->flags = flags;
+	call->counted = 0;
+	call->udp = 0;
+	call->buf = it->base;
+	call->len = it->base_left;
+	call->iov = it->iov;
+	call->niov = it->niov;
+	call->mem = it->mem;
+	return transfer_begin(t, call, sk, 0);
+}
+
+SUB int fn_end(long ret)
+{
+	struct task_ctx *t = task_map_find(&task_ctxs);
+	struct call call;
+
+	if (!t || !t->fn.nr)
+		return 0;
+	call = t->fn;
+	t->fn.nr = 0;
+	if (call.shape == CALL_NONE)
+		return 0;
+	transfer_end(&call, ret);
+	return ret ? 0 : transfer_empty(&call, (struct sock *)t->fn_sk);
+}
+
+#endif

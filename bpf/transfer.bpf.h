@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* transfer.bpf.h - what a call moves on a socket, from its entry to its end, however the call was met.
+ *
+ *	transfer_begin(t, call, sk, 0)	at the entry, with direction, shape and buffers in *call
+ *	transfer_end(call, ret)		at the return, with the bytes moved
+ *
+ * The bytes are taken at the end, because only then it is known how many were moved.  A call that was under way
+ * when capture began has no entry: transfer_begin comes at its end, with what it moved as `done`.
+ */
+#ifndef LIMPID_TRANSFER_BPF_H
+#define LIMPID_TRANSFER_BPF_H
+
+#include "conn.bpf.h"
+
+#define MSG_OOB	     0x1
+#define MSG_PEEK     0x2
+#define MSG_TRUNC    0x20
+#define MSG_ERRQUEUE 0x2000
+#define RCV_SHUTDOWN 1
+
+/* Who takes the bytes of TCP, by enum ev_dir: written by user space (src/tap/bpf_hooks.c). */
+enum hooked {
+	HOOKED_SYSCALL = 0, /* the system calls, all of them */
+	HOOKED_UNSEEN = 1,  /* the same, but what they cannot read (CALL_UNSEEN, io_uring) by tracepoints of sockets */
+	HOOKED_FUNCTION = 2 /* kernel functions; system calls only when such a hook was not met */
+};
+volatile __u8 hooked[2] __weak;
+
+/* Another process than before: it says who it is.  And a reader that has not heard of the connection hears of
+ * it. */
+static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 cookie)
+{
+	conn_screen(c, sk, cookie);
+	if (c->ignored || (c->announced == reader_nr && c->tgid == (__u32)KREAD(CURRENT_TASK(), tgid)))
+		return;
+	conn_owner(c);
+	conn_announce(c, sk, cookie);
+}
+
+/* Remembers the call.  shape becomes CALL_NONE when it is none of ours. */
+SUB int transfer_begin(struct task_ctx *t, struct call *call, struct sock *sk, __u64 done)
+{
+	struct conn *c;
+	__u8 state, dir = call->dir & 1;
+
+	call->cookie = sock_cookie(sk);
+	if (!call->cookie)
+		goto none;
+	if (t->tls_active)
+		t->tls_cookie = call->cookie;
+	if (dir == EV_WRITE)
+		call->ts_ns = bpf_ktime_get_ns();
+	c = conn_find(call->cookie);
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (state == TCP_SYN_SENT || (!c && (state == TCP_CLOSE || state == TCP_LISTEN)))
+		return 0; /* not connected yet; the end looks again */
+	if (!c)
+		c = conn_make(sk, call->cookie, side_guess(sk), dir, done);
+	else if (!done && !c->busy[dir])
+		conn_catch_up(c, sk, dir);
+	if (!c) {
+		loss(EV_LOSS_INFLIGHT, 1);
+		goto none;
+	}
+	conn_used(c, sk, call->cookie);
+	if (!done) {
+		__sync_fetch_and_add(&c->busy[dir], 1);
+		call->counted = 1;
+	}
+	return 0;
+none:
+	call->shape = CALL_NONE;
+	return 0;
+}
+
+static __always_inline __u64 conn_moved(struct conn *c, __u8 dir, __u64 n)
+{
+	__sync_fetch_and_add(&c->seq[dir & 1], (__u32)n);
+	return FETCH_ADD(&c->pos[dir & 1], n);
+}
+
+/* Whether what the call returns are bytes that left the stream. */
+static __always_inline bool call_moves(const struct call *call)
+{
+	return !(call->dir == EV_READ && (call->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)));
+}
+
+/* transfer.bpf.c, where the verifier looks at them once. */
+/* n bytes were moved: delivers them at position off. */
+extern SHARED int transfer_data(const struct call *call, const struct conn *c, __u64 off, __u64 n);
+/* ret: what the call returned; 0 or less: nothing was moved. */
+extern SHARED int transfer_end(const struct call *call, long ret);
+
+static __always_inline bool all_was_read(const struct conn *c, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	if (c->l4 == EV_UNIX)
+		return !BPF_CORE_READ(sk, sk_receive_queue.qlen);
+	return BPF_CORE_READ(tp, copied_seq) == BPF_CORE_READ(tp, rcv_nxt);
+}
+
+/* A read gave 0 bytes: the peer's end of the stream, unless the buffers have no room. */
+SUB int transfer_empty(const struct call *call, struct sock *sk)
+{
+	struct conn *c = conn_find(call->cookie);
+
+	if (!c || !sk || c->eof || call->dir != EV_READ ||
+	    !(BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) || !all_was_read(c, sk))
+		return 0;
+	c->eof = 1;
+	close_event(c, sk, call->cookie, EV_END_READ);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bpf_hooks.h - which of the programs that read sockets the kernel takes, and what it says against the others.
+ *
+ *	hooks_plan		the best of each, by trying an empty program
+ *	hooks_prepare		the skeleton is open: only what was planned will be loaded
+ *	hooks_attach		it is loaded
+ *	hooks_demote		one of these failed, or the self-test: next best, to be opened anew
+ */
+#ifndef LIMPID_TAP_BPF_HOOKS_H
+#define LIMPID_TAP_BPF_HOOKS_H
+
+#include "tap/bpf.h"
+
+#define HOOKS_REASON 256
+#define HOOKS_LINKS  16
+
+enum hook { HOOK_SEND, HOOK_RECV, HOOKS };
+struct hooks {
+	struct {
+		enum tap_backend used;
+		char refused[TAP_BACKENDS][HOOKS_REASON]; /* "": not, or not tried */
+	} state[HOOKS];
+	enum tap_backend forced;
+	bool nonblock; /* tcp_recvmsg has that argument */
+	bool sendpage; /* tcp_sendpage is there */
+	bool send_tp;  /* the tracepoints tcp_sendmsg_locked and sock_send_length */
+	struct bpf_link *links[HOOKS_LINKS];
+	size_t nlinks;
+};
+
+struct limpid_bpf;
+void hooks_plan(struct hooks *h, enum tap_backend forced);
+void hooks_prepare(struct hooks *h, struct limpid_bpf *skel);
+/* 0, or negative errno with the cause in why: "prog 'NAME': ..." */
+int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n);
+/* why names the program at fault like libbpf does, or no program: then all of the best kind are.  False: there
+ * is nothing left to fall back to. */
+bool hooks_demote(struct hooks *h, const char *why);
+/* Whether anything but tracepoints is in use. */
+bool hooks_functions(const struct hooks *h);
+const char *hooks_summary(const struct hooks *h);
+void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_hook *h), void *ctx);
+void hooks_detach(struct hooks *h);
+
+#endif
