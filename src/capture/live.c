@@ -5,8 +5,10 @@
  * The rings are read here and not by libbpf, because its reader takes a whole ring before the next: with the
  * two ends of a connection in different rings, time would jump back and forth by all that a ring holds.  Here
  * the earliest of the rings' next records is taken, and space is given back for several at a time.  What the
- * kernel maps (a page with our position, a page with its own, the records twice in a row so that none is
- * wrapped) is part of its interface: include/uapi/linux/bpf.h and kernel/bpf/ringbuf.c, Linux 5.8.
+ * kernel maps (a page with our position, a page with its own, the records) is part of its interface:
+ * include/uapi/linux/bpf.h and kernel/bpf/ringbuf.c, Linux 5.8.  It offers the records twice in a row, so that none is
+ * wrapped; they are mapped once, because every mapping counts as memory of this process, and the rare
+ * wrapped record is copied.
  */
 #include "capture/source.h"
 
@@ -15,12 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BATCH	1024	 /* events delivered per poll */
+#define WRAPPED_MAX (sizeof(struct ev_data) + EV_CHUNK_MAX + 512) /* no record is longer */
 #define RUN	64	 /* events of one ring before the others are looked at again */
 #define TICK_MS 2	 /* between looks while events come */
 #define BUSY_NS 50000000 /* how long after an event they are expected to come */
@@ -33,6 +37,8 @@ struct ring {
 	unsigned long at;     /* as *consumer, or further */
 	unsigned long given;  /* *consumer */
 	unsigned long filled; /* *producer, as last seen */
+	unsigned long whole;  /* position + 1 of the record that is in wrapped; 0: none */
+	uint8_t *wrapped;     /* WRAPPED_MAX bytes */
 };
 
 struct live {
@@ -63,13 +69,28 @@ static void give_back(struct ring *r)
 	r->given = r->at;
 }
 
+/* The record of len bytes that begins at p and goes on at the ring's start; NULL: it is too long to be one. */
+static const struct ev_hdr *unwrap(struct ring *r, const uint8_t *p, size_t len)
+{
+	size_t first = (size_t)(r->data + r->size - p);
+
+	if (len > WRAPPED_MAX)
+		return NULL;
+	if (r->whole != r->at + 1) {
+		memcpy(r->wrapped, p, first);
+		memcpy(r->wrapped + first, r->data, len - first);
+		r->whole = r->at + 1;
+	}
+	return (const void *)r->wrapped;
+}
+
 /* The next record, or NULL: there is none, or it is still being written.  *ret_step is how far behind it the
  * one after it begins. */
 static const struct ev_hdr *next(struct ring *r, unsigned long *ret_step)
 {
 	for (;;) {
 		const uint8_t *p = r->data + (r->at & (r->size - 1));
-		const struct ev_hdr *ev = (const void *)(p + BPF_RINGBUF_HDR_SZ);
+		const struct ev_hdr *ev;
 		uint32_t head, len;
 
 		if (r->at == r->filled) {
@@ -82,8 +103,14 @@ static const struct ev_hdr *next(struct ring *r, unsigned long *ret_step)
 			return NULL;
 		len = head & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 		*ret_step = (len + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
+		p += BPF_RINGBUF_HDR_SZ;
+		if (p == r->data + r->size)
+			p = r->data;
+		ev = (const void *)p;
+		if (p + len > r->data + r->size)
+			ev = unwrap(r, p, len);
 		/* The kernel side is ours, but a record may be longer than its content (never shorter). */
-		if (!(head & BPF_RINGBUF_DISCARD_BIT) && len >= sizeof(*ev) && ev->size <= len)
+		if (!(head & BPF_RINGBUF_DISCARD_BIT) && ev && len >= sizeof(*ev) && ev->size <= len)
 			return ev;
 		r->at += *ret_step;
 	}
@@ -120,11 +147,14 @@ static int open_ring(struct ring *r, int fd)
 	if (info.type != BPF_MAP_TYPE_RINGBUF)
 		return -EINVAL;
 	r->size = info.max_entries;
+	r->wrapped = malloc(WRAPPED_MAX);
+	if (!r->wrapped)
+		return -ENOMEM;
 	p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	r->consumer = (unsigned long *)(void *)p;
-	p = mmap(NULL, page + 2 * r->size, PROT_READ, MAP_SHARED, fd, (off_t)page);
+	p = mmap(NULL, page + r->size, PROT_READ, MAP_SHARED, fd, (off_t)page);
 	if (p == MAP_FAILED)
 		return -errno;
 	r->producer = (const unsigned long *)(const void *)p;
@@ -140,7 +170,8 @@ static void close_ring(struct ring *r)
 	if (r->consumer)
 		munmap(r->consumer, page);
 	if (r->producer)
-		munmap((void *)(uintptr_t)r->producer, page + 2 * r->size);
+		munmap((void *)(uintptr_t)r->producer, page + r->size);
+	free(r->wrapped);
 }
 
 /* --- all of them ---------------------------------------------------------------------------------- */

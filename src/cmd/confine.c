@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/securebits.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
@@ -222,6 +223,11 @@ void confine_priority(int nice)
 	struct sched_param p = { 0 };
 
 	(void)sched_setscheduler(0, SCHED_BATCH, &p);
-	if (nice > 0)
-		(void)setpriority(PRIO_PROCESS, 0, nice);
+	(void)setpriority(PRIO_PROCESS, 0, nice);
+}
+
+void confine_heap(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+	(void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }

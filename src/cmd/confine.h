@@ -32,9 +32,13 @@ int confine_user(const struct identity *who, char *err, size_t errlen);
  * which opening is refused and what else is not needed (exec, ptrace, bpf, socket, connect) kills. */
 int confine_decode(char *err, size_t errlen);
 
-/* For what runs beside the programs that are watched: it does not interrupt them when it wakes up (SCHED_BATCH), and with
- * nice > 0 gets less than they do when processors are scarce.  What is refused is done without. */
+/* For what may wait while programs that are watched do not: it does not interrupt them when it wakes up (SCHED_BATCH),
+ * and gets less than they do when processors are scarce.  What is refused is done without. */
 void confine_priority(int nice);
+
+/* Large blocks of all sizes and ages (batches for the hub) are kept out of the heap, where they would leave holes.  Without
+ * this glibc raises its threshold with the first one that is freed. */
+void confine_heap(void);
 
 /* One sentence on the capability that is missing for capturing, or "" when all are there.  0 or -EPERM. */
 int capabilities_check(char *err, size_t errlen);

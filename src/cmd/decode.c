@@ -479,7 +479,7 @@ int decode_main(const struct decode_options *o, int ipc, const int *rings, unsig
 	log_setup("decode", o->args->level);
 	(void)prctl(PR_SET_NAME, "limpid-decode", 0, 0, 0);
 	ignore_signals();
-	confine_priority(0);
+	confine_heap();
 	err = keep_fds(ipc, o->output, rings, nrings);
 	err = err ? err : open_rings(&d.source, nrings);
 	if (err) {

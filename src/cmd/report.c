@@ -185,4 +185,8 @@ void report_end(const struct decode *d)
 	log_info("%llu exchanges, %llu shown; %llu bytes captured, %s",
 		 (unsigned long long)s->flows, (unsigned long long)d->printed,
 		 (unsigned long long)s->captured_bytes, missing);
+	log_debug("%llu records, %llu bad, %llu resyncs; connections: %llu unknown, %llu refused, %llu evicted",
+		  (unsigned long long)s->events, (unsigned long long)s->bad_events,
+		  (unsigned long long)s->resyncs, (unsigned long long)s->unknown_conns,
+		  (unsigned long long)s->refused_conns, (unsigned long long)s->evicted_conns);
 }

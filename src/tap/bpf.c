@@ -22,7 +22,7 @@
 #include "tap/flavour.h"
 #include "tap/rings.h"
 
-#define EVENTS_BYTES (32u << 20)
+#define EVENTS_BYTES (16u << 20)
 #define BTF_PATH     "/sys/kernel/btf/vmlinux"
 
 struct tap_bpf {

@@ -43,6 +43,7 @@ start_limpid limpid --http "127.0.0.1:$HTTP" --grpc "127.0.0.1:$GRPC" --db "$TMP
 main_pid=$LIMPID_PID
 check "limpid prints the page's address with its token" \
 	until_true 20 grep -q "http://127.0.0.1:$HTTP/#t=$TOKEN" "$TMP/limpid.out"
+equal "the hub makes way for what is watched" "B 5" "$(ps -o cls=,ni= -p "$(pgrep -x -P $main_pid limpid-hub)" | xargs)"
 check "the page answers" curl -sf "http://127.0.0.1:$HTTP/"
 $D run -d --name web --network lt -v "$TMP/world:/world" limpid-test/bookworm \
 	nginx -c /world/nginx.conf -g 'daemon off;' >/dev/null
