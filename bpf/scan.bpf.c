@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* scan.bpf.c - what was there before capture: run by user space over all descriptors of all processes.
  *
- * Every TCP socket gets its number, also those that nobody has accepted yet; ports that listen are noted; and
+ * Every TCP socket gets its number (those of AF_UNIX have one), also those that nobody has accepted yet; ports that listen are noted; and
  * the connections of captured processes are announced, with the process that holds them, before they are used.  A
  * socket that several processes hold belongs to the first that is captured, until another one uses it.
  *
@@ -12,6 +12,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define UDP_IDLE_S   60
+#define SHUT_BOTH    3 /* SHUTDOWN_MASK: the other end is gone */
 #define ACCEPT_QUEUE 1024 /* of a listener's waiting sockets, so many are looked at */
 
 volatile __u64 scan_found __weak; /* connections announced by scans, ever */
@@ -70,6 +71,20 @@ static __always_inline void scan_connection(struct task_struct *task, struct soc
 		__sync_fetch_and_add(&scan_found, 1);
 }
 
+static __always_inline int scan_unix(struct task_struct *task, struct sock *sk)
+{
+	__u64 cookie = unix_cookie(sk);
+	struct conn *c;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED &&
+	    BPF_CORE_READ(sk, sk_shutdown) != SHUT_BOTH)
+		scan_connection(task, sk, cookie);
+	c = conn_find(cookie);
+	if (c)
+		c->sweep = sweep_nr; /* for conn_sweep */
+	return 0;
+}
+
 SEC("iter/task_file")
 int socket_scan(struct bpf_iter__task_file *ctx)
 {
@@ -88,13 +103,8 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 	if (!socket_fops)
 		socket_fops = (__u64)file->f_op;
 	sk = KREAD(socket, sk);
-	if (sk && sock_is_unix(sk)) {
-		struct conn *c = conn_find(unix_cookie(sk));
-
-		if (c)
-			c->sweep = sweep_nr; /* for conn_sweep */
-		return 0;
-	}
+	if (sk && sock_is_unix(sk))
+		return scan_unix(task, sk);
 	if (!sk || !sock_is_tcp(sk))
 		return 0;
 	pages_find(sk);

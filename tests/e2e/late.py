@@ -113,13 +113,14 @@ DOUBTFUL = {16: {"/five", "/six"}, 17: {"/five", "/six"}}
 
 
 class Talk:
-    def __init__(self):
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
+    def __init__(self, path=None):
+        listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+        listener.bind(path or ("127.0.0.1", 0))
         listener.listen()
-        client = socket.create_connection(listener.getsockname())
+        client = socket.socket(listener.family)
+        client.connect(listener.getsockname())
         server, _ = listener.accept()
-        self.port = listener.getsockname()[1]
+        self.port = None if path else listener.getsockname()[1]
         self.server = End(server, [client], listener)
         self.client = End(client, [listener, server])
         client.close()
@@ -260,7 +261,25 @@ def idle_connections():
     talk.end()
 
 
+def idle_unix():
+    """The same on a socket with a path; it says something afterwards."""
+    talk = Talk(f"{TMP}/late.sock")
+    talk.go_on(11)
+    file = f"{TMP}/unix.rec"
+    capture(["record", "-o", file, "--pid", str(talk.server.pid)], lambda: None)
+    with open(file, "rb") as f:
+        late = [ev for kind, flags, tgid, ev in events(f.read()) if kind == 1 and flags & 2 and tgid == talk.server.pid and
+                b"/late.sock" in ev]
+    report(len(late) == 1, "an idle connection over a unix socket is announced with its path", len(late))
+    _, out = capture(["tail", "--json", "--body", "--pid", str(talk.server.pid)], lambda: talk.go_on(15))
+    flows = [json.loads(line) for line in out.splitlines()]
+    report([f["request"]["target"] for f in flows if f["request"]] == ["/three"],
+           "and its next exchange is right", out[:500])
+    talk.end()
+
+
 for step in range(len(STEPS)):
     attach_at(step)
 idle_connections()
+idle_unix()
 print(f"1..{n_tests}")
