@@ -27,6 +27,7 @@ enum key {
 	KEY_PLAINTEXT,
 	KEY_QUEUE,
 	KEY_LOG_LEVEL,
+	KEY_RUNNING,
 };
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -347,6 +348,25 @@ static error_t common_option(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static const struct argp_option running_options[] = {
+	{ "running", KEY_RUNNING, "URL", 0,
+	  "ask a running Limpid what it misses instead: the address that it printed, with the "
+	  "token",
+	  5 },
+	{ 0 },
+};
+
+static error_t running_option(int key, char *arg, struct argp_state *state)
+{
+	if (key != KEY_RUNNING)
+		return ARGP_ERR_UNKNOWN;
+	if (strncmp(arg, "http://", 7) != 0 || !strstr(arg, "#t="))
+		argp_error(state, "--running: give the whole address, http://HOST:PORT/#t=TOKEN");
+	args_of(state)->running = arg;
+	return 0;
+}
+
+static const struct argp argp_running = { .options = running_options, .parser = running_option };
 static const struct argp argp_hub = { .options = hub_options, .parser = hub_option };
 static const struct argp argp_agent = { .options = agent_options, .parser = agent_option };
 static const struct argp argp_agent_token = { .options = agent_token_options,
@@ -367,6 +387,7 @@ static const struct {
 	{ ARGS_JSON | ARGS_PRINT, &argp_json },
 	{ ARGS_PRINT, &argp_print },
 	{ ARGS_OUTPUT, &argp_output },
+	{ ARGS_RUNNING, &argp_running },
 };
 #define NGROUPS (sizeof(groups) / sizeof(*groups))
 

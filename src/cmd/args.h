@@ -41,6 +41,7 @@ struct args {
 	char filter[4096];
 	bool json, headers, bodies;
 	uint64_t count;
+	const char *running; /* URL of a page, with its token */
 	/* hidden commands */
 	const char *word;
 	enum log_level level;
@@ -62,6 +63,7 @@ enum args_group {
 	ARGS_FILE = 32,	  /* a FILE comes first */
 	ARGS_JSON = 64,	  /* --json alone */
 	ARGS_WORD = 128,  /* one word */
+	ARGS_RUNNING = 256, /* --running URL */
 };
 
 /* Reads argv of one command.  On a mistake or --help it prints and exits (2 or 0). */

@@ -164,6 +164,8 @@ int run_doctor(const struct args *a)
 	struct report r = { .json = a->json,
 			    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
 
+	if (a->running)
+		return doctor_running(a->running, a->json);
 	if (r.json)
 		buf_puts(&r.out, "{\"version\":\"" LIMPID_VERSION "\",\"facts\":[");
 	check_kernel(&r);

@@ -27,8 +27,8 @@ static const struct command commands[] = {
 	  ARGS_CAPTURE | ARGS_OUTPUT, false },
 	{ "doctor", "what this machine supports, and what is missing", run_doctor, NULL,
 	  "Says what can be captured here, and for each TLS library that runs: decrypted, or why "
-	  "not.",
-	  ARGS_CAPTURE | ARGS_JSON, false },
+	  "not.  With --running, what a running Limpid could not capture, and why.",
+	  ARGS_CAPTURE | ARGS_JSON | ARGS_RUNNING, false },
 	{ "version", "the version", run_version, NULL, "Prints the version.", 0, false },
 	{ "selftest-sandbox", NULL, run_selftest, "WORD", NULL, ARGS_WORD, true },
 };

@@ -25,6 +25,63 @@ void report_fact(struct decode *d, const struct ipc_health *h)
 		d->facts[d->nfacts++] = *h;
 }
 
+/* Why bytes did not come, as the kernel counted them. */
+static const struct {
+	enum ev_loss loss;
+	const char *key, *text, *hint; /* hint NULL: it is as it should be */
+} causes[] = {
+	{ EV_LOSS_RING_BYTES, "missing.ring", "were refused by full rings; each is in a gap",
+	  "give them more memory with --events-ring, or capture less" },
+	{ EV_LOSS_SHED_BYTES, "missing.shed",
+	  "of bodies were left out because the rings were filling up",
+	  "give them more memory with --events-ring, or capture less" },
+	{ EV_LOSS_FAULT_BYTES, "missing.fault", "could not be read from a program's memory", "" },
+	{ EV_LOSS_NO_BUFFER, "missing.no-buffer",
+	  "moved without a buffer that can be read, as by sendfile or splice", "" },
+	{ EV_LOSS_UNSEEN_BYTES, "missing.unseen",
+	  "moved while nothing looked, as by io_uring or before a process was chosen", "" },
+	{ EV_LOSS_BUDGET_BYTES, "missing.not-wanted",
+	  "were not wanted: behind the body limit, or while capture was paused", NULL },
+};
+#define CAUSES (sizeof(causes) / sizeof(*causes))
+
+static void size_text(char *ret, size_t n, uint64_t bytes)
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	double v = (double)bytes / 1024;
+	size_t u = 0;
+
+	for (; v >= 1024 && u < 3; u++)
+		v /= 1024;
+	if (bytes < 1024)
+		(void)snprintf(ret, n, "%llu bytes", (unsigned long long)bytes);
+	else
+		(void)snprintf(ret, n, "%.1f %s", v, units[u]);
+}
+
+/* One sentence per cause that there is. */
+static size_t loss_facts(const struct decode *d, struct collector_fact *facts,
+			 char texts[CAUSES][200])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < CAUSES; i++) {
+		uint64_t bytes = d->loss[causes[i].loss];
+		char size[32];
+
+		if (!bytes)
+			continue;
+		size_text(size, sizeof(size), bytes);
+		(void)snprintf(texts[n], sizeof(texts[n]), "%s %s", size, causes[i].text);
+		facts[n] = (struct collector_fact){ .key = causes[i].key,
+						    .text = texts[n],
+						    .hint = causes[i].hint ? causes[i].hint : "",
+						    .level = causes[i].hint ? 1 : 0 };
+		n++;
+	}
+	return n;
+}
+
 void report_health(struct decode *d)
 {
 	const struct collector_stats *q = collector_stats(d->sink);
@@ -41,6 +98,18 @@ void report_health(struct decode *d)
 		{ "loss.tls_unmapped_bytes", d->loss[EV_LOSS_TLS_UNMAPPED] },
 		{ "loss.task_records", d->loss[EV_LOSS_TASK_RING] },
 		{ "loss.processes", d->loss[EV_LOSS_RULES] },
+		{ "loss.untold_records", d->loss[EV_LOSS_UNTOLD] },
+		{ "loss.untold_bytes", d->loss[EV_LOSS_UNTOLD_BYTES] },
+		{ "told.ring_bytes", c->missing[EV_WHY_RING] },
+		{ "told.fault_bytes", c->missing[EV_WHY_FAULT] },
+		{ "told.no_buffer_bytes", c->missing[EV_WHY_NO_BUFFER] },
+		{ "told.unseen_bytes", c->missing[EV_WHY_UNSEEN] },
+		{ "told.budget_bytes", c->missing[EV_WHY_BUDGET] },
+		{ "told.shed_bytes", c->missing[EV_WHY_SHED] },
+		{ "told.without_reason_bytes", c->missing[EV_WHY_NONE] },
+		{ "conn.moved_bytes", c->bytes },
+		{ "conn.captured_bytes", c->captured_bytes },
+		{ "conn.wakeups", d->loss[EV_COUNT_WAKEUPS] },
 		{ "conn.gap_bytes", c->gap_bytes },
 		{ "conn.gaps", c->gaps },
 		{ "conn.truncated", c->truncated },
@@ -60,14 +129,16 @@ void report_health(struct decode *d)
 		{ "queue.bytes", q->queue_bytes },
 		{ "decode.restarts", d->restarts },
 	};
-	struct collector_fact facts[DECODE_FACTS];
+	struct collector_fact facts[DECODE_FACTS + CAUSES];
+	char texts[CAUSES][200];
+	size_t n = loss_facts(d, facts, texts);
 
 	for (size_t i = 0; i < d->nfacts; i++)
-		facts[i] = (struct collector_fact){ .key = d->facts[i].key,
-						    .text = d->facts[i].text,
-						    .hint = d->facts[i].hint,
-						    .level = d->facts[i].level };
-	collector_health(d->sink, facts, d->nfacts, counters, sizeof(counters) / sizeof(*counters));
+		facts[n++] = (struct collector_fact){ .key = d->facts[i].key,
+						      .text = d->facts[i].text,
+						      .hint = d->facts[i].hint,
+						      .level = d->facts[i].level };
+	collector_health(d->sink, facts, n, counters, sizeof(counters) / sizeof(*counters));
 }
 
 static void report_runtime(struct decode *d)

@@ -12,6 +12,8 @@ int run_tail(const struct args *a);
 int run_read(const struct args *a);
 int run_record(const struct args *a);
 int run_doctor(const struct args *a);
+/* What a running Limpid says of itself; url: of its page, with the token.  Exit status. */
+int doctor_running(const char *url, bool json);
 int run_version(const struct args *a);
 int run_selftest(const struct args *a);
 

@@ -2,89 +2,17 @@
 /* In the all-in-one command the hub keeps the capture settings and the command line may name some: so the
  * command asks its own hub, over the API that scripts use too.
  */
-#include <arpa/inet.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "cmd/children.h"
-#include "container/answer.h"
+#include "cmd/hub_call.h"
 #include "tap/policy.h"
 
-#define WAIT_S 5
-
 static const char *const modes[] = { "all", "chosen", "except" }; /* by enum ipc_mode */
-
-static int connect_to(const char *url)
-{
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
-	struct timeval limit = { .tv_sec = WAIT_S };
-	char host[256];
-	uint16_t port;
-	int fd, rc;
-
-	if (args_address(url + strlen("http://"), host, sizeof(host), &port) < 0)
-		return -EINVAL;
-	v4.sin_port = v6.sin6_port = htons(port);
-	if (strcmp(host, "localhost") == 0)
-		(void)snprintf(host, sizeof(host), "127.0.0.1");
-	if (inet_pton(AF_INET, host, &v4.sin_addr) != 1 &&
-	    inet_pton(AF_INET6, host, &v6.sin6_addr) != 1)
-		return -EINVAL;
-	fd = socket(strchr(host, ':') ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	rc = setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (rc == 0)
-		rc = strchr(host, ':') ? connect(fd, (struct sockaddr *)&v6, sizeof(v6))
-				       : connect(fd, (struct sockaddr *)&v4, sizeof(v4));
-	if (rc == 0)
-		return fd;
-	rc = -errno;
-	close(fd);
-	return rc;
-}
-
-/* The answer's body; its status must be 2xx. */
-static int call(const struct hub_setup *s, const char *method, struct slice body, struct buf *ret)
-{
-	struct buf request = { 0 };
-	struct answer a = { 0 };
-	int fd = connect_to(s->url), err = 0;
-
-	if (fd < 0)
-		return fd;
-	buf_printf(&request,
-		   "%s /api/capture HTTP/1.1\r\nHost: localhost:%u\r\nAuthorization: Bearer %s\r\n"
-		   "Content-Type: application/json\r\nContent-Length: %zu\r\nConnection: "
-		   "close\r\n\r\n",
-		   method, s->http_port, s->token, body.n);
-	buf_put(&request, body);
-	if (request.failed || send(fd, request.p, request.n, MSG_NOSIGNAL) != (ssize_t)request.n)
-		err = -EIO;
-	while (!err && !a.done) {
-		uint8_t piece[4096];
-		ssize_t n = recv(fd, piece, sizeof(piece), 0);
-
-		err = n > 0   ? answer_feed(&a, (struct slice){ piece, (size_t)n })
-		      : n < 0 ? -errno
-			      : answer_end(&a);
-	}
-	close(fd);
-	if (!err && (a.status < 200 || a.status > 299))
-		err = -EPROTO;
-	if (!err && ret)
-		buf_put(ret, buf_slice(&a.body));
-	answer_release(&a);
-	buf_release(&request);
-	return err;
-}
 
 static void write_policy(struct buf *b, const struct policy *p)
 {
@@ -140,10 +68,13 @@ int settings_exchange(const struct hub_setup *s, const struct policy *set, struc
 
 	if (set) {
 		write_policy(&b, set);
-		err = b.failed ? -ENOMEM : call(s, "PUT", buf_slice(&b), NULL);
+		err = b.failed ? -ENOMEM
+			       : hub_call(s->url, s->token, "PUT", "/api/capture", buf_slice(&b),
+					  NULL);
 		buf_clear(&b);
 	}
-	err = err ? err : call(s, "GET", (struct slice){ 0 }, &b);
+	err = err ? err
+		  : hub_call(s->url, s->token, "GET", "/api/capture", (struct slice){ 0 }, &b);
 	err = err ? err : read_policy(buf_slice(&b), ret);
 	buf_release(&b);
 	return err;

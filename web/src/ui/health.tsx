@@ -9,7 +9,8 @@ import { Icon } from "./icons";
 import { Gauge } from "./status-bar";
 
 const GROUPS = new Map([
-	["loss", "Lost on the way"],
+	["loss", "Missing, as the kernel counted it"],
+	["told", "Missing, as its records told the decoder"],
 	["conn", "Connections and streams"],
 	["queue", "Queue to the hub"],
 	["decode", "Decoder"],
@@ -22,7 +23,7 @@ function counterGroups(a: Agent): [string, Tile[]][] {
 		const [, group = "other", name = key] = /^(\w+)\.(.+)$/.exec(key) ?? [];
 		const value = /(^|_)bytes(_|$)/.test(name) ? size(n) : count(n);
 		const list = by.get(group) ?? [];
-		list.push([name.replace(/_/g, " "), value, n > 0 && (group === "loss" || /dropped|bad|restarts/.test(name))]);
+		list.push([name.replace(/_/g, " "), value, n > 0 && ((/^(loss|told)$/.test(group) && name !== "budget_bytes") || /dropped|bad|restarts/.test(name))]);
 		by.set(group, list);
 	}
 	const order = [...GROUPS.keys()];
