@@ -86,7 +86,7 @@ end_process "$client"
 end_process "$LIMPID_PID"
 
 # --- a long download of which the beginning is enough -----------------------------------------------------------
-BYTES=268435456
+BYTES=${OVERLOAD_BYTES:-268435456}
 python3 tests/e2e/overload.py "$(cat "$TMP/port")" <"$TMP/steps" >"$TMP/moved" &
 client=$!
 on_exit end_process $client
