@@ -173,18 +173,20 @@ fuzz: $(FUZZERS)
 
 # --- the kernel side's checker: few libraries, because a virtual machine gets a copy of them ------------------------
 CHECK_SRC := $(wildcard tests/bpf/*.c)
+CHECK_LIBS := -lbpf -lcap -lpthread
 $(B)/tests/capture_check: $(CHECK_SRC) $(wildcard tests/bpf/*.h) $(B)/liblimpid.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/bpf $(CFLAGS) $(LDFLAGS) -o $@ $(CHECK_SRC) $(B)/liblimpid.a -lbpf -lcap -lpthread
+	@tools/check-stack $(B)/bpf/limpid.bpf.o && tools/check-stack $(B)/bpf/limpid_old.bpf.o
+	$(CC) $(CPPFLAGS) -Itests/bpf $(CFLAGS) $(LDFLAGS) -o $@ $(CHECK_SRC) $(B)/liblimpid.a $(CHECK_LIBS)
 
 # --- everything ----------------------------------------------------------------------------------------------------
-.PHONY: run test e2e bench install uninstall clean fmt help bootstrap
+.PHONY: run test e2e test-kernels kernels bench install uninstall clean fmt help bootstrap
 run:
 	@tools/bootstrap build
 	@$(MAKE) --no-print-directory -s -j2 all
 	@$(B)/limpid $(ARGS)
 # A group that does not even build is a failure, not silence.
-GROUPS := units lint fuzz e2e
+GROUPS := units lint fuzz e2e kernels
 test:
 	@tools/bootstrap test
 	@rm -rf $(B)/results
@@ -193,6 +195,8 @@ test:
 		[ -s $(B)/results/$$g ] || { mkdir -p $(B)/results; echo 0 1 0 > $(B)/results/$$g; echo "$$g does not build"; }; \
 	done
 	@tests/run --summary $(GROUPS)
+test-kernels kernels: $(B)/limpid $(B)/tests/capture_check
+	@tests/run kernels tests/kernels/matrix.sh
 e2e: $(B)/limpid
 	@tests/run e2e $(sort $(wildcard tests/e2e/[0-9]*.sh))
 $(B)/bench/%-bin: bench/%.c $(B)/liblimpid.a
@@ -226,6 +230,7 @@ help:
 	'make                 build build/limpid' \
 	'make check           units and fixtures under sanitizers, lint; no root' \
 	'sudo make e2e        the real thing: containers, kernel, browser' \
+	'sudo make test-kernels   the capture checks on kernels 5.10 to 7 and on arm64, in virtual machines' \
 	'make fuzz            every parser for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
 	'sudo make bench      overhead and speed, as ratios; writes build/bench' \
 	'sudo make install    PREFIX=$(PREFIX)'

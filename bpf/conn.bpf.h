@@ -351,14 +351,12 @@ SUB struct conn *unix_make(__u64 cookie, __u8 side, __u8 late)
 
 /* Makes the entry of a connection, owned by the current process.  done: bytes that the call under way has
  * already moved in direction dir.  NULL: no memory. */
-SUB struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, __u64 done)
+SUB struct conn *conn_make_tcp(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, __u64 done)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 	struct conn c = {};
 	__u64 was_read, was_written;
 
-	if (sock_is_unix(sk))
-		return unix_make(cookie, side, 1);
 	conn_owner(&c);
 	c.side = side;
 	c.seq[EV_READ] = sock_seq(sk, EV_READ, 0);
@@ -379,6 +377,13 @@ SUB struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir, _
 	c.late = was_read > 0 || was_written > 1;
 	bpf_map_update_elem(&conns, &cookie, &c, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&conns, &cookie);
+}
+
+static __always_inline struct conn *conn_make(struct sock *sk, __u64 cookie, __u8 side, __u8 dir,
+					      __u64 done)
+{
+	return sock_is_unix(sk) ? unix_make(cookie, side, 1) :
+				  conn_make_tcp(sk, cookie, side, dir, done);
 }
 
 /* Plaintext that a TLS library gave to or took from its caller. */

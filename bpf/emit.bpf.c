@@ -82,7 +82,7 @@ static __always_inline long run_next_buffer(struct run *r)
 }
 
 /* One piece of one buffer, or the next buffer.  1: that was all. */
-static __noinline int run_piece(struct scratch *s)
+BY_STEP int run_piece(struct scratch *s)
 {
 	struct run *r = &s->run;
 	__u64 n = r->base_left, at = r->fill, to_page = 4096 - (r->base & 4095);

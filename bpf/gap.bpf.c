@@ -93,17 +93,22 @@ static __always_inline void hole_fill(struct ev_data *ev, __u64 cookie, __u64 at
 	ev->tls_lib = at >> 32;
 }
 
-/* 0: all was told. */
+/* 0: all was told.  */
 static __always_inline int gap_tell_part(struct gap *g, __u64 cookie, __u64 *n, __u8 why)
 {
+	void *ring = ring_of(cookie);
+
+	if (!ring)
+		return 1;
 	for (int i = 0; i < TELL_STEPS && *n; i++) {
 		__u64 part = *n > TELL_MAX ? TELL_MAX : *n;
-		struct ev_data ev;
+		struct ev_data *ev = bpf_ringbuf_reserve(ring, sizeof(*ev), 0);
 
-		hole_fill(&ev, cookie, g->at, g->from, part);
-		ev.why = why;
-		if (ring_output(cookie, &ev, sizeof(ev)))
+		if (!ev)
 			return 1;
+		hole_fill(ev, cookie, g->at, g->from, part);
+		ev->why = why;
+		bpf_ringbuf_submit(ev, wake_flags(ring));
 		g->from += part;
 		*n -= part;
 	}
@@ -117,17 +122,19 @@ __noinline int gap_tell(__u64 cookie, __u32 stream)
 {
 	struct gap_key key = { .cookie = cookie, .stream = stream };
 	struct gap *g = bpf_map_lookup_elem(&gaps, &key);
-	int left;
+	int left = 0;
 
 	if (!g || !(g->n[GAP_RING] | g->n[GAP_UNSEEN] | g->n[GAP_BUDGET]))
 		return 0;
 	if (!gap_lock(g))
 		return -1;
-	left = gap_tell_part(g, cookie, &g->n[GAP_RING], EV_WHY_RING);
-	if (!left)
-		left = gap_tell_part(g, cookie, &g->n[GAP_UNSEEN], EV_WHY_UNSEEN);
-	if (!left)
-		left = gap_tell_part(g, cookie, &g->n[GAP_BUDGET], EV_WHY_BUDGET);
+	/* One copy of the code, because three would take more of the stack. */
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < GAP_WHYS && !left; i++)
+		left = gap_tell_part(g, cookie, &g->n[i],
+				     i == GAP_RING     ? EV_WHY_RING
+				     : i == GAP_UNSEEN ? EV_WHY_UNSEEN
+						       : EV_WHY_BUDGET);
 	g->busy = 0;
 	return left;
 }
@@ -176,17 +183,23 @@ __noinline int hole_send(__u64 cookie, __u64 at, __u64 off, __u64 n, __u64 ts_ns
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct conn *c = conn_find(cookie);
-	struct ev_data ev;
+	struct ev_data *ev = NULL;
+	void *ring;
 
-	hole_fill(&ev, cookie, at, off, n);
-	ev.h.ts_ns = ts_ns;
-	ev.h.tgid = id >> 32;
-	ev.h.tid = id;
-	ev.why = EV_WHY_NO_BUFFER;
-	if ((c && c->untold && untold_tell(cookie)) || ring_output(cookie, &ev, sizeof(ev))) {
+	if (!(c && c->untold && untold_tell(cookie))) {
+		ring = ring_of(cookie);
+		ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
+	}
+	if (!ev) {
 		loss(EV_LOSS_RING, 1);
 		return gap_add(cookie, at, off, n, GAP_RING);
 	}
+	hole_fill(ev, cookie, at, off, n);
+	ev->h.ts_ns = ts_ns;
+	ev->h.tgid = id >> 32;
+	ev->h.tid = id;
+	ev->why = EV_WHY_NO_BUFFER;
+	bpf_ringbuf_submit(ev, wake_flags(ring));
 	loss(EV_LOSS_NO_BUFFER, n);
 	return 0;
 }

@@ -205,36 +205,35 @@ SUB int accepted(struct task_struct *task, __u32 fd)
 }
 
 /* sendmmsg, recvmmsg: each message is a call of its own.  A global function: the verifier looks at it once, and not at
- * each turn of the loop. */
-__noinline int mmsg_one(__u32 i)
+ * each turn of the loop.  The call is changed where it is kept, because the stack has no room for another one: its buf
+ * goes from header to header. */
+__noinline int mmsg_one(void)
 {
 	struct task_ctx *t = task_map_find(&task_ctxs);
 	struct conn *c = t ? conn_find(t->call.cookie) : NULL;
-	struct call call;
 	__u32 len = 0;
 
 	if (!t || !c)
 		return 1;
-	call = t->call;
-	call.shape = CALL_MSG;
-	call.buf += i * sizeof(struct user_mmsghdr);
-	bpf_probe_read_user(&len, sizeof(len), (void *)(call.buf + sizeof(struct user_msghdr)));
+	bpf_probe_read_user(&len, sizeof(len), (void *)(t->call.buf + sizeof(struct user_msghdr)));
 	if (len)
-		transfer_data(&call, c, conn_moved(c, call.dir, len), len);
+		transfer_data(&t->call, c, conn_moved(c, t->call.dir, len), len);
+	t->call.buf += sizeof(struct user_mmsghdr);
 	return 0;
 }
 
 static long mmsg_step(__u32 i, __u32 *n)
 {
-	return i >= *n || mmsg_one(i);
+	return i >= *n || mmsg_one();
 }
 
 /* As transfer_end, of task_ctx.call; sendmmsg and recvmmsg return the number of their messages. */
-static __always_inline int call_end(const struct call *call, long ret)
+static __always_inline int call_end(struct call *call, long ret)
 {
 	if (call->shape == CALL_MMSG && ret > 0 && call_moves(call)) {
 		__u32 n = ret;
 
+		call->shape = CALL_MSG;
 		LOOP(EXIT_MSGS, mmsg_step, &n);
 		ret = 0;
 	}
@@ -286,7 +285,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	long nr = SYS_NR(regs);
 	struct task_struct *task;
 	struct task_ctx *t;
-	struct call call;
+	struct call *call;
 
 	if (nr == NR_MMAP && ret > 0 && (SYS_ARG2(regs) & PROT_EXEC) &&
 	    !(SYS_ARG3(regs) & MAP_ANONYMOUS))
@@ -310,20 +309,20 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 		else
 			call_begin(t, task, regs, nr, ret);
 	}
-	call = t->call;
-	t->call.nr = 0;
-	if (call.shape == CALL_ACCEPT)
+	call = &t->call;
+	call->nr = 0;
+	if (call->shape == CALL_ACCEPT)
 		return ret >= 0 ? accepted(task, ret) : 0;
-	if (call.shape == CALL_CONNECT)
+	if (call->shape == CALL_CONNECT)
 		return ret ? 0 : unix_begins(task, SYS_ARG0(regs), EV_CLIENT);
-	if (call.shape == CALL_PAIR)
-		return ret ? 0 : unix_pair(task, call.buf);
-	if (call.shape == CALL_CLOSE || call.shape == CALL_NONE)
+	if (call->shape == CALL_PAIR)
+		return ret ? 0 : unix_pair(task, call->buf);
+	if (call->shape == CALL_CLOSE || call->shape == CALL_NONE)
 		return 0;
-	if (call.udp)
-		return udp_end(&call, ret);
-	call_end(&call, ret);
-	return ret ? 0 : transfer_empty(&call, fd_sock(task, SYS_ARG0(regs)));
+	if (call->udp)
+		return udp_end(call, ret);
+	call_end(call, ret);
+	return ret ? 0 : transfer_empty(call, fd_sock(task, SYS_ARG0(regs)));
 }
 
 /* --- orders from user space ---------------------------------------------------------------------- */

@@ -137,15 +137,12 @@ static __always_inline long find_vma(struct task_struct *task, __u64 addr, struc
 #endif
 
 /* The current process mapped a file executable at addr; called at the exit of mmap. */
-__noinline int task_mapped(__u64 addr)
+SUB int tell_mapped(__u64 addr)
 {
 	struct task_struct *task = CURRENT_TASK();
-	struct task_ctx *t = task_ctx_get();
 	struct mapped m = {};
 	struct ev_task *ev;
 
-	if (!t || !task_wanted(t))
-		return 0;
 	find_vma(task, addr, &m);
 	ev = task_event(EV_MAP);
 	if (!ev)
@@ -155,4 +152,11 @@ __noinline int task_mapped(__u64 addr)
 	__builtin_memcpy(ev->name, m.name, sizeof(ev->name));
 	bpf_ringbuf_submit(ev, BPF_RB_FORCE_WAKEUP);
 	return 0;
+}
+
+__noinline int task_mapped(__u64 addr)
+{
+	struct task_ctx *t = task_ctx_get();
+
+	return t && task_wanted(t) ? tell_mapped(addr) : 0;
 }

@@ -26,19 +26,27 @@ static __always_inline void close_fill(struct ev_close *ev, const struct conn *c
 
 SUB int close_event(struct conn *c, const struct sock *sk, __u64 cookie, __u32 how)
 {
-	struct kept_key key = { .cookie = cookie, .kind = EV_CLOSE };
-	struct ev_close ev = {}, *k;
+	struct kept_key key;
+	struct ev_close *k = NULL;
+	void *ring;
 
 	if (!c->announced && !c->untold)
 		return 0;
-	close_fill(&ev, c, sk, cookie, how);
-	if (!(c->untold && untold_tell(cookie)) && !ring_output(cookie, &ev, sizeof(ev))) {
+	if (!(c->untold && untold_tell(cookie))) {
+		ring = ring_of(cookie);
+		k = ring ? bpf_ringbuf_reserve(ring, sizeof(*k), 0) : NULL;
+	}
+	if (k) {
+		__builtin_memset(k, 0, sizeof(*k));
+		close_fill(k, c, sk, cookie, how);
+		bpf_ringbuf_submit(k, wake_flags(ring));
 		if ((how & EV_END_ALL) && c->had_gaps)
 			gap_drop(cookie);
 		return 0;
 	}
 	if (kept_make(cookie, EV_CLOSE))
 		return 0;
+	key = (struct kept_key){ .cookie = cookie, .kind = EV_CLOSE };
 	k = bpf_map_lookup_elem(&kept, &key);
 	if (k)
 		close_fill(k, c, sk, cookie, how);

@@ -4,24 +4,16 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SHARED int transfer_data(const struct call *call, const struct conn *c, __u64 off, __u64 n)
+SHARED int transfer_copy(const struct call *call, const struct conn *c, __u64 off, __u64 n)
 {
 	struct run r = { .off = off, .left = n };
-	__u64 at;
 
 	if (!call || !c)
 		return 0;
-	at = GAP_AT(call->dir, 0, 0, 0);
 	r.cookie = call->cookie;
 	r.dir = call->dir;
-	if (!conn_wants_raw(c) || conn_skips(c, call->cookie, at, off, n))
-		return 0;
 	r.untold = c->untold;
-	/* A write happened when it began: its answer may come before it returns. */
-	r.ts_ns = call->dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
-	if (call->shape == CALL_UNSEEN ||
-	    (call->dir == EV_READ && (call->flags & MSG_TRUNC) && !c->l4))
-		return hole_send(call->cookie, at, off, n, r.ts_ns);
+	r.ts_ns = transfer_time(call);
 	if (call->shape == CALL_ITER) {
 		r.base = call->buf;
 		r.base_left = call->len;

@@ -86,8 +86,25 @@ static __always_inline bool call_moves(const struct call *call)
 }
 
 /* transfer.bpf.c, where the verifier looks at them once. */
+/* A write happened when it began: its answer may come before it returns. */
+static __always_inline __u64 transfer_time(const struct call *call)
+{
+	return call->dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
+}
+
+extern SHARED int transfer_copy(const struct call *call, const struct conn *c, __u64 off, __u64 n);
 /* n bytes were moved: delivers them at position off. */
-extern SHARED int transfer_data(const struct call *call, const struct conn *c, __u64 off, __u64 n);
+static __always_inline int transfer_data(const struct call *call, const struct conn *c, __u64 off, __u64 n)
+{
+	__u64 at = GAP_AT(call->dir, 0, 0, 0);
+
+	if (!conn_wants_raw(c) || conn_skips(c, call->cookie, at, off, n))
+		return 0;
+	if (call->shape == CALL_UNSEEN ||
+	    (call->dir == EV_READ && (call->flags & MSG_TRUNC) && !c->l4))
+		return hole_send(call->cookie, at, off, n, transfer_time(call));
+	return transfer_copy(call, c, off, n);
+}
 /* ret: what the call returned; 0 or less: nothing was moved. */
 extern SHARED int transfer_end(const struct call *call, long ret);
 

@@ -104,13 +104,13 @@ SUB int udp_used(struct conn *c, const struct sock *sk, __u64 id, const struct s
 	return udp_announce(c, sk, id, a);
 }
 
+static const struct conn conn_zero; /* not on the stack, which is small */
+
 /* The connection of a datagram, made when it is the first; *ret_id is its number.  NULL: no memory. */
 SUB struct conn *udp_conn(__u64 ino, const struct sock_addr *a, __u8 dir, __u64 *ret_id)
 {
 	struct udp_key key = { .ino = ino, .rport = a->rport };
-	struct conn *c, new = { .l4 = EV_UDP,
-				.closed = 1,
-				.side = dir == EV_WRITE ? EV_CLIENT : EV_SERVER };
+	struct conn *c;
 	__u64 id, *known;
 
 	__builtin_memcpy(key.remote, a->remote, sizeof(key.remote));
@@ -122,10 +122,16 @@ SUB struct conn *udp_conn(__u64 ino, const struct sock_addr *a, __u8 dir, __u64 
 	c = any_conn_find(id);
 	if (c)
 		return c;
-	conn_owner(&new);
-	if (!bpf_map_update_elem(&datagram_conns, &id, &new, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&datagram_conns, &id, &conn_zero, BPF_NOEXIST))
 		__sync_fetch_and_add(&swept_conns, 1);
-	return any_conn_find(id);
+	c = any_conn_find(id);
+	if (c) {
+		c->l4 = EV_UDP;
+		c->closed = 1;
+		c->side = dir == EV_WRITE ? EV_CLIENT : EV_SERVER;
+		conn_owner(c);
+	}
+	return c;
 }
 
 static __always_inline __u64 sock_ino(const struct sock *sk)
@@ -137,88 +143,107 @@ static __always_inline __u64 sock_ino(const struct sock *sk)
 }
 
 /* Where the bytes of a datagram of n bytes are, and how many of them there was room for. */
-static __always_inline void udp_buffers(const struct call *call, const struct user_msghdr *m,
-					__u64 n, struct run *r)
+static __always_inline void udp_buffers(const struct call *call, __u64 iov, __u64 niov, __u64 n,
+					struct run *r)
 {
 	r->left = n;
 	if (call->shape == CALL_BUF) {
 		r->base = call->buf;
 		r->base_left = r->left = n < call->len ? n : call->len;
 		r->rest = n - r->left; /* MSG_TRUNC says how long it was */
-	} else if (call->shape == CALL_IOV) {
-		r->iov = call->buf;
-		r->niov = call->len;
 	} else if (call->shape == CALL_UNSEEN) {
 		r->left = 0;
 		r->rest = n;
 	} else {
-		r->iov = m->iov;
-		r->niov = m->iovlen;
+		r->iov = iov;
+		r->niov = niov;
 	}
 	if (r->rest)
 		r->why = EV_WHY_NO_BUFFER;
 }
 
-/* n bytes were moved to or from the address that name points at, or where the socket is connected to. */
-SUB int udp_datagram(const struct call *call, const struct user_msghdr *m, __u64 name, __u64 n)
+/* The connection of a datagram from or to the address that name points at, or where the socket is connected to.  *ret_id
+ * is its number.  NULL: there is none, which was counted.  A function of its own, because the stack is small. */
+SUB struct conn *udp_find(const struct call *call, __u64 name, __u64 *ret_id)
 {
 	const struct sock *sk = (const void *)call->sk;
-	__u8 dir = call->dir & 1;
 	struct sock_addr a = {};
+	struct conn *c;
+
+	sock_addr(sk, &a);
+	udp_name(name, &a);
+	c = udp_conn(sock_ino(sk), &a, call->dir & 1, ret_id);
+	if (c)
+		udp_used(c, sk, *ret_id, &a);
+	else
+		loss(EV_LOSS_INFLIGHT, 1);
+	return c;
+}
+
+/* n bytes were moved; those of a message are in the niov buffers at iov. */
+SUB int udp_datagram(const struct call *call, __u64 name, __u64 n, __u64 iov, __u64 niov)
+{
 	struct run r = {};
 	struct conn *c;
 
 	loss(EV_COUNT_DATAGRAMS, 1);
 	loss(EV_COUNT_UDP_BYTES, n);
-	sock_addr(sk, &a);
-	udp_name(name, &a);
-	c = udp_conn(sock_ino(sk), &a, dir, &r.cookie);
-	if (!c) {
-		loss(EV_LOSS_INFLIGHT, 1);
+	c = udp_find(call, name, &r.cookie);
+	if (!c)
 		return 0;
-	}
-	udp_used(c, sk, r.cookie, &a);
-	r.off = FETCH_ADD(&c->pos[dir], n);
+	r.dir = call->dir & 1;
+	r.off = FETCH_ADD(&c->pos[r.dir], n);
 	if (c->ignored || c->verdict == EV_COPY_NONE || copy_paused())
 		return 0;
-	r.dir = dir;
 	r.flags = EV_DATAGRAM | EV_BEGIN;
-	r.ts_ns = dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
-	udp_buffers(call, m, n, &r);
+	r.ts_ns = r.dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
+	udp_buffers(call, iov, niov, n, &r);
 	return run_go(&r);
 }
 
-struct udp_many {
-	struct call call;
-	__u64 n;
-};
-
-static long udp_step(__u32 i, struct udp_many *m)
+/* The message header at `at`. */
+static __always_inline int udp_message(const struct call *call, __u64 at, __u64 n)
 {
-	struct user_mmsghdr h;
+	const struct user_msghdr *h = (const void *)at;
+	__u64 name = 0, v[2] = {};
 
-	if (i >= m->n || bpf_probe_read_user(&h, sizeof(h), (void *)(m->call.buf + i * sizeof(h))))
+	bpf_probe_read_user(&name, sizeof(name), &h->name);
+	bpf_probe_read_user(v, sizeof(v), &h->iov);
+	return udp_datagram(call, name, n, v[0], v[1]);
+}
+
+/* Message i of sendmmsg or recvmmsg, the call that the current thread is in. */
+BY_NUMBER int udp_one(__u32 i)
+{
+	struct task_ctx *t = task_ctx_get();
+	struct user_mmsghdr *h;
+	__u32 n = 0;
+
+	if (!t)
 		return 1;
-	if (h.len)
-		udp_datagram(&m->call, &h.hdr, h.hdr.name, h.len);
-	return 0;
+	h = (struct user_mmsghdr *)t->call.buf + i;
+	if (bpf_probe_read_user(&n, sizeof(n), &h->len))
+		return 1;
+	return n ? udp_message(&t->call, (__u64)&h->hdr, n) : 0;
+}
+
+static long udp_step(__u32 i, __u32 *n)
+{
+	return i >= *n || udp_one(i);
 }
 
 SHARED int udp_end(struct call *call, long ret)
 {
-	struct user_msghdr h = {};
-
 	if (!call || ret <= 0 ||
 	    (call->dir == EV_READ && (call->flags & (MSG_PEEK | MSG_ERRQUEUE))))
 		return 0;
 	if (call->shape == CALL_MMSG) {
-		struct udp_many m = { .call = *call, .n = ret };
+		__u32 n = ret;
 
-		m.call.shape = CALL_MSG;
-		LOOP(EXIT_MSGS, udp_step, &m);
+		LOOP(EXIT_MSGS, udp_step, &n);
 		return 0;
 	}
-	if (call->shape == CALL_MSG && !bpf_probe_read_user(&h, sizeof(h), (void *)call->buf))
-		call->name = h.name;
-	return udp_datagram(call, &h, call->name, ret);
+	if (call->shape == CALL_MSG)
+		return udp_message(call, call->buf, ret);
+	return udp_datagram(call, call->name, ret, call->buf, call->len);
 }

@@ -60,6 +60,29 @@ static void log_tail(const char *text, size_t n)
 	}
 }
 
+/* Of a program that was refused, the reason: the line of the verifier's log before its statistics. */
+static void keep_reason(const char *log)
+{
+	const char *end = strstr(log, "\nprocessed "), *from = end;
+	size_t n = strlen(last_words);
+
+	if (!end)
+		return;
+	while (from > log && from[-1] != '\n')
+		from--;
+	snprintf(last_words + n, sizeof(last_words) - n, ": %.*s", (int)(end - from), from);
+}
+
+static void keep_last_words(const char *text)
+{
+	static const char at_failure[] = "BEGIN PROG LOAD LOG";
+
+	if (strstr(text, at_failure))
+		keep_reason(text);
+	else if (!strstr(text, "failed to load")) /* says less than what came before */
+		snprintf(last_words, sizeof(last_words), "%.*s", (int)strcspn(text, "\n"), text);
+}
+
 static int print_to_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char *text = NULL;
@@ -67,9 +90,8 @@ static int print_to_log(enum libbpf_print_level level, const char *fmt, va_list 
 
 	if (n < 0)
 		return 0;
-	if (level == LIBBPF_WARN && text[0] && text[0] != '\n' && !strstr(last_words, "prog '"))
-		snprintf(last_words, sizeof(last_words), "%.*s",
-			 (int)strcspn(text, "\n") % (int)sizeof(last_words), text);
+	if (level == LIBBPF_WARN && text[0] && text[0] != '\n')
+		keep_last_words(text);
 	log_tail(text, (size_t)n);
 	free(text);
 	return 0;

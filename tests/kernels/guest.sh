@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# guest.sh - a virtual machine with a Debian kernel and nothing but busybox and what is put there; sourced.
+#
+# Software emulation, so times mean nothing.  A root directory is packed into an initrd; each guest adds its own init script
+# and files.  The console is the result: a guest that did not print its last line has failed.
+
+guest_root() { # DIR ARCH: an empty root
+	local busybox=/bin/busybox
+	mkdir -p "$1"/{bin,proc,sys,dev,tmp,root,etc,run}
+	[ "$2" = amd64 ] || busybox=$(tests/kernels/fetch packages bookworm "$2" busybox-static)/bin/busybox
+	cp "$busybox" "$1/bin/busybox"
+}
+needs() { # FILE...: the libraries
+	 ldd "$@" | tr -d : | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i }' | sort -u
+}
+guest_library() { # DIR FILE...: with what they need
+	local dir=$1 lib
+	shift
+	for lib in "$@" $(needs "$@"); do
+		mkdir -p "$dir$(dirname "$lib")"
+		cp -L "$lib" "$dir$lib"
+	done
+}
+guest_program() { # DIR FILE...: to /bin, with their libraries when they are not static
+	local dir=$1 program
+	shift
+	for program; do
+		cp "$program" "$dir/bin/"
+		# shellcheck disable=SC2046 # words
+		! ldd "$program" >/dev/null 2>&1 || guest_library "$dir" $(needs "$program")
+	done
+}
+
+# guest_init DIR: standard input is what the guest does, a busybox shell script; $b runs an applet.
+guest_init() {
+	{
+		cat <<-'INIT'
+			#!/bin/busybox sh
+			b=/bin/busybox
+			export PATH=/bin HOME=/root
+			$b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b mount -t devtmpfs dev /dev
+			$b mount -t cgroup2 cgroup /sys/fs/cgroup; $b mount -t tracefs tracefs /sys/kernel/tracing
+			$b mount -t tmpfs tmp /tmp
+			$b ip link set lo up
+			echo # behind what the firmware wrote
+			echo "KERNEL $($b uname -r)"
+		INIT
+		cat
+		cat <<-'INIT'
+			echo "TEST-EXIT $?"
+			$b poweroff -f
+		INIT
+	} >"$1/init"
+	chmod 755 "$1/init"
+}
+
+# guest_boot KERNEL-DIR ARCH ROOT CONSOLE SECONDS MEMORY-MB: until the guest is off.  False: its script did not end.
+guest_boot() {
+	local kernel=$1/vmlinuz arch=$2 root=$3 console=$4 seconds=$5 memory=$6 machine
+	(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$console.initrd"
+	case $arch in
+	# Without cx16: QEMU 7.2 now and then emulates it wrongly on one processor, and kernels from 6.12 on, which allocate memory
+	# with it, crash in one boot of five.
+	amd64) machine=(qemu-system-x86_64 -M q35 -cpu max,-cx16 -append "console=ttyS0 quiet panic=-1") ;;
+	arm64) machine=(qemu-system-aarch64 -M virt -cpu cortex-a72 -append "console=ttyAMA0 quiet panic=-1") ;;
+	esac
+	timeout "$seconds" "${machine[@]}" -accel tcg,thread=multi -smp 1 -m "$memory" -kernel "$kernel" -initrd "$console.initrd" \
+		-nographic -no-reboot -nodefaults -serial stdio 2>&1 </dev/null | tr -d '\r' >"$console"
+	rm -f "$console.initrd"
+	grep -aq '^TEST-EXIT 0$' "$console"
+}
