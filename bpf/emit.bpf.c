@@ -27,7 +27,9 @@ static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 	s->ev.len = n + missing;
 	s->ev.ncap = n;
 	s->ev.why = missing ? why : EV_WHY_NONE;
-	if (r->refused || ring_output(r->cookie, &s->ev, sizeof(s->ev) + n)) {
+	/* The time of a read is now; that of a write, which may have waited, is not. */
+	if (r->refused || ring_output_at(r->cookie, &s->ev, sizeof(s->ev) + n,
+					 r->dir == EV_READ ? r->ts_ns : bpf_ktime_get_ns())) {
 		r->refused = 1; /* run_go tells how much that is */
 		return 0;
 	}

@@ -141,9 +141,9 @@ static __always_inline void *ring_of(__u64 cookie)
 
 /* Wakes the consumer at once after a quiet time, then seldom: it looks at all rings on a short timer while
  * events come, and a wake-up costs the target more than the record does. */
-static __always_inline __u64 wake_flags(void *ring)
+static __always_inline __u64 wake_flags_at(void *ring, __u64 now)
 {
-	__u64 now = bpf_ktime_get_ns(), last = last_wake_ns, quiet = now - last;
+	__u64 last = last_wake_ns, quiet = now - last;
 
 	if ((__s64)quiet < EMIT_FULL_NS)
 		return BPF_RB_NO_WAKEUP;
@@ -156,6 +156,11 @@ static __always_inline __u64 wake_flags(void *ring)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
+static __always_inline __u64 wake_flags(void *ring)
+{
+	return wake_flags_at(ring, bpf_ktime_get_ns());
+}
+
 /* More than three quarters are taken: bodies give way before heads. */
 static __always_inline bool ring_fills_up(__u64 cookie)
 {
@@ -166,11 +171,16 @@ static __always_inline bool ring_fills_up(__u64 cookie)
 }
 
 /* 0, or negative: the ring is full. */
-static __always_inline long ring_output(__u64 cookie, void *record, __u64 size)
+static __always_inline long ring_output_at(__u64 cookie, void *record, __u64 size, __u64 now)
 {
 	void *ring = ring_of(cookie);
 
-	return ring ? bpf_ringbuf_output(ring, record, size, wake_flags(ring)) : -1;
+	return ring ? bpf_ringbuf_output(ring, record, size, wake_flags_at(ring, now)) : -1;
+}
+
+static __always_inline long ring_output(__u64 cookie, void *record, __u64 size)
+{
+	return ring_output_at(cookie, record, size, bpf_ktime_get_ns());
 }
 
 /* Delivers the run: left bytes copied, rest bytes as a hole behind them.  A global function (emit.bpf.c):

@@ -151,8 +151,10 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	call->cookie = 0;
 	call->counted = 0;
 	call->udp = 0;
-	if (call->shape == CALL_CLOSE && !done)
-		unix_closing(task, fd);
+	if (call->shape == CALL_CLOSE) { /* all that is to be done: its exit is not looked at */
+		call->nr = 0;
+		return unix_closing(task, fd);
+	}
 	if (call->shape >= CALL_ACCEPT)
 		return 0;
 	sk = fd_sock(task, fd);
@@ -290,7 +292,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	if (nr == NR_MMAP && ret > 0 && (SYS_ARG2(regs) & PROT_EXEC) &&
 	    !(SYS_ARG3(regs) & MAP_ANONYMOUS))
 		return task_mapped(ret);
-	if (!nr_is_io(nr))
+	if (!nr_is_io(nr) || nr == NR_CLOSE)
 		return 0;
 	task = CURRENT_TASK();
 	if (task_is_compat(task))
@@ -298,6 +300,10 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	t = task_ctx_get();
 	if (!t)
 		return 0;
+	if (t->call.nr == nr + 1 && t->call.shape == CALL_NONE) { /* not of a socket: most reads and writes */
+		t->call.nr = 0;
+		return 0;
+	}
 	if (t->call.nr != nr + 1) {
 		__u8 seen = t->fn_seen;
 
@@ -317,7 +323,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 		return ret ? 0 : unix_begins(task, SYS_ARG0(regs), EV_CLIENT);
 	if (call->shape == CALL_PAIR)
 		return ret ? 0 : unix_pair(task, call->buf);
-	if (call->shape == CALL_CLOSE || call->shape == CALL_NONE)
+	if (call->shape == CALL_NONE)
 		return 0;
 	if (call->udp)
 		return udp_end(call, ret);
