@@ -6,12 +6,8 @@
 /* Copies a string that ends with NUL into another array, cut if need be; what is left is zero. */
 static void text(char *to, size_t size, const char *from)
 {
-	size_t n = strlen(from);
-
-	n = n < size ? n : size - 1;
-
-	memcpy(to, from, n);
-	memset(to + n, 0, size - n);
+	memset(to, 0, size);
+	(void)memccpy(to, from, '\0', size - 1); /* cut: the last one stays NUL */
 }
 #define TEXT(to, from) text(to, sizeof(to), from)
 

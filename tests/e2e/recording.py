@@ -202,6 +202,34 @@ def disks(pid, port):
         subprocess.run(["umount", f"{TMP}/small"], check=False)
 
 
+def large(pid, port):
+    """Memory does not grow with the recording, and a terminal is told how far it is."""
+    rec = start("rec", "record", "-o", f"{TMP}/l.rec", "--pid", str(pid), "--events-ring", "128m")
+    wait_ready(f"{TMP}/rec.err")
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        for _ in range(60):
+            ask(s, "1000000?large")
+            time.sleep(0.02)
+    time.sleep(0.3)
+    stop(rec)
+    terminal, its_end = os.openpty()
+    with open(f"{TMP}/l.out", "wb") as out:
+        p = subprocess.Popen([LIMPID, "read", f"{TMP}/l.rec"], stdout=out, stderr=its_end, stdin=subprocess.DEVNULL)
+        os.close(its_end)
+        said = b""
+        try:
+            while piece := os.read(terminal, 1000):
+                said += piece
+        except OSError:
+            pass  # the other end is closed
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+    size = os.path.getsize(f"{TMP}/l.rec")
+    report(size > 30e6 and usage.ru_maxrss < 80000 and p.returncode == 0, "a large recording needs no more memory than a small one",
+           size, usage.ru_maxrss, p.returncode)
+    report(b"MB, " in said and said.endswith(b"\r\x1b[K"), "a terminal is told how far it is, and is clean afterwards", said[-200:])
+
+
 def killed(pid, port):
     """Limpid and all its processes are killed: what was captured until a second ago is there."""
     rec = start("rec", "record", "-o", f"{TMP}/k.rec", "--pid", str(pid))
@@ -222,6 +250,7 @@ try:
     lossy(PID, PORT)
     bad_files()
     disks(PID, PORT)
+    large(PID, PORT)
     killed(PID, PORT)
 finally:
     if PID > 1:
