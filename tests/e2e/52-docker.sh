@@ -116,6 +116,18 @@ equal "with the other end's name by its address" '"chosen" "newer"' \
 	"$(grep '"target":"/chosen"' "$TMP/tail.out" | head -n 1 | jq -c '.client.container, .server.container' | paste -sd' ')"
 equal "and nobody else" 0 "$(grep -c '"target":"/other"' "$TMP/tail.out")"
 
+
+# --- a recording has the names too -------------------------------------------------------------------------------------------
+tail=$LIMPID_PID
+start_limpid record record -o "$TMP/names.rec"
+until_true 20 grep -q capturing "$TMP/record.err"
+$D run --rm --name recorded --network $net $IMAGE sh -c 'sleep 0.3; wget -q -O - http://newer/recorded' >/dev/null 2>&1
+sleep 0.5
+end_process "$LIMPID_PID"
+LIMPID_PID=$tail
+equal "a recording names both containers, also one that is gone" '"recorded" "newer" "'"$IMAGE"'"' \
+	"$("$LIMPID" read --json "$TMP/names.rec" path:/recorded | head -n 1 | jq -c '.client.container, .server.container, .client.image' | paste -sd' ')"
+
 # --- Docker goes and comes -----------------------------------------------------------------------------------------------
 kill "$(cat "$TMP/dockerd.pid")"
 check "a daemon that stops is noticed" until_true 20 grep -q 'warning: Docker does not answer' "$TMP/tail.err"
