@@ -80,6 +80,7 @@ stop_docker() {
 	local pid had_nat=$1
 	pid=$(cat "$TMP/dockerd.pid" 2>/dev/null) || return 0
 	end_process "$pid"
+	umount "$TMP"/dockerrun/netns/* # of containers in the host's network
 	ip link del docker0
 	[ "$had_nat" = yes ] || { nft delete table ip nat; nft delete table ip filter; }
 }
