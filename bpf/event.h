@@ -32,6 +32,7 @@ enum ev_kind {
 	EV_KEYS = 5, /* reserved: TLS secrets of one connection */
 	EV_EXIT = 6,
 	EV_MAP = 7,
+	EV_CGROUP = 8,
 };
 enum ev_flag {
 	EV_DATAGRAM = 1, /* EV_DATA: the bytes are (part of) a datagram */
@@ -84,7 +85,11 @@ struct ev_hdr {
 struct ev_open {
 	struct ev_hdr h;
 	__u64 cgroup_id;
-	__u64 peer_cookie; /* EV_UNIX: of the other end; 0: unknown, or not of this machine */
+	union {
+		__u64 peer_cookie; /* EV_UNIX: of the other end; 0: unknown, or not of this machine */
+		__u64 tcp_link;	   /* EV_TCP: a number that both ends have, whatever addresses lie between
+				    * them: made of the initial sequence numbers; 0: unknown */
+	};
 	__u8 local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d, network order */
 	__u16 lport, rport;	    /* host order */
 	__u8 side, l4;		    /* enum ev_side, enum ev_l4 */
@@ -120,7 +125,8 @@ struct ev_close {
 };
 
 /* EV_EXEC, EV_EXIT: name is the comm.  EV_MAP: a file was mapped executable; name is the last
- * part of its path, addr where it was mapped. */
+ * part of its path, addr where it was mapped.  EV_CGROUP: a runtime made this cgroup for a container, in version 2's
+ * tree, and has nobody in it yet. */
 struct ev_task {
 	struct ev_hdr h; /* cookie is 0 */
 	__u64 cgroup_id;

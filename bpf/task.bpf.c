@@ -54,6 +54,23 @@ int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/* So that user space has a rule for the container before its first process runs. */
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
+{
+	struct kernfs_node *kn = BPF_CORE_READ(cgroup, kn);
+	struct ev_task *ev;
+
+	if (BPF_CORE_READ(cgroup, root, hierarchy_id) || !name_has_id(number_of(BPF_CORE_READ(kn, name))))
+		return 0;
+	ev = task_event(EV_CGROUP);
+	if (!ev)
+		return 0;
+	ev->cgroup_id = BPF_CORE_READ(kn, id);
+	bpf_ringbuf_submit(ev, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
 /* The verdict is made anew: the name is another one. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)

@@ -107,6 +107,20 @@ static __always_inline void open_begin(struct ev_open *ev, const struct conn *c,
 	__builtin_memcpy(ev->comm, c->comm, sizeof(c->comm));
 }
 
+/* The same at both ends, and nowhere else: the sum and the difference of the numbers with which the two streams began.  The
+ * client's SYN is among the bytes that were acknowledged, the server's is not.  Where the side is a guess, 0. */
+static __always_inline __u64 tcp_link(const struct conn *c, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	__u32 in, out;
+
+	if (c->late || c->side == EV_SIDE_UNKNOWN)
+		return 0;
+	in = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
+	out = BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked) + (c->side == EV_CLIENT);
+	return (__u64)(in + out) << 32 | (in ^ out);
+}
+
 /* h.size comes last: then a record in `kept` may be told. */
 SUB int open_fill(struct ev_open *ev, const struct conn *c, const struct sock *sk, __u64 cookie)
 {
@@ -120,6 +134,7 @@ SUB int open_fill(struct ev_open *ev, const struct conn *c, const struct sock *s
 	__builtin_memcpy(ev->remote, a.remote, sizeof(a.remote));
 	ev->lport = a.lport;
 	ev->rport = a.rport;
+	ev->tcp_link = tcp_link(c, sk);
 	ev->h.size = sizeof(*ev);
 	return 0;
 }

@@ -30,10 +30,14 @@ static __always_inline bool all_hex(const char digits[ID_LEN])
 	return bad >= 0;
 }
 
-/* len: of the name, without its NUL.  The monitor of a container ("conmon-ID") is not in it. */
-static __always_inline bool name_has_id(const char *name, __u32 len)
+/* Whether a cgroup's name, at that address, ends with a container's id.  The monitor of a container ("conmon-ID") is not in
+ * it.  Global and taking a number, so that the verifier walks it once in a program and not at every call; a function, so
+ * that its stack is not that of its callers. */
+__weak SHARED int name_has_id(__u64 at_name)
 {
-	char dot = 0, before[8] = "-------", id[ID_LEN];
+	const char *name = (void *)at_name;
+	char dot = 0, before[8] = "-------", id[ID_LEN], all[CGROUP_NAME];
+	long len = bpf_probe_read_kernel_str(all, sizeof(all), name) - 1;
 
 	if (len > ID_LEN) {
 		bpf_probe_read_kernel(&dot, 1, name + len - 6); /* .scope */
@@ -51,20 +55,16 @@ static __always_inline bool name_has_id(const char *name, __u32 len)
 	return all_hex(id);
 }
 
-/* The id of the cgroup, or of the nearest above it, that a container's id names; 0: none.  Global and taking a number, so
- * that the verifier walks its loop (some 95,000 steps) once in a program and not at every call. */
+/* The id of the cgroup, or of the nearest above it, that a container's id names; 0: none.  Global as that is. */
 __weak SHARED __u64 cgroup_of_container(__u64 at_cgroup)
 {
 	struct cgroup *cgroup = (void *)at_cgroup;
-	char name[CGROUP_NAME];
 
 	for (int level = 0; level < CGROUP_LEVELS && cgroup; level++) {
 		struct kernfs_node *kn = BPF_CORE_READ(cgroup, kn);
 		struct cgroup_subsys_state *up = BPF_CORE_READ(cgroup, self.parent);
-		const char *at = BPF_CORE_READ(kn, name);
-		long n = bpf_probe_read_kernel_str(name, sizeof(name), at);
 
-		if (n > ID_LEN && name_has_id(at, n - 1))
+		if (name_has_id(number_of(BPF_CORE_READ(kn, name))))
 			return BPF_CORE_READ(kn, id);
 		cgroup = up ? BPF_CORE_READ(up, cgroup) : NULL;
 	}

@@ -82,6 +82,7 @@ bool event_is_sound(const struct ev_hdr *ev, size_t n)
 	case EV_EXEC:
 	case EV_EXIT:
 	case EV_MAP:
+	case EV_CGROUP:
 		return ev->size == sizeof(struct ev_task) &&
 		       is_terminated(((const struct ev_task *)ev)->name, EV_NAME_LEN);
 	default:

@@ -212,6 +212,8 @@ void conn_identify(struct conn *c, const struct ev_open *ev)
 		learn_path(c, ev);
 		learn_other(c, ev);
 	}
+	if (ev->l4 == EV_TCP && ev->tcp_link && !c->tcp_link) /* the index goes by it */
+		c->tcp_link = ev->tcp_link;
 	learn_side(c, (enum ev_side)ev->side);
 }
 

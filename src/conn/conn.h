@@ -90,6 +90,7 @@ struct conn {
 
 	uint64_t cookie, id;
 	uint64_t peer_cookie; /* AF_UNIX: of the other end; 0: not told (yet) */
+	uint64_t tcp_link;    /* ev_open.tcp_link; 0: unknown */
 	char *path; /* AF_UNIX: where the server's end is bound, as flow_conn.path; NULL: nowhere */
 	uint64_t open_ns, first_read_ns, last_ns, close_ns;
 	size_t held;
@@ -128,6 +129,7 @@ struct conn_table {
 	uint64_t rng[2], next_id;
 	uint64_t now_ns, ticked_ns, expired_ns;
 	struct map by_cookie, by_addr;
+	struct map by_link; /* tcp_link to the end that came first, until it is paired */
 	struct link lru;       /* all with a cookie, the last used first */
 	struct link holders;   /* those that hold memory for bytes or messages, likewise */
 	struct link attention; /* those that a tick has to look at */

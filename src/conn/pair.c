@@ -7,7 +7,10 @@
  * in every network namespace, so there the namespace has to be the same.  A port is used again: a
  * socket is paired once in its life, and one that read bytes long before the other was opened cannot
  * be its end.  And a program may be accepted late: a client that said all it had to say and closed is
- * remembered for a moment, so that the server's socket is not taken for a second connection. */
+ * remembered for a moment, so that the server's socket is not taken for a second connection.
+ *
+ * Where addresses are translated between the ends (a published port), they do not mirror.  But TCP's initial
+ * sequence numbers go through: two ends with the same tcp_link belong together, two with different ones do not. */
 #include "conn/conn.h"
 
 #include <errno.h>
@@ -71,7 +74,16 @@ int pair_index(struct conn *c)
 	c->addr_next = first;
 	c->addr_key = key;
 	c->indexed = true;
+	if (!c->paired && c->tcp_link && !map_find(&c->t->by_link, c->tcp_link) &&
+	    map_put(&c->t->by_link, c->tcp_link, c) < 0)
+		c->t->stats.nomem++; /* shown as two, where addresses are translated */
 	return 0;
+}
+
+static void unlink_tcp(struct conn *c)
+{
+	if (c->tcp_link && map_find(&c->t->by_link, c->tcp_link) == c)
+		(void)map_take(&c->t->by_link, c->tcp_link); /* known to be there */
 }
 
 void pair_unindex(struct conn *c)
@@ -79,6 +91,7 @@ void pair_unindex(struct conn *c)
 	struct map *m = &c->t->by_addr;
 	struct conn *first;
 
+	unlink_tcp(c);
 	if (!c->indexed)
 		return;
 	c->indexed = false;
@@ -116,8 +129,15 @@ static bool stale(const struct conn *old, const struct conn *new)
 	return !new->late && old->first_read_ns && old->first_read_ns + STALE_NS < new->open_ns;
 }
 
+static bool linked(const struct conn *c, const struct conn *p)
+{
+	return c->tcp_link && c->tcp_link == p->tcp_link;
+}
+
 static bool mirrored_addresses(const struct conn *c, const struct conn *p)
 {
+	if (c->tcp_link && p->tcp_link && !linked(c, p))
+		return false;
 	return same_end(&c->self, &p->other) && same_end(&c->other, &p->self) && same_place(c, p) &&
 	       !stale(p, c) && !stale(c, p) &&
 	       !(p->side != EV_SIDE_UNKNOWN && p->side == c->side && !p->side_inferred);
@@ -146,12 +166,21 @@ static struct conn *candidate(const struct conn *c, uint64_t key)
 	return p;
 }
 
+static struct conn *by_link(const struct conn *c)
+{
+	struct conn *p = c->tcp_link ? map_find(&c->t->by_link, c->tcp_link) : NULL;
+
+	return p && p != c && p->l4 == EV_TCP && !p->paired && p->side != c->side ? p : NULL;
+}
+
 static struct conn *other_end(const struct conn *c)
 {
 	struct conn *p;
 
-	if (c->l4 != EV_UNIX)
-		return candidate(c, key_of(&c->other, &c->self));
+	if (c->l4 != EV_UNIX) {
+		p = candidate(c, key_of(&c->other, &c->self));
+		return p ? p : by_link(c);
+	}
 	p = candidate(c, unix_key(BY_PEER, c->cookie));
 	if (!p && c->peer_cookie)
 		p = candidate(c, unix_key(BY_SELF, c->peer_cookie));
@@ -226,6 +255,7 @@ void pair_find(struct conn *c)
 	if (!p)
 		return;
 	c->paired = p->paired = true;
+	unlink_tcp(p);
 	if (link_listed(&p->dead)) { /* all was said already */
 		c->covered = true;
 		lend(c);

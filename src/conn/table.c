@@ -222,6 +222,8 @@ static int on_open(struct conn_table *t, const struct ev_open *ev)
 		t->stats.nomem++; /* shown as two ends that do not know each other */
 	pair_find(c);
 	pair_share(c);
+	if (c->peer) /* what it said of itself stands, whatever address c has for it */
+		pair_share(c->peer);
 	layer_feed(&c->raw); /* the side may be what was missing */
 	layer_feed(&c->plain);
 	settle(c);
@@ -420,5 +422,6 @@ void conn_table_free(struct conn_table *t)
 		bury(c);
 	map_release(&t->by_cookie);
 	map_release(&t->by_addr);
+	map_release(&t->by_link);
 	free(t);
 }

@@ -252,6 +252,7 @@ static int attach(struct tap_bpf *b, char *why, size_t n)
 		{ s->progs.socket_state, &s->links.socket_state },
 		{ s->progs.socket_gone, &s->links.socket_gone },
 		{ s->progs.socket_scan, &s->links.socket_scan },
+		{ s->progs.cgroup_made, &s->links.cgroup_made },
 		{ s->progs.task_fork, &s->links.task_fork },
 		{ s->progs.task_exec, &s->links.task_exec },
 		{ s->progs.task_exit, &s->links.task_exit },

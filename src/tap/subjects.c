@@ -17,7 +17,8 @@
 
 #define CGROUPS_MAX 16384
 
-_Static_assert(CONTAINER_CGROUP_V1 == EV_CGROUP_V1, "one mark"); /* NOLINT(misc-redundant-expression) */
+_Static_assert(CONTAINER_CGROUP_V1 == EV_CGROUP_V1,
+	       "one mark"); /* NOLINT(misc-redundant-expression) */
 
 static void text(char *ret, size_t n, const char *s)
 {
@@ -272,7 +273,7 @@ static void note_place(struct tap *t, const struct ev_task *ev)
 	/* The runtime's own process may have been there before the container had its namespaces. */
 	if (g && (g->id[0] || g->isolated || !isolated))
 		return;
-	if (!look_up(t, ev->cgroup_id, ev->h.tgid, isolated))
+	if (!look_up(t, ev->cgroup_id, ev->h.kind == EV_CGROUP ? 0 : ev->h.tgid, isolated))
 		return;
 	g = map_find(&t->cgroups, ev->cgroup_id);
 	if (g)

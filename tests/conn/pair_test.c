@@ -56,6 +56,68 @@ static void both_ends_give_one_flow(void **state)
 	assert_int_equal(stats()->flows, 1);
 }
 
+/* The client connected to 10.0.0.9:8080, which is translated to the server's 10.0.0.2:80. */
+static void ends_between_which_addresses_are_translated_are_linked(void **state)
+{
+	struct world_socket client = world_client(1), server = world_server(1);
+
+	(void)state;
+	client.tcp_link = server.tcp_link = 77;
+	client.last_remote_ip = 9;
+	client.remote_port = 8080;
+	world_open(&w, client);
+	world_open(&w, server);
+	world_data(&w, 1, EV_WRITE, 0, "Qa:0\n");
+	world_data(&w, 2, EV_READ, 0, "Qa:0\n");
+	world_data(&w, 2, EV_WRITE, 0, "Aa:0\n");
+	world_open(&w, client); /* a thread of another process */
+	world_data(&w, 1, EV_READ, 0, "Aa:0\n");
+	assert_string_equal(world_text(&w), "a>a done\n");
+	expect_both(&w.flows[0]);
+	world_close(&w, 1, EV_END_ALL, 5, 5);
+	world_close(&w, 2, EV_END_ALL, 5, 5);
+	assert_int_equal(stats()->flows, 1);
+}
+
+static void mirrored_ends_with_different_links_are_two_connections(void **state)
+{
+	struct world_socket client = world_client(1), server = world_server(1);
+
+	(void)state;
+	client.tcp_link = 77;
+	server.tcp_link = 78;
+	world_open(&w, client);
+	world_open(&w, server);
+	world_data(&w, 1, EV_WRITE, 0, "Qa:0\n");
+	world_data(&w, 1, EV_READ, 0, "Aa:0\n");
+	world_data(&w, 2, EV_READ, 0, "Qb:0\n");
+	world_data(&w, 2, EV_WRITE, 0, "Ab:0\n");
+	world_close(&w, 1, EV_END_ALL, 5, 5);
+	world_close(&w, 2, EV_END_ALL, 5, 5);
+	assert_int_equal(stats()->flows, 2);
+}
+
+/* What has one link is two ends, no more: a third is somebody else's, however that came. */
+static void a_third_end_with_the_same_link_stays_alone(void **state)
+{
+	struct world_socket a = world_client(1), b = world_server(1), c = world_server(5);
+
+	(void)state;
+	a.tcp_link = b.tcp_link = c.tcp_link = 77;
+	world_open(&w, a);
+	world_open(&w, b);
+	world_open(&w, c);
+	world_data(&w, 6, EV_READ, 0, "Qz:0\n");
+	world_data(&w, 6, EV_WRITE, 0, "Az:0\n");
+	world_data(&w, 1, EV_WRITE, 0, "Qa:0\n");
+	world_data(&w, 1, EV_READ, 0, "Aa:0\n");
+	world_close(&w, 1, EV_END_ALL, 5, 5);
+	world_close(&w, 2, EV_END_ALL, 0, 0);
+	world_close(&w, 6, EV_END_ALL, 5, 5);
+	assert_int_equal(stats()->flows, 2);
+	assert_int_equal(stats()->conns, 0);
+}
+
 static void server_seen_first_gives_the_same_flow(void **state)
 {
 	(void)state;
@@ -404,6 +466,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(both_ends_give_one_flow),
+		T(ends_between_which_addresses_are_translated_are_linked),
+		T(mirrored_ends_with_different_links_are_two_connections),
+		T(a_third_end_with_the_same_link_stays_alone),
 		T(server_seen_first_gives_the_same_flow),
 		T(late_accept_fills_in_the_server),
 		T(other_end_stays_known_after_it_went),

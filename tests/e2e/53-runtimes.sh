@@ -52,15 +52,22 @@ check_ends "both ends in the same container, an exec in it" /same "web web both"
 # --- a published port ------------------------------------------------------------------------------------------------
 curl -s --max-time 10 "http://127.0.0.1:$PORT/published" >/dev/null
 check_ends "a published port, from the host" /published "- web server"
-# Through address translation: the client's socket names the host's address and port, the server's its own.
+# Through address translation, which Docker does for what the host sends to an address of its own that is not loopback:
+# the client's socket names that address and port, the server's its own.
 gate=$($D network inspect -f '{{(index .IPAM.Config 0).Gateway}}' $net)
 natport=$(free_port)
 $D run -d --name nat --network $net -p "$natport:80" $IMAGE sh -c 'mkdir -p /www; echo hi >/www/index.html; exec httpd -f -p 80 -h /www' >/dev/null
 until_true 10 $D exec nat busybox wget -q -O - http://127.0.0.1/
-get natted "http://$gate:$natport/natted"
-two_ends() { [ "$(flows /natted)" = 1 ] && [ "$(field /natted "$ENDS")" = "natted nat both" ]; }
-until_true 5 two_ends
-check_ends "a published port, from another network through address translation" /natted "natted nat both"
+first=$LIMPID_PID
+start_limpid nat tail --json --comm curl --container nat
+until_true 20 grep -q 'capturing .*; end with' "$TMP/nat.err"
+curl -s --max-time 10 "http://$gate:$natport/natted" >/dev/null
+until_true 5 grep -q '"target":"/natted"' "$TMP/nat.out"
+sleep 1
+equal "a published port through address translation: one flow with both ends, and their own addresses" \
+	"curl nat both 80" "$(jq -r '"\(.client.comm) \(.server.container) \(.seen_by) \(.server.port)"' "$TMP/nat.out" | paste -sd' ')"
+end_process "$LIMPID_PID"
+LIMPID_PID=$first
 
 # --- fifty short lives ---------------------------------------------------------------------------------------------------
 some() { local n; for n in $(seq "$1" "$2"); do get "brief$n" "http://web/brief$n" --network $net; done; }
@@ -114,6 +121,7 @@ LIMITS=(--ulimit nofile=1024:1024 --ulimit nproc=1024:1024)
 if tar -C "$TMP/busybox" -c . | "${P[@]}" import - limpid-test/busybox >"$TMP/podman.out" 2>&1; then
 	"${P[@]}" system service --time=0 "unix://$TMP/podman.sock" >"$TMP/service.log" 2>&1 </dev/null &
 	on_exit end_process $!
+	until_true 20 curl -sf --unix-socket "$TMP/podman.sock" http://podman/version
 	start_limpid pod tail --json --docker "$TMP/podman.sock" --log-level debug
 	T=$TMP/pod.out
 	until_true 20 grep -q 'capturing every container' "$TMP/pod.err"

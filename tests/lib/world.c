@@ -167,6 +167,7 @@ void world_open(struct world *w, struct world_socket s)
 		address(ev->remote, s.last_remote_ip);
 		ev->lport = s.port;
 		ev->rport = s.remote_port;
+		ev->tcp_link = s.l4 == EV_TCP ? s.tcp_link : 0;
 	}
 	ev->side = (uint8_t)s.side;
 	ev->netns = s.netns;

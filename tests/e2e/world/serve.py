@@ -5,6 +5,7 @@ Each answers a request of HTTP/1.1 with the pid of the process that writes the a
 connection until it ends.  Ends when its standard input does."""
 import array
 import os
+import signal
 import socket
 import sys
 import threading
@@ -127,12 +128,18 @@ def main():
     listener.bind((address, port))
     listener.listen(16)
     os.setpgid(0, 0)
+    group = os.getpid()
+
+    def end(*_):
+        os.killpg(group, signal.SIGKILL)  # its own, which it made
+
+    signal.signal(signal.SIGTERM, lambda *_: end() if os.getpid() == group else os._exit(0))
     kinds = {"prefork": prefork, "threads": threads, "fork": fork, "dup": dup, "passed": passed, "inetd": inetd}
     kinds[kind](listener)
     listener.close() if kind not in ("threads",) else None
     print("listening", flush=True)
     sys.stdin.read()
-    os.killpg(os.getpid(), 9)
+    end()
 
 
 main()
