@@ -31,6 +31,7 @@ struct call {
 	__u32 niov;
 	__u64 iov;
 	__u64 sk, name;
+	__u64 all; /* of a tracepoint: bytes that the iterator had when it was seen last */
 };
 #define FN_CALL 1 /* call.nr of a call of a kernel function */
 

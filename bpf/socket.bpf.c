@@ -273,12 +273,12 @@ static __always_inline bool nr_returns_bytes(long nr)
 static __always_inline long function_left(struct task_ctx *t, struct task_struct *task, struct pt_regs *regs,
 					  long nr, long ret)
 {
-	struct call own;
-	bool same = (__u64)fd_sock(task, call_args(&own, regs, nr)) == t->fn_sk;
+	/* What the call was is not needed any more. */
+	bool same = (__u64)fd_sock(task, call_args(&t->call, regs, nr)) == t->fn_sk && t->call.dir == t->fn.dir;
 
 	t->fn.nr = 0;
 	t->call = t->fn;
-	return same && own.dir == t->fn.dir && nr_returns_bytes(nr) ? ret : -1;
+	return same && nr_returns_bytes(nr) ? ret : -1;
 }
 
 SEC("tp_btf/sys_exit")

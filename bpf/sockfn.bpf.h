@@ -64,16 +64,14 @@ SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 SUB int fn_end(long ret)
 {
 	struct task_ctx *t = task_map_find(&task_ctxs);
-	struct call call;
 
 	if (!t || !t->fn.nr)
 		return 0;
-	call = t->fn;
 	t->fn.nr = 0;
-	if (call.shape == CALL_NONE)
+	if (t->fn.shape == CALL_NONE)
 		return 0;
-	transfer_end(&call, ret);
-	return ret ? 0 : transfer_empty(&call, (struct sock *)t->fn_sk);
+	transfer_end(&t->fn, ret);
+	return ret ? 0 : transfer_empty(&t->fn, (struct sock *)t->fn_sk);
 }
 
 #endif

@@ -38,7 +38,7 @@ static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 coo
 }
 
 /* Remembers the call.  shape becomes CALL_NONE when it is none of ours. */
-SUB int transfer_begin(struct task_ctx *t, struct call *call, struct sock *sk, __u64 done)
+static __always_inline int transfer_begin(struct task_ctx *t, struct call *call, struct sock *sk, __u64 done)
 {
 	struct conn *c;
 	__u8 state, dir = call->dir & 1;

@@ -384,7 +384,7 @@ static int load_best(struct tap_bpf *b, const struct tap_bpf_options *o, char *e
 			return rc;
 		why[0] = '\0';
 		rc = load(b, o, err, errlen, why, sizeof(why));
-		if (!rc || !hooks_functions(&b->hooks))
+		if (!rc)
 			return rc;
 		if (!why[0] || !hooks_demote(&b->hooks, why)) {
 			int other = refused(b, err, errlen);

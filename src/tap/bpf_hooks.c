@@ -45,6 +45,8 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_SEND_TP, "tp_sock_send_length" },
+	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_SEND_TP, "tp_tcp_sendmsg_locked" },
 };
 #define NPROGRAMS (sizeof(programs) / sizeof(*programs))
 
@@ -218,6 +220,10 @@ bool hooks_demote(struct hooks *h, const char *why)
 		(void)snprintf(quoted, sizeof(quoted), "'%s'", programs[i].prog);
 		if (!strstr(why, quoted))
 			continue;
+		if (programs[i].when == WITH_SEND_TP) { /* it can be done without */
+			h->send_tp = false;
+			return true;
+		}
 		(void)snprintf(h->state[programs[i].hook].refused[programs[i].backend], HOOKS_REASON,
 			       "%s", why);
 		named = true;
@@ -283,7 +289,7 @@ static __u8 hooked(const struct hooks *h, enum hook i)
 {
 	if (h->state[i].used > TAP_BACKEND_TRACEPOINT)
 		return HOOKED_FUNCTION;
-	return HOOKED_SYSCALL;
+	return i == HOOK_SEND && h->send_tp ? HOOKED_UNSEEN : HOOKED_SYSCALL;
 }
 
 int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
