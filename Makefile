@@ -196,7 +196,7 @@ test:
 	done
 	@tests/run --summary $(GROUPS)
 test-kernels kernels: $(B)/limpid $(B)/tests/capture_check
-	@tests/run kernels tests/kernels/matrix.sh
+	@tests/run kernels tests/kernels/matrix.sh tests/kernels/containers.sh
 e2e: $(B)/limpid
 	@tests/run e2e $(sort $(wildcard tests/e2e/[0-9]*.sh))
 $(B)/bench/%-bin: bench/%.c $(B)/liblimpid.a
