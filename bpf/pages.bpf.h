@@ -31,11 +31,22 @@ static __always_inline __u64 read_u64(__u64 at)
 	return v;
 }
 
+static __always_inline __u64 cache_node(__u64 cache)
+{
+	const struct kmem_cache *s = (const void *)cache;
+	const struct kmem_cache___since_7 *s7 = (const void *)cache;
+
+	if (bpf_core_field_exists(struct kmem_cache, node))
+		return read_u64((__u64)&s->node[0]);
+	if (bpf_core_field_exists(struct kmem_cache___since_7, per_node))
+		return read_u64((__u64)&s7->per_node[0].node);
+	return 0;
+}
+
 /* The page at the head of the list of partly used slabs, and the address in it. */
 static __always_inline bool first_partial(__u64 cache, __u64 *ret_page, __u64 *ret_address)
 {
-	const struct kmem_cache *s = (const void *)cache;
-	__u64 node = read_u64((__u64)&s->node[0]), head, list, page, owner, object;
+	__u64 node = cache_node(cache), head, list, page, owner, object;
 	const struct kmem_cache_node *n = (const void *)node;
 
 	if (!node)

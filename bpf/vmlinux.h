@@ -294,6 +294,12 @@ struct kmem_cache {
 	struct list_head list;
 	struct kmem_cache_node *node[1];
 };
+struct kmem_cache_per_node_ptrs {
+	struct kmem_cache_node *node;
+};
+struct kmem_cache___since_7 { /* instead of node, in 7.3 or before */
+	struct kmem_cache_per_node_ptrs per_node[1];
+};
 struct page {
 	struct list_head slab_list;
 	struct kmem_cache *slab_cache;
