@@ -71,11 +71,13 @@ static bool sends_traced(void)
 static struct expect find(const struct row *rows, size_t n, enum tap_backend b, enum ev_l4 l4,
 			  uint32_t op)
 {
+	/* Unix sockets are read at the system calls by every back end. */
+	bool traced = b == TAP_BACKEND_TRACEPOINT || l4 != EV_TCP;
 	struct expect x = BYTES;
 
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].op == op)
-			x = b == TAP_BACKEND_TRACEPOINT ? rows[i].tracepoint : rows[i].probe;
+			x = traced ? rows[i].tracepoint : rows[i].probe;
 	if (l4 != EV_TCP && x.seen == SEEN_HOLE && x.why == EV_WHY_UNSEEN)
 		x = (struct expect){ SEEN_NOT, EV_WHY_NONE };
 	return x;

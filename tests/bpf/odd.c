@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* odd.c - what TCP streams have besides plain bytes: an urgent byte, and TLS by the kernel. */
 #include <stdio.h>
+#include <string.h>
 
 #include "check.h"
 
@@ -40,7 +41,8 @@ static void kernel_tls(struct watch *w, struct worker *k, uint32_t sop, uint32_t
 	bool ok = true;
 
 	if (worker_do(k, (struct order){ .what = T_KTLS }, &tls)) {
-		check(true, "kernel TLS: %s and %s # SKIP the kernel has no TLS", send, recv);
+		check(true, "kernel TLS: %s and %s # SKIP the kernel has no TLS (%s)", send, recv,
+		      strerror(-tls.error));
 		order(k, T_CLOSE, 0);
 		return;
 	}

@@ -17,13 +17,14 @@ struct script { /* one connection */
 	struct reply r;
 };
 
-/* Seen alike by all, whatever the kernel: ways of io_uring are not on every one. */
+/* Seen alike by all, whatever the kernel: sendfile and the like by tracepoints from 6.16 on only, and io_uring is not on
+ * every one. */
 static bool common(uint32_t op, bool sends)
 {
 	struct expect first = sends ? expect_send(TAP_BACKEND_TRACEPOINT, EV_TCP, op)
 				    : expect_recv(TAP_BACKEND_TRACEPOINT, EV_TCP, op);
 
-	if (sends ? op >= S_URING_SEND : op >= R_URING_RECV)
+	if (sends ? op >= S_SENDFILE : op >= R_URING_RECV)
 		return false;
 	for (enum tap_backend b = TAP_BACKEND_TRACEPOINT; b < TAP_BACKENDS; b++) {
 		struct expect x = sends ? expect_send(b, EV_TCP, op) : expect_recv(b, EV_TCP, op);
