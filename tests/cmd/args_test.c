@@ -82,7 +82,7 @@ static void an_address_is_a_host_and_a_port(void **state)
 }
 
 static const struct command everything = {
-	.name = "tail", .groups = ARGS_CAPTURE | ARGS_HUB | ARGS_AGENT | ARGS_PRINT
+	.name = "tail", .groups = ARGS_CAPTURE | ARGS_HUB | ARGS_AGENT | ARGS_PRINT | ARGS_RUNNING
 };
 
 static struct args read_args(const struct command *c, char **argv)
@@ -184,6 +184,8 @@ static void mistakes_are_said_and_end_with_2(void **state)
 		{ "--max-rows=5", "limpid tail: --max-rows must be at least 1000\n" },
 		{ "--log-level=loud",
 		  "limpid tail: --log-level: 'loud' is none of error, warn, info, debug\n" },
+		{ "--running=127.0.0.1:7070",
+		  "limpid tail: --running: give the whole address, http://HOST:PORT/#t=TOKEN\n" },
 		{ "--frobnicate", "limpid tail: unrecognized option '--frobnicate'\n" },
 	};
 	char said[8192];
