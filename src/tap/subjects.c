@@ -17,8 +17,8 @@
 
 #define CGROUPS_MAX 16384
 
-_Static_assert(CONTAINER_CGROUP_V1 == EV_CGROUP_V1,
-	       "one mark"); /* NOLINT(misc-redundant-expression) */
+/* NOLINTNEXTLINE(misc-redundant-expression): that is what it says */
+_Static_assert(CONTAINER_CGROUP_V1 == EV_CGROUP_V1, "one mark");
 
 static void text(char *ret, size_t n, const char *s)
 {
