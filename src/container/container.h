@@ -25,6 +25,7 @@ struct container {
 	char networks[256];	      /* comma-separated */
 	uint32_t pid;		      /* of its first process, host's namespace; 0: not running */
 	uint64_t started_ns, gone_ns; /* CLOCK_MONOTONIC; gone_ns 0: still there */
+	bool asked; /* the name is a makeshift, Docker was asked for the right one and will answer */
 };
 
 enum containers_state { CONTAINERS_OFF, CONTAINERS_CONNECTING, CONTAINERS_OK };

@@ -114,6 +114,15 @@ static void say_problem(struct containers *c, int err)
 			       c->path, why);
 }
 
+/* There is no better name. */
+static void give_up(struct containers *c, struct container *e)
+{
+	if (!e || !e->asked)
+		return;
+	e->asked = false;
+	c->changed(c->ctx, e, e->gone_ns != 0);
+}
+
 static int fail(struct containers *c, int err)
 {
 	wire_close(&c->events);
@@ -124,6 +133,8 @@ static int fail(struct containers *c, int err)
 	c->state = CONTAINERS_OFF;
 	c->err = err;
 	say_problem(c, err);
+	for (size_t i = 0; i < c->known.n; i++)
+		give_up(c, c->known.list[i]);
 	return err;
 }
 
@@ -187,7 +198,8 @@ static void learn(struct containers *c, const struct container *from)
 
 	if (!e)
 		return;
-	changed = entries_update(e, from) || fresh;
+	changed = entries_update(e, from) || fresh || e->asked;
+	e->asked = false;
 	if (from->state[0] && alive(from->state) && (e->gone_ns || !e->started_ns)) {
 		e->gone_ns = 0;
 		e->started_ns = now_ns();
@@ -264,6 +276,11 @@ static int answered(struct containers *c)
 				    : -EBADMSG;
 		if (!err)
 			err = wire_open(&c->events, c->ep, c->path, EVENTS_PATH);
+		if (!err && strcmp(containers_engine(c), "podman") == 0) {
+			c->need_list = true; /* it says nothing at all before the first event */
+			c->state = CONTAINERS_OK;
+			c->err = 0;
+		}
 		break;
 	case ASK_LIST:
 		err = status == 200 ? docker_list(body, listed, c) : -EBADMSG;
@@ -278,6 +295,7 @@ static int answered(struct containers *c)
 			learn(c, &one);
 		else if (status == 404)
 			vanished(c, entries_find(&c->known, c->asked_id));
+		give_up(c, entries_find(&c->known, c->asked_id));
 		break;
 	case ASK_NOTHING:
 		break;
@@ -482,6 +500,7 @@ const struct container *containers_seen(struct containers *c, const char *id, ui
 		e->started_ns = now_ns();
 		if (c->state == CONTAINERS_OK && hex) {
 			inspect_later(c, id);
+			e->asked = true;
 			(void)ask_next(c); /* a failure shows at the next poll, by the timer */
 		}
 	}

@@ -64,6 +64,8 @@ static void send_container(struct tap *t, const struct container *c)
 	struct ipc_msg m = { 0 };
 	struct ipc_container *out = &m.container;
 
+	if (c->asked)
+		return; /* decode holds its flows until the answer */
 	out->cgroup_id = c->cgroup_id;
 	TEXT(out->id, c->id);
 	TEXT(out->name, c->name);

@@ -167,10 +167,13 @@ static void a_cgroup_seen_early_gets_its_name_when_docker_says_it(void **state)
 	c = containers_new(s.path, changed, &t);
 	UNTIL(containers_state(c) == CONTAINERS_OK && s.questions >= 3);
 	assert_string_equal(containers_seen(c, B, 77)->name, "fedcba987654");
+	assert_true(containers_find(c, 77)->asked);
 	UNTIL(s.questions >= 4); /* it asks at once who that is */
+	UNTIL(t.calls >= 1);	 /* Docker does not know it: so that name it is */
+	assert_false(containers_find(c, 77)->asked);
 	say_event(&s, "{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{\"ID\":\"" B
 		      "\",\"Attributes\":{\"name\":\"job\"}}}");
-	UNTIL(t.calls >= 1);
+	UNTIL(t.calls >= 2);
 	assert_string_equal(containers_find(c, 77)->name, "job");
 	assert_non_null(containers_seen(c, B, 78)); /* it was restarted: both cgroups are its */
 	assert_ptr_equal(containers_find(c, 77), containers_find(c, 78));

@@ -82,11 +82,11 @@ equal "each of them under its name, once, with both ends" "" \
 	"$(jq -r 'select(.request.target | startswith("/brief")) | "\(.request.target) /\(.client.container) \(.server.container) \(.seen_by)"' "$T" |
 		awk '!($1 == $2 && $3 == "web" && $4 == "both") || seen[$1]++')"
 
-# --- containerd's ctr, plain runc: names without an id -------------------------------------------------------------------
+# --- containerd's ctr, plain runc: names without an id, which are looked up after their first exec: they stay a moment -------------------------------------------------------------------
 mkdir -p "$TMP/bundle/rootfs/bin" "$TMP/ctrd"
 cp -a "$TMP/busybox/bin/." "$TMP/bundle/rootfs/bin/"
 (cd "$TMP/bundle" && runc spec)
-jq --arg url "http://127.0.0.1:$HOSTED/?runc" '.process.args = ["/bin/busybox", "wget", "-q", "-O", "-", $url] | .process.terminal = false
+jq --arg url "http://127.0.0.1:$HOSTED/?runc" '.process.args = ["/bin/busybox", "sh", "-c", "busybox wget -q -O - \($url); busybox sleep 0.5"] | .process.terminal = false
 	| .linux.namespaces |= map(select(.type != "network")) | del(.process.rlimits)' "$TMP/bundle/config.json" >"$TMP/config.json"
 mv "$TMP/config.json" "$TMP/bundle/config.json"
 if (cd "$TMP/bundle" && runc --root "$TMP/runc" run "limpid-t1-$$" >"$TMP/runc.out" 2>&1 </dev/null); then
@@ -108,7 +108,7 @@ containerd -c "$TMP/ctrd/config.toml" >"$TMP/ctrd.log" 2>&1 </dev/null &
 on_exit end_process $!
 CTR=(ctr -a "$TMP/ctrd/sock")
 if until_true 10 "${CTR[@]}" version && $D save $IMAGE | "${CTR[@]}" images import - >/dev/null 2>&1 &&
-	"${CTR[@]}" run --rm --net-host "docker.io/$IMAGE:latest" "c1-$$" busybox wget -q -O - "http://127.0.0.1:$HOSTED/?ctr" >"$TMP/ctr.out" 2>&1; then
+	"${CTR[@]}" run --rm --net-host "docker.io/$IMAGE:latest" "c1-$$" busybox sh -c "wget -q -O - 'http://127.0.0.1:$HOSTED/?ctr'; sleep 0.5" >"$TMP/ctr.out" 2>&1; then
 	check_ends "containerd's ctr: the container's name" '/?ctr' "c1-$$ - client"
 else
 	not_ok "ctr runs a container: $(tail -n 1 "$TMP/ctr.out" "$TMP/ctrd.log" 2>/dev/null | tail -n 1)"
