@@ -45,7 +45,7 @@ __noinline int gap_add(__u64 cookie, __u64 at, __u64 off, __u64 n, __u32 why)
 {
 	struct gap_key key = { .cookie = cookie, .stream = GAP_STREAM(at) };
 	struct gap *g = bpf_map_lookup_elem(&gaps, &key);
-	struct conn *c = conn_find(cookie);
+	struct conn *c = any_conn_find(cookie);
 	bool joined = false;
 
 	if (!n)
@@ -160,7 +160,7 @@ __noinline int kept_tell(__u64 cookie, __u32 kind)
 
 __noinline int untold_tell(__u64 cookie)
 {
-	struct conn *c = conn_find(cookie);
+	struct conn *c = any_conn_find(cookie);
 	int full, rest = 0;
 
 	if (c)
@@ -182,7 +182,7 @@ __noinline int untold_tell(__u64 cookie)
 __noinline int hole_send(__u64 cookie, __u64 at, __u64 off, __u64 n, __u64 ts_ns)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct conn *c = conn_find(cookie);
+	struct conn *c = any_conn_find(cookie);
 	struct ev_data *ev = NULL;
 	void *ring;
 
@@ -209,7 +209,7 @@ __noinline int hole_send(__u64 cookie, __u64 at, __u64 off, __u64 n, __u64 ts_ns
 __noinline int kept_make(__u64 cookie, __u32 kind)
 {
 	struct kept_key key = { .cookie = cookie, .kind = kind };
-	struct conn *c = conn_find(cookie);
+	struct conn *c = any_conn_find(cookie);
 
 	loss(EV_LOSS_RING, 1);
 	if (bpf_map_update_elem(&kept, &key, &kept_zero, BPF_NOEXIST) &&
@@ -255,7 +255,7 @@ int ring_tell(struct tell_args *a)
 
 	if (untold_tell(cookie))
 		return 1;
-	if (!conn_find(cookie))
+	if (!any_conn_find(cookie))
 		gap_drop(cookie);
 	return 0;
 }

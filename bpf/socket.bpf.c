@@ -253,6 +253,12 @@ int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
 	task = CURRENT_TASK();
 	if (task_is_compat(task))
 		return 0;
+	if (nr == NR_CLOSE) { /* of files, mostly */
+		struct sock *sk = fd_sock(task, SYS_ARG0(regs));
+
+		if (!sk || !sock_is_unix(sk))
+			return 0;
+	}
 	t = task_ctx_get();
 	if (!t) {
 		loss(EV_LOSS_INFLIGHT, 1);

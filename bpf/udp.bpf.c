@@ -61,28 +61,51 @@ static __always_inline __u32 udp_now(void)
 	return bpf_ktime_get_ns() / 1000000000;
 }
 
-SUB int udp_announce(struct conn *c, const struct sock *sk, __u64 id, const struct sock_addr *a)
+/* Into a record that is all zero. */
+static __always_inline void udp_fill(struct ev_open *ev, const struct conn *c,
+				     const struct sock *sk, __u64 id, const struct sock_addr *a)
 {
-	void *ring = ring_of(id);
-	struct ev_open *ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
-
-	if (!ev) {
-		loss(EV_LOSS_RING, 1);
-		c->announced = 0; /* with the next datagram */
-		return 0;
-	}
-	if (c->announced && c->announced != reader_nr)
-		c->late = 1; /* a new reader comes in the middle */
-	__builtin_memset(ev, 0, sizeof(*ev));
 	open_begin(ev, c, sk, id);
-	ev->h.size = sizeof(*ev);
 	ev->l4 = EV_UDP;
 	__builtin_memcpy(ev->local, a->local, sizeof(a->local));
 	__builtin_memcpy(ev->remote, a->remote, sizeof(a->remote));
 	ev->lport = a->lport;
 	ev->rport = a->rport;
-	c->announced = reader_nr;
+	ev->h.size = sizeof(*ev); /* last: then a record in `kept` may be told */
+}
+
+/* Afterwards, if nothing follows. */
+static __always_inline int udp_keep(struct conn *c, const struct sock *sk, __u64 id,
+				    const struct sock_addr *a)
+{
+	struct kept_key key = { .cookie = id, .kind = EV_OPEN };
+	struct ev_open *ev;
+
+	if (kept_make(id, EV_OPEN))
+		return 0;
+	ev = bpf_map_lookup_elem(&kept, &key);
+	if (ev)
+		udp_fill(ev, c, sk, id, a);
+	return 0;
+}
+
+SUB int udp_announce(struct conn *c, const struct sock *sk, __u64 id, const struct sock_addr *a)
+{
+	void *ring = ring_of(id);
+	struct ev_open *ev = ring ? bpf_ringbuf_reserve(ring, sizeof(*ev), 0) : NULL;
+
+	if (c->announced && c->announced != reader_nr)
+		c->late = 1; /* a new reader comes in the middle */
+	if (!ev) {
+		c->announced = 0; /* with the next datagram, or: */
+		return udp_keep(c, sk, id, a);
+	}
+	__builtin_memset(ev, 0, sizeof(*ev));
+	udp_fill(ev, c, sk, id, a);
 	bpf_ringbuf_submit(ev, wake_flags(ring));
+	c->announced = reader_nr;
+	if (c->untold)
+		kept_drop(id, EV_OPEN);
 	return 0;
 }
 
@@ -195,6 +218,7 @@ SUB int udp_datagram(const struct call *call, __u64 name, __u64 n, __u64 iov, __
 	r.off = FETCH_ADD(&c->pos[r.dir], n);
 	if (c->ignored || c->verdict == EV_COPY_NONE || copy_paused())
 		return 0;
+	r.untold = c->untold;
 	r.flags = EV_DATAGRAM | EV_BEGIN;
 	r.ts_ns = r.dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
 	udp_buffers(call, iov, niov, n, &r);

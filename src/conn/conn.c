@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define ASK_NS 20000000u /* not with each of thousands of flows a second */
+
 /* --- flow ids --- */
 
 /* xoroshiro128+ (Blackman, Vigna: "Scrambled linear pseudorandom number generators"): ids have to be
@@ -47,6 +49,7 @@ void party_forget_names(struct party *p)
 	p->names = NULL;
 	p->container = p->container_id = p->image = p->project = NULL;
 	p->inferred = false;
+	p->asked_ns = 0;
 }
 
 void party_copy(struct party *p, const struct party *from)
@@ -58,6 +61,7 @@ void party_copy(struct party *p, const struct party *from)
 	}
 	party_forget_names(p);
 	*p = *from;
+	p->asked_ns = 0;
 	p->names = NULL;
 	p->container = p->container_id = p->image = p->project = NULL;
 }
@@ -86,8 +90,12 @@ static void find_names(struct conn_table *t, struct party *p)
 	char *at;
 
 	if (p->names || !t->hooks.names || (!p->cgroup_id && memcmp(p->addr, none, 16) == 0) ||
-	    !t->hooks.names(t->ctx, p->cgroup_id, p->addr, p->port, p->pid, &n))
+	    (p->asked_ns && t->now_ns - p->asked_ns < ASK_NS))
 		return;
+	if (!t->hooks.names(t->ctx, p->cgroup_id, p->addr, p->port, p->pid, &n)) {
+		p->asked_ns = t->now_ns;
+		return;
+	}
 	at = malloc(1 + room(n.container) + room(n.container_id) + room(n.image) + room(n.project));
 	if (!at) {
 		t->stats.nomem++;

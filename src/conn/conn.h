@@ -74,6 +74,7 @@ struct party { /* one end */
 	uint64_t cgroup_id;
 	char comm[EV_COMM_LEN];
 	char *names; /* memory of the strings; NULL: not known */
+	uint64_t asked_ns; /* when names were asked for in vain; 0: not */
 	const char *container, *container_id, *image, *project;
 };
 

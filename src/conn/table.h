@@ -36,7 +36,7 @@ struct conn_names { /* what is known of an end's process; strings borrowed until
 struct conn_hooks {
 	flow_fn flow;
 	/* Optional: names for a process (cgroup_id of an EV_OPEN, and pid), or, with cgroup_id 0, for an
-	 * address.  False: unknown, asked again with the next flow. */
+	 * address.  False: unknown, asked again with a flow 20 ms later. */
 	bool (*names)(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
 		      uint32_t pid, struct conn_names *ret);
 	/* Optional: library and version of ev_data.tls and tls_lib; strings live as long as the table. */

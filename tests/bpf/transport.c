@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "dgram.h"
+#include "tap/ends.h"
 
 #define CONNS 12
 
@@ -160,9 +162,43 @@ static void silent(struct watch *w)
 	watch_forget(w);
 }
 
+/* No call ends a socket of datagrams: what was refused comes by the next one, or because user space asks. */
+static void datagrams(struct watch *w)
+{
+	struct losses before = losses_now(w);
+	struct worker k = open_worker(w);
+	uint64_t loss[EV_LOSS_MAX] = { 0 };
+	struct ends e = { 0 };
+	struct reply at = { 0 }, r;
+	const uint64_t n = 600, size = 1000;
+	struct end *c, *s;
+	bool ok;
+
+	ends_udp(&e, "all");
+	tap_bpf_set_ends(w->bpf, &e);
+	ok = !worker_do(&k, (struct order){ .what = T_DGRAM_OPEN, .a = F_V4, .b = D_SEND }, &at);
+	for (uint64_t i = 0; ok && i < n; i++)
+		ok = !worker_do(&k, (struct order){ .what = T_DGRAM, .b = D_SEND, .n = size }, &r);
+	tap_bpf_losses(w->bpf, loss);
+	ok = watch_moved(w, at.cport, at.sport, n * size, 0) && ok;
+	c = watch_end(w, at.cport, at.sport);
+	s = watch_end(w, at.sport, at.cport);
+	ok = ok && c && s && !c->wrong && !s->wrong && loss[EV_LOSS_RING_BYTES] > 0 &&
+	     c->captured[EV_WRITE] + c->why[EV_WRITE][EV_WHY_RING] == n * size &&
+	     s->captured[EV_READ] + s->why[EV_READ][EV_WHY_RING] == n * size;
+	if (!check(ok && losses_agree(w, &before),
+		   "datagrams that a full ring refused are told: %" PRIu64 " bytes",
+		   loss[EV_LOSS_RING_BYTES])) {
+		explain("client", c);
+		explain("server", s);
+	}
+	worker_stop(&k);
+	watch_forget(w);
+}
+
 void overload(struct watch *w)
 {
-	static void (*const parts[])(struct watch * w) = { shed, refused, silent };
+	static void (*const parts[])(struct watch * w) = { shed, refused, silent, datagrams };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		if (!load(w, 256 << 10))

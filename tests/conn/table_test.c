@@ -81,6 +81,7 @@ static void names_that_come_later_are_in_the_next_write(void **state)
 	world_data(&w, 1, EV_WRITE, 0, "Qa:0\n");
 	assert_string_equal(w.flows[0].client, "p11@?");
 	w.named = true;
+	world_wait(&w, 100000000);
 	world_data(&w, 1, EV_READ, 0, "Aa:0\n");
 	assert_string_equal(w.flows[0].client, "p11@c1");
 }
