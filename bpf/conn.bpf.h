@@ -229,8 +229,8 @@ static __always_inline struct conn *conn_find(__u64 cookie)
 
 static __always_inline struct conn *any_conn_find(__u64 cookie)
 {
-	return cookie & EV_UDP_COOKIE ? bpf_map_lookup_elem(&datagram_conns, &cookie) :
-					conn_find(cookie);
+	return cookie & EV_UDP_COOKIE ? bpf_map_lookup_elem(&datagram_conns, &cookie)
+				      : conn_find(cookie);
 }
 
 static __always_inline void conn_owner(struct conn *c)
@@ -347,6 +347,20 @@ SUB struct conn *unix_make(__u64 cookie, __u8 side, __u8 late)
 	if (!bpf_map_update_elem(&conns, &cookie, &c, BPF_NOEXIST))
 		__sync_fetch_and_add(&swept_conns, 1);
 	return bpf_map_lookup_elem(&conns, &cookie);
+}
+
+/* The socket of an AF_UNIX stream goes away. */
+SUB int unix_ended(const struct sock *sk)
+{
+	__u64 cookie = sock_is_unix(sk) ? unix_cookie(sk) : 0;
+	struct conn *c = conn_find(cookie);
+
+	if (!c)
+		return 0;
+	close_event(c, sk, cookie, EV_END_ALL);
+	bpf_map_delete_elem(&conns, &cookie);
+	__sync_fetch_and_add(&swept_conns, -1);
+	return 0;
 }
 
 /* Makes the entry of a connection, owned by the current process.  done: bytes that the call under way has

@@ -92,19 +92,10 @@ static __always_inline __u32 call_args(struct call *c, struct pt_regs *regs, lon
 SUB int unix_closing(struct task_struct *task, __u32 fd)
 {
 	struct sock *sk = fd_sock(task, fd);
-	struct conn *c;
-	__u64 cookie;
 
 	if (!sk || !sock_is_unix(sk) || !file_is_last(fd_file(task, fd)))
 		return 0;
-	cookie = unix_cookie(sk);
-	c = conn_find(cookie);
-	if (!c)
-		return 0;
-	close_event(c, sk, cookie, EV_END_ALL);
-	bpf_map_delete_elem(&conns, &cookie);
-	__sync_fetch_and_add(&swept_conns, -1);
-	return 0;
+	return unix_ended(sk);
 }
 
 /* A new AF_UNIX stream; it is announced when it is used. */
@@ -134,7 +125,9 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 {
 	__u8 by = hooked[call->dir & 1];
 
-	if (by == HOOKED_SYSCALL || sock_is_unix(sk))
+	if (sock_is_unix(sk))
+		return unix_hooked && by == HOOKED_FUNCTION;
+	if (by == HOOKED_SYSCALL)
 		return false;
 	return by == HOOKED_FUNCTION || (call->dir == EV_WRITE && call->shape == CALL_UNSEEN);
 }
@@ -276,8 +269,8 @@ static __always_inline bool nr_returns_bytes(long nr)
 
 /* The return of a kernel function was missed, since kretprobes are limited in number.  What the system call returns is
  * what the function returned, when it called it once; else the bytes are found by the sequence numbers. */
-static __always_inline long function_left(struct task_ctx *t, struct task_struct *task, struct pt_regs *regs,
-					  long nr, long ret)
+static __always_inline long function_left(struct task_ctx *t, struct task_struct *task,
+					  struct pt_regs *regs, long nr, long ret)
 {
 	/* What the call was is not needed any more. */
 	bool same = (__u64)fd_sock(task, call_args(&t->call, regs, nr)) == t->fn_sk && t->call.dir == t->fn.dir;

@@ -20,13 +20,20 @@ static __always_inline int begin(struct sock *sk, struct msghdr *msg, __u8 dir, 
 	return fn_begin(sk, dir, flags, &it);
 }
 
+static __always_inline struct sock *sock_in(const struct socket *socket)
+{
+	return BPF_CORE_READ(socket, sk);
+}
+
 /* sendpage: one piece of one page. */
-static __always_inline int begin_page(struct sock *sk, const struct page *page, __u32 offset, __u64 size)
+static __always_inline int begin_page(struct sock *sk, const struct page *page, __u32 offset,
+				      __u64 size)
 {
 	__u64 number = 0, at;
 	struct iter it = { .base_left = size, .mem = MEM_PAGES };
 
-	bpf_probe_read_kernel(&number, sizeof(number), &page); /* the verifier divides no pointers */
+	bpf_probe_read_kernel(&number, sizeof(number),
+			      &page); /* the verifier divides no pointers */
 	at = address_of_page(number);
 	it.base = at + offset;
 	it.known = at != 0;
@@ -83,6 +90,67 @@ int fexit_tcp_sendpage(__u64 *ctx)
 	return fn_end((int)ARG(5));
 }
 
+SEC("?fentry/unix_stream_sendmsg")
+int fentry_unix_stream_sendmsg(__u64 *ctx)
+{
+	return begin(sock_in((void *)ARG(0)), (void *)ARG(1), EV_WRITE, 0);
+}
+
+SEC("?fexit/unix_stream_sendmsg")
+int fexit_unix_stream_sendmsg(__u64 *ctx)
+{
+	return fn_end((int)ARG(3));
+}
+
+SEC("?fentry/unix_stream_recvmsg")
+int fentry_unix_stream_recvmsg(__u64 *ctx)
+{
+	return begin(sock_in((void *)ARG(0)), (void *)ARG(1), EV_READ, ARG(3));
+}
+
+SEC("?fexit/unix_stream_recvmsg")
+int fexit_unix_stream_recvmsg(__u64 *ctx)
+{
+	return fn_end((int)ARG(4));
+}
+
+SEC("?fentry/unix_release_sock")
+int fentry_unix_release_sock(__u64 *ctx)
+{
+	return unix_ended((void *)ARG(0));
+}
+
+SEC("?kprobe/unix_stream_sendmsg")
+int kprobe_unix_stream_sendmsg(struct pt_regs *ctx)
+{
+	return begin(sock_in((void *)PT_REGS_PARM1(ctx)), (void *)PT_REGS_PARM2(ctx), EV_WRITE, 0);
+}
+
+SEC("?kretprobe/unix_stream_sendmsg")
+int kretprobe_unix_stream_sendmsg(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+SEC("?kprobe/unix_stream_recvmsg")
+int kprobe_unix_stream_recvmsg(struct pt_regs *ctx)
+{
+	return begin(sock_in((void *)PT_REGS_PARM1(ctx)), (void *)PT_REGS_PARM2(ctx), EV_READ,
+		     PT_REGS_PARM4(ctx));
+}
+
+SEC("?kretprobe/unix_stream_recvmsg")
+int kretprobe_unix_stream_recvmsg(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+SEC("?kprobe/unix_release_sock")
+int kprobe_unix_release_sock(struct pt_regs *ctx)
+{
+	return unix_ended((void *)PT_REGS_PARM1(ctx));
+}
+
 SEC("?kprobe/tcp_sendmsg")
 int kprobe_tcp_sendmsg(struct pt_regs *ctx)
 {
@@ -100,8 +168,8 @@ int kprobe_tcp_recvmsg(struct pt_regs *ctx)
 SEC("?kprobe/tcp_sendpage")
 int kprobe_tcp_sendpage(struct pt_regs *ctx)
 {
-	return begin_page((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx),
-			  PT_REGS_PARM4(ctx));
+	return begin_page((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx),
+			  PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
 }
 
 SEC("?kretprobe/tcp_sendmsg")

@@ -25,6 +25,7 @@ enum hooked {
 	HOOKED_FUNCTION = 2 /* kernel functions; system calls only when such a hook was not met */
 };
 volatile __u8 hooked[2] __weak;
+volatile __u8 unix_hooked __weak; /* HOOKED_FUNCTION is true of AF_UNIX, too */
 
 /* Another process than before: it says who it is.  And a reader that has not heard of the connection hears of
  * it. */

@@ -24,7 +24,7 @@ static const char *const names[TAP_BACKENDS] = { "auto", "tracepoint", "kprobe",
 static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
-enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP };
+enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP, WITH_UNIX };
 static const struct {
 	enum hook hook;
 	enum tap_backend backend;
@@ -36,12 +36,22 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fexit_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITHOUT_NONBLOCK, "fexit_tcp_recvmsg" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_NONBLOCK, "fexit_tcp_recvmsg_nonblock" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX, "fexit_unix_stream_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fexit_unix_stream_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_stream_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_stream_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_release_sock" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fentry_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kretprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UNIX, "kretprobe_unix_stream_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UNIX, "kretprobe_unix_stream_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UNIX, "kprobe_unix_stream_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UNIX, "kprobe_unix_stream_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UNIX, "kprobe_unix_release_sock" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_recvmsg" },
@@ -85,9 +95,12 @@ static void look_around(struct hooks *h)
 		return; /* the load will fail, too */
 	h->nonblock = function_args(btf, "tcp_recvmsg") == 6;
 	h->sendpage = function_args(btf, "tcp_sendpage") == 5;
-	h->send_tp = btf__find_by_name_kind(btf, "btf_trace_tcp_sendmsg_locked",
-					    BTF_KIND_TYPEDEF) > 0 &&
-		     btf__find_by_name_kind(btf, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF) > 0;
+	h->af_unix = function_args(btf, "unix_stream_sendmsg") == 3 &&
+		     function_args(btf, "unix_stream_recvmsg") == 4 &&
+		     function_args(btf, "unix_release_sock") == 2;
+	h->send_tp =
+		btf__find_by_name_kind(btf, "btf_trace_tcp_sendmsg_locked", BTF_KIND_TYPEDEF) > 0 &&
+		btf__find_by_name_kind(btf, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF) > 0;
 	btf__free(btf);
 }
 
@@ -102,6 +115,8 @@ static bool needed(const struct hooks *h, enum when when)
 		return !h->nonblock;
 	case WITH_SEND_TP:
 		return h->send_tp;
+	case WITH_UNIX:
+		return h->af_unix;
 	case ALWAYS:
 		break;
 	}
@@ -224,6 +239,10 @@ bool hooks_demote(struct hooks *h, const char *why)
 			h->send_tp = false;
 			return true;
 		}
+		if (programs[i].when == WITH_UNIX) { /* so can this: the system calls show it */
+			h->af_unix = false;
+			return true;
+		}
 		(void)snprintf(h->state[programs[i].hook].refused[programs[i].backend], HOOKS_REASON,
 			       "%s", why);
 		named = true;
@@ -249,9 +268,9 @@ bool hooks_functions(const struct hooks *h)
 
 const char *hooks_summary(const struct hooks *h)
 {
-	return h->state[HOOK_SEND].used == h->state[HOOK_RECV].used ?
-		       names[h->state[HOOK_SEND].used] :
-		       "mixed";
+	return h->state[HOOK_SEND].used == h->state[HOOK_RECV].used
+		       ? names[h->state[HOOK_SEND].used]
+		       : "mixed";
 }
 
 void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_hook *h), void *ctx)
@@ -296,6 +315,7 @@ int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
 {
 	skel->bss->hooked[EV_WRITE] = hooked(h, HOOK_SEND);
 	skel->bss->hooked[EV_READ] = hooked(h, HOOK_RECV);
+	skel->bss->unix_hooked = h->af_unix;
 	for (size_t i = 0; i < NPROGRAMS; i++) {
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, programs[i].prog);

@@ -12,7 +12,7 @@
 #include "tap/bpf.h"
 
 #define HOOKS_REASON 256
-#define HOOKS_LINKS  16
+#define HOOKS_LINKS  24
 
 enum hook { HOOK_SEND, HOOK_RECV, HOOKS };
 struct hooks {
@@ -23,6 +23,7 @@ struct hooks {
 	enum tap_backend forced;
 	bool nonblock; /* tcp_recvmsg has that argument */
 	bool sendpage; /* tcp_sendpage is there */
+	bool af_unix;  /* the functions of AF_UNIX streams, as far as they are known here */
 	bool send_tp;  /* the tracepoints tcp_sendmsg_locked and sock_send_length */
 	struct bpf_link *links[HOOKS_LINKS];
 	size_t nlinks;
