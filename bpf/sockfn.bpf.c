@@ -160,9 +160,12 @@ int kprobe_tcp_sendmsg(struct pt_regs *ctx)
 SEC("?kprobe/tcp_recvmsg")
 int kprobe_tcp_recvmsg(struct pt_regs *ctx)
 {
-	__u32 flags = recv_nonblock ? PT_REGS_PARM5(ctx) : PT_REGS_PARM4(ctx);
+	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
 
-	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ, flags);
+	barrier_var(fourth); /* as above */
+	barrier_var(fifth);
+	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ,
+		     recv_nonblock ? fifth : fourth);
 }
 
 SEC("?kprobe/tcp_sendpage")
