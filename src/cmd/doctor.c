@@ -15,6 +15,7 @@
 #include "cmd/run.h"
 #include "container/container.h"
 #include "tap/bpf.h"
+#include "tap/sight.h"
 #include "tap/tls_watch.h"
 
 #define DOCKER_WAIT_MS 3000
@@ -132,6 +133,23 @@ static void library(void *ctx, const struct tls_watch_lib *l)
 		    l->problem ? l->problem : "unknown");
 }
 
+/* What a hook is, why it is no better one, and what it cannot show. */
+static void hook(void *ctx, const struct tap_hook *h)
+{
+	struct report *r = ctx;
+
+	say(r, LEVEL_OK, "hook", "", "%s: %s%s", h->what, tap_backend_name(h->used),
+	    h->traced && h->used == TAP_BACKEND_TRACEPOINT ? ", with the kernel's own of sends" : "");
+	for (enum tap_backend b = TAP_BACKENDS - 1; b > h->used; b--)
+		if (h->refused[b][0])
+			say(r, LEVEL_OK, "hook", "", "%s: not %s: %s", h->what, tap_backend_name(b),
+			    h->refused[b]);
+	for (size_t i = 0; i < sight_nrows; i++)
+		if (sight_rows[i].sends == h->sends && !sight_is_whole(&sight_rows[i], h))
+			say(r, LEVEL_OK, "unseen", "", "a gap, as long as what moved: %s",
+			    sight_rows[i].what);
+}
+
 static void check_capture(struct report *r, const struct args *a)
 {
 	const struct tap_bpf_options o = { .backend = a->backend,
@@ -146,6 +164,7 @@ static void check_capture(struct report *r, const struct args *a)
 		return;
 	}
 	say(r, LEVEL_OK, "capture", "", "sockets are read by hooks of kind %s", tap_bpf_backend(b));
+	tap_bpf_hooks(b, hook, r);
 	rc = tls_watch_new(&w, b, library, r);
 	if (rc == 0)
 		rc = tls_watch_scan(w);

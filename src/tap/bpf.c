@@ -9,9 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -23,7 +21,6 @@
 #include "tap/rings.h"
 
 #define EVENTS_BYTES (16u << 20)
-#define BTF_PATH     "/sys/kernel/btf/vmlinux"
 
 struct tap_bpf {
 	struct limpid_bpf *skel;
@@ -94,63 +91,6 @@ static int print_to_log(enum libbpf_print_level level, const char *fmt, va_list 
 		keep_last_words(text);
 	log_tail(text, (size_t)n);
 	free(text);
-	return 0;
-}
-
-__attribute__((format(printf, 4, 5))) static int fail(char *err, size_t errlen, int rc,
-						      const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, errlen, fmt, ap);
-	va_end(ap);
-	return rc;
-}
-
-/* --- what the machine must offer ---------------------------------------------------------------- */
-
-static bool have_cap(cap_value_t which)
-{
-	cap_t caps = cap_get_proc();
-	cap_flag_value_t is_set = CAP_CLEAR;
-
-	if (!caps)
-		return true; /* then bpf() will tell */
-	if (cap_get_flag(caps, which, CAP_EFFECTIVE, &is_set) < 0)
-		is_set = CAP_CLEAR;
-	cap_free(caps);
-	return is_set == CAP_SET;
-}
-
-static int check_caps(char *err, size_t errlen)
-{
-	bool bpf = have_cap(CAP_BPF), perfmon = have_cap(CAP_PERFMON);
-
-	if (have_cap(CAP_SYS_ADMIN) || (bpf && perfmon))
-		return 0;
-	return fail(err, errlen, -EPERM,
-		    "capturing needs the capabilit%s %s%s%s: run it as root, for example with sudo",
-		    bpf || perfmon ? "y" : "ies", bpf ? "" : "CAP_BPF",
-		    bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
-}
-
-static int check_kernel(char *err, size_t errlen)
-{
-	struct utsname u = { 0 };
-
-	uname(&u);
-	if (access(BTF_PATH, R_OK) < 0)
-		return fail(err, errlen, -ENOENT,
-			    "the kernel (%s) does not describe its types: " BTF_PATH
-			    " is missing; use a kernel built with CONFIG_DEBUG_INFO_BTF, as "
-			    "Debian's are",
-			    u.release);
-	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0)
-		return fail(err, errlen, -EOPNOTSUPP,
-			    "the kernel (%s) is too old: it has no ring buffers for BPF programs; "
-			    "Limpid needs 5.10 or newer",
-			    u.release);
 	return 0;
 }
 
@@ -311,11 +251,11 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 	forget_words();
 	rc = flavour_open(&b->skel, b->old);
 	if (rc)
-		return fail(err, errlen, rc, "the capture programs cannot be opened: %s",
+		return bpf_fail(err, errlen, rc, "the capture programs cannot be opened: %s",
 			    strerror(-rc));
 	rc = size_rings(b, o, &ring_bytes, &nrings);
 	if (rc)
-		return fail(err, errlen, rc,
+		return bpf_fail(err, errlen, rc,
 			    "a ring size must be a power of two, of 4096 bytes or more");
 	tap_bpf_tls_prepare(b->skel, b->old);
 	hooks_prepare(&b->hooks, b->skel);
@@ -323,24 +263,24 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 	if (rc)
 		(void)snprintf(why, n, "%s", last_words);
 	if (rc == -EPERM)
-		return fail(err, errlen, rc,
+		return bpf_fail(err, errlen, rc,
 			    "the kernel refuses to load the capture programs (%s): run it as root "
 			    "outside of "
 			    "restricted containers; in one, add CAP_SYS_ADMIN and allow bpf() in "
 			    "seccomp",
 			    last_words);
 	if (rc)
-		return fail(err, errlen, rc, "the capture programs cannot be loaded: %s (%s)",
+		return bpf_fail(err, errlen, rc, "the capture programs cannot be loaded: %s (%s)",
 			    strerror(-rc), last_words);
 	rc = rings_open(&b->rings, b->skel->maps.rings, ring_bytes, nrings);
 	if (rc)
-		return fail(err, errlen, rc,
+		return bpf_fail(err, errlen, rc,
 			    "rings of %zu bytes cannot be made: %s; try a smaller "
 			    "--events-ring",
 			    ring_bytes, strerror(-rc));
 	rc = attach(b, why, n);
 	if (rc)
-		return fail(err, errlen, rc, "the capture programs cannot be attached: %s (%s)",
+		return bpf_fail(err, errlen, rc, "the capture programs cannot be attached: %s (%s)",
 			    strerror(-rc), why[0] ? why : last_words);
 	return 0;
 }
@@ -360,17 +300,6 @@ static void unload(struct tap_bpf *b)
 	rings_close(&b->rings);
 }
 
-static int refused(const struct tap_bpf *b, char *err, size_t errlen)
-{
-	enum tap_backend f = b->hooks.forced;
-
-	for (enum hook i = 0; i < HOOKS; i++)
-		if (!b->hooks.state[i].used)
-			return fail(err, errlen, -EOPNOTSUPP, "there is no back end %s here: %s",
-				    tap_backend_name(f), b->hooks.state[i].refused[f]);
-	return 0;
-}
-
 /* Until the kernel takes what is planned. */
 static int load_best(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, size_t errlen)
 {
@@ -379,7 +308,7 @@ static int load_best(struct tap_bpf *b, const struct tap_bpf_options *o, char *e
 
 	hooks_plan(&b->hooks, o ? o->backend : TAP_BACKEND_AUTO);
 	for (;;) {
-		rc = refused(b, err, errlen);
+		rc = hooks_missing(&b->hooks, err, errlen);
 		if (rc)
 			return rc;
 		why[0] = '\0';
@@ -387,7 +316,7 @@ static int load_best(struct tap_bpf *b, const struct tap_bpf_options *o, char *e
 		if (!rc)
 			return rc;
 		if (!why[0] || !hooks_demote(&b->hooks, why)) {
-			int other = refused(b, err, errlen);
+			int other = hooks_missing(&b->hooks, err, errlen);
 
 			return other ? other : rc;
 		}
@@ -404,10 +333,10 @@ int tap_bpf_open(struct tap_bpf **ret, const struct tap_bpf_options *o, char *er
 
 	b = calloc(1, sizeof(*b));
 	if (!b)
-		return fail(err, errlen, -ENOMEM, "out of memory");
-	rc = check_caps(err, errlen);
+		return bpf_fail(err, errlen, -ENOMEM, "out of memory");
+	rc = bpf_check_caps(err, errlen);
 	if (!rc)
-		rc = check_kernel(err, errlen);
+		rc = bpf_check_kernel(err, errlen);
 	if (!rc) {
 		b->old = flavour_is_old();
 		rc = load_best(b, o, err, errlen);

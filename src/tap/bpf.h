@@ -77,6 +77,8 @@ int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX]);
 const char *tap_bpf_backend(const struct tap_bpf *b);
 struct tap_hook {
 	const char *what; /* "TCP send" */
+	bool sends;
+	bool traced; /* tracepoints of the kernel's sends help the system calls' */
 	enum tap_backend used;
 	const char *refused[TAP_BACKENDS]; /* what the kernel said against it; "": nothing, or it was not asked */
 };

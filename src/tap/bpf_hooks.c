@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "limpid.skel.h"
+#include "tap/bpf_priv.h"
 
 /* enum hooked of bpf/transfer.bpf.h */
 enum { HOOKED_SYSCALL, HOOKED_UNSEEN, HOOKED_FUNCTION };
@@ -258,12 +259,13 @@ bool hooks_demote(struct hooks *h, const char *why)
 	return h->state[HOOK_SEND].used && h->state[HOOK_RECV].used;
 }
 
-bool hooks_functions(const struct hooks *h)
+int hooks_missing(const struct hooks *h, char *err, size_t errlen)
 {
 	for (enum hook i = 0; i < HOOKS; i++)
-		if (h->state[i].used > TAP_BACKEND_TRACEPOINT)
-			return true;
-	return false;
+		if (!h->state[i].used)
+			return bpf_fail(err, errlen, -EOPNOTSUPP, "there is no back end %s here: %s",
+					names[h->forced], h->state[i].refused[h->forced]);
+	return 0;
 }
 
 const char *hooks_summary(const struct hooks *h)
@@ -276,7 +278,10 @@ const char *hooks_summary(const struct hooks *h)
 void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_hook *h), void *ctx)
 {
 	for (enum hook i = 0; i < HOOKS; i++) {
-		struct tap_hook t = { .what = whats[i], .used = h->state[i].used };
+		struct tap_hook t = { .what = whats[i],
+				      .sends = i == HOOK_SEND,
+				      .traced = i == HOOK_SEND && h->send_tp,
+				      .used = h->state[i].used };
 
 		for (enum tap_backend b = 0; b < TAP_BACKENDS; b++)
 			t.refused[b] = h->state[i].refused[b];

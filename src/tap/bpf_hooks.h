@@ -37,8 +37,8 @@ int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n);
 /* why names the program at fault like libbpf does, or no program: then all of the best kind are.  False: there
  * is nothing left to fall back to. */
 bool hooks_demote(struct hooks *h, const char *why);
-/* Whether anything but tracepoints is in use. */
-bool hooks_functions(const struct hooks *h);
+/* 0, or -EOPNOTSUPP after err got one sentence: the back end asked for is not to be had. */
+int hooks_missing(const struct hooks *h, char *err, size_t errlen);
 const char *hooks_summary(const struct hooks *h);
 void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_hook *h), void *ctx);
 void hooks_detach(struct hooks *h);

@@ -15,4 +15,11 @@ void tap_bpf_tls_prepare(struct limpid_bpf *skel, bool old);
 /* bpf.c: the programs are those for old kernels (flavour.h). */
 bool tap_bpf_old(const struct tap_bpf *b);
 
+/* bpf_needs.c.  Writes err and returns rc. */
+int bpf_fail(char *err, size_t errlen, int rc, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* 0, or negative errno with one sentence. */
+int bpf_check_caps(char *err, size_t errlen);
+int bpf_check_kernel(char *err, size_t errlen);
+
 #endif
