@@ -74,7 +74,7 @@ static const struct ev_hdr *unwrap(struct ring *r, const uint8_t *p, size_t len)
 {
 	size_t first = (size_t)(r->data + r->size - p);
 
-	if (len > WRAPPED_MAX)
+	if (len > WRAPPED_MAX || !r->wrapped)
 		return NULL;
 	if (r->whole != r->at + 1) {
 		memcpy(r->wrapped, p, first);
