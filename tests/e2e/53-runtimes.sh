@@ -126,8 +126,10 @@ if tar -C "$TMP/busybox" -c . | "${P[@]}" import - limpid-test/busybox >"$TMP/po
 	T=$TMP/pod.out
 	until_true 20 grep -q 'capturing every container' "$TMP/pod.err"
 	"${P[@]}" run "${LIMITS[@]}" --network host --name pod-first localhost/limpid-test/busybox \
-		/bin/busybox wget -q -O - "http://127.0.0.1:$HOSTED/?podman" >"$TMP/podman.out" 2>&1 || note "$(tail -n 1 "$TMP/podman.out")"
-	check_ends "podman: the name, from its API" '/?podman' "pod-first - client"
+		/bin/busybox sh -c "wget -q -O - 'http://127.0.0.1:$HOSTED/?podman'; sleep 3; wget -q -O - 'http://127.0.0.1:$HOSTED/?later'" \
+		>"$TMP/podman.out" 2>&1 || note "$(tail -n 1 "$TMP/podman.out")"
+	check_ends "podman: the name, from its API, which takes its time to answer" '/?later' "pod-first - client"
+	check "its first request was captured, too" is_there '/?podman'
 	"${P[@]}" run "${LIMITS[@]}" --rm --pid=host --network host --name pod-host localhost/limpid-test/busybox \
 		/bin/busybox wget -q -O - "http://127.0.0.1:$HOSTED/?podhost" >"$TMP/podman.out" 2>&1
 	check_ends "podman, in the host's pid namespace" '/?podhost' "pod-host - client"
