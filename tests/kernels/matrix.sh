@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # matrix - the capture checks on every kernel and back end, in virtual machines, two at a time.
 #
-# Prints one test line per kernel, architecture and back end, and writes build/kernels/table.md; the README has the same
-# rows.  Consoles stay in build/kernels/.  A back end that is missing where it is expected is a failure.
-#     KERNELS='5.10-amd64 6.12-arm64' tests/kernels/matrix.sh      only these, and no look at the README
+# Prints one test line per kernel, architecture and back end, and writes build/kernels/table.md.
+# Consoles stay in build/kernels/.  A back end that is missing where it is expected is a failure.
+#     KERNELS='5.10-amd64 6.12-arm64' BACKENDS=kprobe tests/kernels/matrix.sh      only these
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../e2e/lib.sh"
 . tests/kernels/guest.sh
 OUT=build/kernels
-BACKENDS="fentry kprobe tracepoint"
+BACKENDS=${BACKENDS:-fentry kprobe tracepoint}
 # Where a back end cannot be, and why: what a guest says must agree.  Longest first, for two at a time.
 GUESTS='
 5.10 amd64 fentry,kprobe,tracepoint Debian 11
@@ -19,7 +19,7 @@ GUESTS='
 6.12 arm64 fentry,kprobe,tracepoint Debian 13
 6.1  arm64 kprobe,tracepoint        Debian 12
 '
-TIME_LIMIT=400
+TIME_LIMIT=${TIME_LIMIT:-400} # seconds for a guest
 
 for tool in qemu-system-x86_64 qemu-system-aarch64 aarch64-linux-gnu-gcc cpio busybox apt-get dpkg-deb; do
 	command -v $tool >/dev/null || { skip "the kernels" "$tool is not installed: tools/bootstrap test"; exit 0; }
@@ -71,7 +71,8 @@ run_guest() {
 	fi
 	echo $((SECONDS - start)) >"$TMP/$name.seconds"
 }
-on_exit eval 'kill $(jobs -p)'
+stop_guests() { jobs -p | xargs -r kill; }
+on_exit stop_guests
 while read -r series arch _; do
 	[ "$(jobs -rp | wc -l)" -lt "${AT_ONCE:-2}" ] || wait -n
 	run_guest "$series" "$arch" &
@@ -81,8 +82,10 @@ wait
 # --- results --------------------------------------------------------------------------------------------------------------
 # section CONSOLE BACKEND: what the guest said of it
 section() { sed -n "/^BACKEND $2\$/,/^\(BACKEND-EXIT\|BACKEND [a-z]\|TEST-EXIT\)/p" "$1"; }
-echo '| Linux | architecture | from | fentry | kprobe | tracepoint |
-|---|---|---|---|---|---|' >$OUT/table.md
+{
+	echo "| Linux | architecture | from | ${BACKENDS// / | } |"
+	echo "|---|---|---|${BACKENDS//[a-z]/}---|" | sed 's/ /---|/g'
+} >$OUT/table.md
 # judge_backend NAME EXPECTED BACKEND: sets cell
 judge_backend() {
 	local text="$1 $3" passed failed
