@@ -71,8 +71,7 @@ static bool sends_traced(void)
 static struct expect find(const struct row *rows, size_t n, enum tap_backend b, enum ev_l4 l4,
 			  uint32_t op)
 {
-	/* Unix sockets are read at the system calls by every back end. */
-	bool traced = b == TAP_BACKEND_TRACEPOINT || l4 != EV_TCP;
+	bool traced = b == TAP_BACKEND_TRACEPOINT;
 	struct expect x = BYTES;
 
 	for (size_t i = 0; i < n; i++)
