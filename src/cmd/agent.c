@@ -2,6 +2,7 @@
 /* limpid, limpid agent, limpid tail, limpid record: the commands that capture. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,7 @@ static int capture(struct capture *c, void (*begin)(const struct capture *c))
 		log_error("%s", err);
 		return 1;
 	}
+	(void)malloc_trim(0); /* loading took several times what is kept, and decode would inherit it */
 	c->running = true;
 	begin(c);
 	rc = tap_run(tap);

@@ -55,7 +55,7 @@ static const struct argp_option capture_options[] = {
 	  "copy UDP datagrams with such a port at either end; others are counted (repeatable)", 1 },
 	{ "body-limit", KEY_BODY_LIMIT, "SIZE", 0, "bytes kept of each body (default 1M)", 1 },
 	{ "events-ring", KEY_EVENTS_RING, "SIZE", 0,
-	  "buffers in the kernel, together; a power of two (default 16M)", 1 },
+	  "buffers in the kernel, together; a power of two (default 32M)", 1 },
 	{ "docker", KEY_DOCKER, "SOCKET", 0,
 	  "Docker's socket (default DOCKER_HOST, /var/run/docker.sock)", 1 },
 	{ "backend", KEY_BACKEND, "NAME", 0,

@@ -20,7 +20,7 @@
 #include "tap/flavour.h"
 #include "tap/rings.h"
 
-#define EVENTS_BYTES (16u << 20)
+#define EVENTS_BYTES (32u << 20)
 
 struct tap_bpf {
 	struct limpid_bpf *skel;

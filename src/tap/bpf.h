@@ -27,7 +27,7 @@ int tap_backend_parse(const char *name, enum tap_backend *ret);
 
 struct tap_bpf_options {
 	enum tap_backend backend; /* other than AUTO: this one or an error */
-	/* Powers of two; 0: 16 MiB, 1 MiB.  events_bytes is what all rings for events take together. */
+	/* Powers of two; 0: 32 MiB, 1 MiB.  events_bytes is what all rings for events take together. */
 	size_t events_bytes, tasks_bytes;
 };
 /* Opens, loads and attaches the socket and task hooks.  Nothing is captured before tap_bpf_set_policy or a
