@@ -19,6 +19,7 @@ static const struct group groups[] = {
 	{ "load", "what loading refuses", errors, NULL },
 	{ "late", "connections from before capture began", late, NULL },
 	{ "queued", "a connection that nobody has accepted", queued, NULL },
+	{ "sights", "what the program says of its back ends", sights, NULL },
 	{ "ways", "every way to move bytes over TCP", NULL, movers },
 	{ "unix", "the same over AF_UNIX", NULL, unix_movers },
 	{ "udp", "datagrams", NULL, udp },

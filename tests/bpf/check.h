@@ -44,6 +44,8 @@ void movers(struct watch *w, struct worker *k);	     /* every way to move bytes 
 void unix_movers(struct watch *w, struct worker *k); /* the same over AF_UNIX */
 /* udp.c */
 void udp(struct watch *w, struct worker *k); /* datagrams */
+/* sights.c */
+void sights(struct watch *w); /* the program's own table of what is seen; w is not used */
 /* odd.c */
 void odd(struct watch *w, struct worker *k); /* urgent bytes, TLS by the kernel */
 /* same.c */
