@@ -114,6 +114,18 @@ int fexit_unix_stream_recvmsg(__u64 *ctx)
 	return fn_end((int)ARG(4));
 }
 
+SEC("?fentry/unix_stream_sendpage")
+int fentry_unix_stream_sendpage(__u64 *ctx)
+{
+	return begin_page(sock_in((void *)ARG(0)), (void *)ARG(1), ARG(2), ARG(3));
+}
+
+SEC("?fexit/unix_stream_sendpage")
+int fexit_unix_stream_sendpage(__u64 *ctx)
+{
+	return fn_end((int)ARG(5));
+}
+
 SEC("?fentry/unix_release_sock")
 int fentry_unix_release_sock(__u64 *ctx)
 {
@@ -141,6 +153,19 @@ int kprobe_unix_stream_recvmsg(struct pt_regs *ctx)
 
 SEC("?kretprobe/unix_stream_recvmsg")
 int kretprobe_unix_stream_recvmsg(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+SEC("?kprobe/unix_stream_sendpage")
+int kprobe_unix_stream_sendpage(struct pt_regs *ctx)
+{
+	return begin_page(sock_in((void *)PT_REGS_PARM1(ctx)), (void *)PT_REGS_PARM2(ctx),
+			  PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
+}
+
+SEC("?kretprobe/unix_stream_sendpage")
+int kretprobe_unix_stream_sendpage(struct pt_regs *ctx)
 {
 	return fn_end((int)PT_REGS_RC(ctx));
 }

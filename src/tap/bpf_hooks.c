@@ -25,7 +25,8 @@ static const char *const names[TAP_BACKENDS] = { "auto", "tracepoint", "kprobe",
 static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
-enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP, WITH_UNIX };
+enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP, WITH_UNIX,
+	    WITH_UNIX_SENDPAGE };
 static const struct {
 	enum hook hook;
 	enum tap_backend backend;
@@ -38,8 +39,10 @@ static const struct {
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITHOUT_NONBLOCK, "fexit_tcp_recvmsg" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_NONBLOCK, "fexit_tcp_recvmsg_nonblock" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX, "fexit_unix_stream_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX_SENDPAGE, "fexit_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fexit_unix_stream_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_stream_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX_SENDPAGE, "fentry_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_stream_recvmsg" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_release_sock" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_sendmsg" },
@@ -49,8 +52,10 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kretprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UNIX, "kretprobe_unix_stream_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UNIX_SENDPAGE, "kretprobe_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UNIX, "kretprobe_unix_stream_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UNIX, "kprobe_unix_stream_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UNIX_SENDPAGE, "kprobe_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UNIX, "kprobe_unix_stream_recvmsg" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UNIX, "kprobe_unix_release_sock" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_sendmsg" },
@@ -99,6 +104,7 @@ static void look_around(struct hooks *h)
 	h->af_unix = function_args(btf, "unix_stream_sendmsg") == 3 &&
 		     function_args(btf, "unix_stream_recvmsg") == 4 &&
 		     function_args(btf, "unix_release_sock") == 2;
+	h->unix_sendpage = h->af_unix && function_args(btf, "unix_stream_sendpage") == 5;
 	h->send_tp =
 		btf__find_by_name_kind(btf, "btf_trace_tcp_sendmsg_locked", BTF_KIND_TYPEDEF) > 0 &&
 		btf__find_by_name_kind(btf, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF) > 0;
@@ -118,6 +124,8 @@ static bool needed(const struct hooks *h, enum when when)
 		return h->send_tp;
 	case WITH_UNIX:
 		return h->af_unix;
+	case WITH_UNIX_SENDPAGE:
+		return h->unix_sendpage;
 	case ALWAYS:
 		break;
 	}

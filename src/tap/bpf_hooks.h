@@ -23,6 +23,7 @@ struct hooks {
 	enum tap_backend forced;
 	bool nonblock; /* tcp_recvmsg has that argument */
 	bool sendpage; /* tcp_sendpage is there */
+	bool unix_sendpage;
 	bool af_unix;  /* the functions of AF_UNIX streams, as far as they are known here */
 	bool send_tp;  /* the tracepoints tcp_sendmsg_locked and sock_send_length */
 	struct bpf_link *links[HOOKS_LINKS];
