@@ -199,6 +199,27 @@ static bool find_start(struct layer *l, enum side side, struct dir *d)
 	return !d->resync;
 }
 
+/* The answer at hand began before the request at hand was sent: it is not its answer, and must not be read as
+ * such. */
+static bool answered_before(struct layer *l)
+{
+	const struct dir *q = layer_dir(l, SIDE_REQ), *a = layer_dir(l, SIDE_RESP);
+
+	return l->proto->match == MATCH_ORDER && !q->begin_ns && head(q).n > 0 && head(a).n > 0 &&
+	       stream_time(a->s, 0) < stream_time(q->s, 0);
+}
+
+/* Whether that answer is the request's after all, the other end knows, where the request was written first.  It may be
+ * read a moment later (rings are read one after the other, and a write is reported when it returns). */
+static bool other_end_knows(struct layer *l)
+{
+	const struct conn *c = l->c, *peer = c->peer;
+
+	return peer && !c->lender && !peer->lender && !l->force && l->phase == PHASE_PARSE &&
+	       answered_before(l) &&
+	       c->t->now_ns < stream_time(layer_dir(l, SIDE_RESP)->s, 0) + HOLD_NS;
+}
+
 bool layer_holds(struct layer *l)
 {
 	struct dir *d, *req;
@@ -290,22 +311,14 @@ static bool step(struct layer *l, enum side side)
 	return take(l, side, d, r, &msg, in.n) || (l->phase == PHASE_PARSE && at_gap(l, side, d));
 }
 
-/* The answer at hand began before the request at hand was sent: it is not its answer, and must not be read as
- * such. */
-static bool answered_before(struct layer *l)
-{
-	const struct dir *q = layer_dir(l, SIDE_REQ), *a = layer_dir(l, SIDE_RESP);
-
-	return l->proto->match == MATCH_ORDER && !q->begin_ns && head(q).n > 0 && head(a).n > 0 &&
-	       stream_time(a->s, 0) < stream_time(q->s, 0);
-}
-
 /* The next message of either side.  Requests first, but for those that were sent later than the answers that
  * are there; unless these cannot be read. */
 static bool next_step(struct layer *l)
 {
 	bool later = answered_before(l);
 
+	if (later && other_end_knows(l))
+		return false;
 	return (!later && step(l, SIDE_REQ)) || (l->phase == PHASE_PARSE && step(l, SIDE_RESP)) ||
 	       (later && l->phase == PHASE_PARSE && step(l, SIDE_REQ));
 }
@@ -330,7 +343,7 @@ static void end_side(struct layer *l, enum side side)
 	if (l->phase != PHASE_PARSE || d->ended || !d->has_total)
 		return;
 	if (!l->force && (d->seen < d->total || (d->s && stream_has_gap(d->s, &since)) ||
-			  (side == SIDE_RESP && layer_holds(l))))
+			  (side == SIDE_RESP && layer_holds(l)) || other_end_knows(l)))
 		return;
 	d->ended = true;
 	if (l->proto->end && has_stream(l, d) &&
@@ -493,7 +506,7 @@ bool layer_waits(struct layer *l)
 		    (l->phase == PHASE_DETECT && head(d).n > 0))
 			return true;
 	}
-	return layer_holds(l) || (l->m && match_wants_flush(l->m));
+	return layer_holds(l) || other_end_knows(l) || (l->m && match_wants_flush(l->m));
 }
 
 bool layer_complete(const struct layer *l)

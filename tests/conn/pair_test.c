@@ -56,6 +56,26 @@ static void both_ends_give_one_flow(void **state)
 	assert_int_equal(stats()->flows, 1);
 }
 
+/* A server that answers before it reads; and the client's write is reported when it returns, after that. */
+static void an_answer_before_its_request_is_judged_by_the_client(void **state)
+{
+	(void)state;
+	world_open(&w, world_client(1));
+	w.now += 10000000;
+	world_open(&w, world_server(1));
+	world_data(&w, 2, EV_WRITE, 0, "Aa:0\n");
+	world_data(&w, 2, EV_READ, 0, "Qa:0\n");
+	world_close(&w, 2, EV_END_READ, 5, 5);
+	w.now -= 10000000;
+	world_data(&w, 1, EV_WRITE, 0, "Qa:0\n");
+	w.now += 10000000;
+	world_data(&w, 1, EV_READ, 0, "Aa:0\n");
+	world_close(&w, 1, EV_END_ALL, 5, 5);
+	world_close(&w, 2, EV_END_ALL, 5, 5);
+	assert_string_equal(world_text(&w), "a>a done\n");
+	expect_both(&w.flows[0]);
+}
+
 /* The client connected to 10.0.0.9:8080, which is translated to the server's 10.0.0.2:80. */
 static void ends_between_which_addresses_are_translated_are_linked(void **state)
 {
@@ -465,6 +485,7 @@ static void an_end_that_gets_plaintext_later_takes_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(an_answer_before_its_request_is_judged_by_the_client),
 		T(both_ends_give_one_flow),
 		T(ends_between_which_addresses_are_translated_are_linked),
 		T(mirrored_ends_with_different_links_are_two_connections),
