@@ -104,6 +104,7 @@ for from in 0 500; do api -G "$API/flows" --data-urlencode 'f=path~^/seq/\d+$' -
 equal "all different: none missing, none doubled" 1000 "$(sort -u "$TMP/targets" | wc -l)"
 equal "half of them over TLS" 500 "$(matched 'path~^/seq/\d+$ tls:openssl')"
 equal "nothing was lost on the way" 0 "$(api "$API/health" | jq '.counters.dropped')"
+note "$(api "$API/health" | jq -c '[.. | objects | to_entries[] | select(.key | tostring | test("^(loss|queue|conn)\\.")) | select(.value != 0)] | map("\(.key) \(.value)") | unique')"
 
 # --- the settings of the page ---------------------------------------------------------------------------------
 put_capture() { api -X PUT -H 'Content-Type: application/json' -d "$1" "$API/capture"; }
