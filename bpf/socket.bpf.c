@@ -170,6 +170,7 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	}
 	if (!done && by_functions(call, sk)) {
 		call->nr = 0;
+		t->fn_seen = 0; /* io_uring leaves it, which has no system call of its own */
 		return 0;
 	}
 	return transfer_begin(t, call, sk, done);

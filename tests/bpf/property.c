@@ -26,18 +26,13 @@ static void want_add(struct want *x, struct expect e, uint64_t n)
 		x->hole[e.why] += n;
 }
 
-static bool as_wanted(const struct end *e, int dir, const struct want *x, bool by_function)
+static bool as_wanted(const struct end *e, int dir, const struct want *x)
 {
 	uint64_t tail = watch_tail(e, dir);
 	bool ok = e->total[dir] == x->moved && e->captured[dir] + e->holes[dir] + tail == x->moved;
 
-	/* A splice right after io_uring's calls is taken for one that a kernel function has told of, and found missing
-	 * by its length instead: another reason for the same hole, where functions are hooked. */
 	for (int y = EV_WHY_NONE; ok && y < EV_WHY_MAX; y++)
-		ok = e->why[dir][y] == x->hole[y] ||
-		     (by_function && (y == EV_WHY_NO_BUFFER || y == EV_WHY_UNSEEN));
-	ok = ok && e->why[dir][EV_WHY_NO_BUFFER] + e->why[dir][EV_WHY_UNSEEN] ==
-			   x->hole[EV_WHY_NO_BUFFER] + x->hole[EV_WHY_UNSEEN];
+		ok = e->why[dir][y] == x->hole[y];
 	return ok;
 }
 
@@ -45,7 +40,7 @@ static bool conn_right(struct watch *w, const struct chaos_conn *r)
 {
 	enum ev_l4 l4 = r->family < F_FAMILIES ? EV_TCP : EV_UNIX;
 	enum tap_backend b = backend_used(w);
-	bool functions = b != TAP_BACKEND_TRACEPOINT, ok;
+	bool ok;
 	struct want out[2] = { 0 }, in[2] = { 0 };
 	struct end *end[2];
 
@@ -60,8 +55,8 @@ static bool conn_right(struct watch *w, const struct chaos_conn *r)
 	}
 	ok = end[0] && end[1] && !end[0]->wrong && !end[1]->wrong;
 	for (int d = 0; ok && d < 2; d++)
-		ok = as_wanted(end[d], EV_WRITE, &out[d], functions) &&
-		     as_wanted(end[!d], EV_READ, &in[d], functions);
+		ok = as_wanted(end[d], EV_WRITE, &out[d]) &&
+		     as_wanted(end[!d], EV_READ, &in[d]);
 	for (int d = 0; !ok && d < 2; d++) {
 		explain(d ? "server" : "client", end[d]);
 		printf("# %s moved: sent %llu, got by the other end %llu\n",
