@@ -86,13 +86,13 @@ static __always_inline bool call_moves(const struct call *call)
 	return !(call->dir == EV_READ && (call->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)));
 }
 
-/* transfer.bpf.c, where the verifier looks at them once. */
 /* A write happened when it began: its answer may come before it returns. */
 static __always_inline __u64 transfer_time(const struct call *call)
 {
 	return call->dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
 }
 
+/* In transfer.bpf.c, where the verifier looks at it once. */
 extern SHARED int transfer_copy(const struct call *call, const struct conn *c, __u64 off, __u64 n);
 /* n bytes were moved: delivers them at position off. */
 static __always_inline int transfer_data(const struct call *call, const struct conn *c, __u64 off, __u64 n)
