@@ -132,8 +132,7 @@ equal "a recording names both containers, also one that is gone" '"recorded" "ne
 kill "$(cat "$TMP/dockerd.pid")"
 check "a daemon that stops is noticed" until_true 20 grep -q 'warning: Docker does not answer' "$TMP/tail.err"
 until_true 10 eval '! [ -e "$TMP/dockerd.pid" ]'
-setsid dockerd -H "$DOCKER_HOST" --data-root "$TMP/docker" --exec-root "$TMP/dockerrun" \
-	--pidfile "$TMP/dockerd.pid" >"$TMP/dockerd2.log" 2>&1 </dev/null &
+run_dockerd
 check "and so is its return" until_true 30 grep -q 'Docker answers again' "$TMP/tail.err"
 end_process "$LIMPID_PID"
 until_true 20 $D info

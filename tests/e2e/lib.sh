@@ -76,22 +76,31 @@ free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",
 D=docker
 [ -x /usr/bin/docker ] && D=/usr/bin/docker
 
+# Leaves the machine's bridges and rules as they were: what stays of fifty runs would use up Docker's addresses.
 stop_docker() {
-	local pid had_nat=$1
+	local pid had_nat=$1 net nets
 	pid=$(cat "$TMP/dockerd.pid" 2>/dev/null) || return 0
+	nets=$(timeout 10 $D network ls -q --filter type=custom)
 	end_process "$pid"
 	umount "$TMP"/dockerrun/netns/* # of containers in the host's network
 	ip link del docker0
-	[ "$had_nat" = yes ] || { nft delete table ip nat; nft delete table ip filter; }
+	for net in $nets; do ip link del "br-$net"; done
+	if [ "$had_nat" = yes ]; then iptables-restore <"$TMP/iptables"; else nft delete table ip nat; nft delete table ip filter; fi
 }
 
-# A daemon of our own, so that containers of this machine are not touched.  Sets DOCKER_HOST.
+# A daemon of our own, so that containers of this machine are not touched.  Its networks are out of the way of those
+# that another daemon would choose.
+run_dockerd() {
+	setsid dockerd -H "$DOCKER_HOST" --data-root "$TMP/docker" --exec-root "$TMP/dockerrun" \
+		--default-address-pool base=10.213.0.0/16,size=24 --pidfile "$TMP/dockerd.pid" >"$TMP/dockerd.log" 2>&1 </dev/null &
+}
+
+# start_docker: sets DOCKER_HOST.
 start_docker() {
 	local had_nat=no
-	nft list table ip nat >/dev/null 2>&1 && had_nat=yes
+	nft list table ip nat >/dev/null 2>&1 && had_nat=yes && iptables-save >"$TMP/iptables"
 	export DOCKER_HOST=unix://$TMP/docker.sock
-	setsid dockerd -H "$DOCKER_HOST" --data-root "$TMP/docker" --exec-root "$TMP/dockerrun" \
-		--pidfile "$TMP/dockerd.pid" >"$TMP/dockerd.log" 2>&1 </dev/null &
+	run_dockerd
 	on_exit stop_docker $had_nat
 	until_true 30 $D info && return
 	note "dockerd does not start:"
