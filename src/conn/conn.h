@@ -30,10 +30,12 @@ struct dir {		    /* one direction of a layer */
 	uint64_t end_ns;    /* its last byte so far */
 	uint64_t skip_to;   /* before it nothing has to be copied, as told last */
 	uint64_t looked_at; /* bytes in which detection found no protocol */
+	uint64_t cut_from, cut_to; /* the last bytes that the kernel left out for its own limit */
 	size_t need;	    /* bytes the parser waits for */
 	size_t resync_from; /* with resync: where in the unread bytes the search begins */
 	bool has_total;
-	bool after_gap; /* bytes were lost before the next message */
+	bool after_gap; /* bytes were lost before the next message, or in it ... */
+	bool cut;	/* ... or left out for a limit */
 	bool resync;	/* a frame's start has to be found first */
 	bool poke;	/* the parser may have a message although no byte came */
 	bool ended;	/* the parser was told that nothing follows */
@@ -168,8 +170,11 @@ bool layer_detect(struct layer *l); /* true: something changed, go on */
 bool layer_hellos(struct layer *l);
 /* Begins to parse as p.  False: out of memory, counted, tried again later. */
 bool layer_start(struct layer *l, const struct proto *p);
-/* Gives up the hole at the head of d when its time has come; one of no more than unkept bytes is no loss.  Bytes missing, or 0. */
+/* Gives up the hole at the head of d when its time has come; one of no more than unkept bytes is no loss, others set
+ * d->after_gap or d->cut.  Bytes missing, or 0. */
 uint64_t layer_skip_gap(struct layer *l, struct dir *d, uint64_t unkept);
+/* The flow flag that says what d's missing bytes were: FLOW_AFTER_GAP or FLOW_TRUNCATED. */
+unsigned layer_lost_flag(const struct dir *d);
 
 /* --- conn.c --- */
 struct conn *conn_new(struct conn_table *t, uint64_t cookie);

@@ -38,8 +38,9 @@ bool layer_start(struct layer *l, const struct proto *p)
 	if (l->midstream)
 		match_join(m, l->owed);
 	l->owed = false;
-	if (l->dir[EV_READ].after_gap || l->dir[EV_WRITE].after_gap)
-		match_lost(m, SIDE_REQ); /* requests may have been among the lost bytes */
+	for (int i = 0; i < 2; i++) /* requests may have been among the lost bytes */
+		if (l->dir[i].after_gap || l->dir[i].cut)
+			match_lost(m, SIDE_REQ, layer_lost_flag(&l->dir[i]));
 	l->proto = p;
 	l->state = state;
 	l->m = m;
@@ -49,10 +50,15 @@ bool layer_start(struct layer *l, const struct proto *p)
 	return true;
 }
 
+unsigned layer_lost_flag(const struct dir *d)
+{
+	return d->after_gap || !d->cut ? FLOW_AFTER_GAP : FLOW_TRUNCATED;
+}
+
 uint64_t layer_skip_gap(struct layer *l, struct dir *d, uint64_t unkept)
 {
 	struct conn_table *t = l->c->t;
-	uint64_t since, n, rest, untold;
+	uint64_t since, n, rest, untold, from;
 
 	if (!d->s || !stream_has_gap(d->s, &since))
 		return 0;
@@ -63,8 +69,14 @@ uint64_t layer_skip_gap(struct layer *l, struct dir *d, uint64_t unkept)
 	rest = stream_head(d->s).n;
 	untold = stream_untold(d->s);
 	n = stream_skip_gap(d->s);
+	from = stream_offset(d->s) - n;
 	t->stats.missing[EV_WHY_NONE] += stream_untold(d->s) - untold;
-	if (rest + n > unkept) {
+	if (rest + n <= unkept)
+		return rest + n;
+	if (from >= d->cut_from && from + n <= d->cut_to) {
+		d->cut = true;
+	} else {
+		d->after_gap = true;
 		t->stats.gaps++;
 		t->stats.gap_bytes += n;
 	}
@@ -357,7 +369,6 @@ bool layer_detect(struct layer *l)
 	for (int i = 0; i < 2; i++) {
 		if (layer_skip_gap(l, &l->dir[i], 0) == 0)
 			continue;
-		l->dir[i].after_gap = true;
 		l->midstream = true;
 		changed = true;
 	}

@@ -44,6 +44,17 @@ static bool has_stream(struct layer *l, struct dir *d)
 	return d->s != NULL;
 }
 
+static void note_cut(struct dir *d, const struct ev_data *ev)
+{
+	uint64_t from = ev->off + ev->ncap;
+
+	if (ev->why != EV_WHY_BUDGET || ev->len == ev->ncap)
+		return;
+	if (from != d->cut_to)
+		d->cut_from = from;
+	d->cut_to = ev->off + ev->len;
+}
+
 int layer_put(struct layer *l, const struct ev_data *ev)
 {
 	struct conn_table *t = l->c->t;
@@ -69,6 +80,7 @@ int layer_put(struct layer *l, const struct ev_data *ev)
 	rc = stream_put(d->s, ev->off, data, ev->h.ts_ns);
 	t->stats.nomem += rc == -ENOMEM;
 	t->stats.overflow_bytes += rc == -EOVERFLOW ? data.n : 0;
+	note_cut(d, ev);
 	if (ev->len > ev->ncap)
 		(void)stream_put_lost(d->s, ev->off + ev->ncap, ev->len - ev->ncap, ev->h.ts_ns);
 	return rc;
@@ -86,11 +98,15 @@ static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg
 	msg->half.end_ns = used ? stream_time(d->s, used - 1) : d->end_ns;
 	if (!msg->half.end_ns)
 		msg->half.end_ns = stream_time(d->s, 0);
-	if (d->after_gap)
+	if (d->after_gap) {
 		msg->flags |= FLOW_AFTER_GAP;
+	} else if (d->cut) { /* a parser does not know why bytes are missing */
+		msg->flags = (msg->flags & ~(unsigned)FLOW_AFTER_GAP) | FLOW_TRUNCATED;
+		msg->cut = false;
+	}
 	if (!msg->partial) {
 		d->begin_ns = d->end_ns = 0;
-		d->after_gap = false;
+		d->after_gap = d->cut = false;
 	}
 	l->bad = 0;
 	if (match_push(l->m, side, msg) < 0)
@@ -124,18 +140,20 @@ static void hand_over(struct layer *l, const struct proto *next)
 		l->was = next; /* tried again with the next byte */
 }
 
-/* Order and frames are lost in this direction; the search begins at from in the unread bytes. */
+/* Order and frames are lost in this direction, as d->after_gap and d->cut say; the search begins at from in the
+ * unread bytes. */
 static void lose_sync(struct layer *l, enum side side, struct dir *d, size_t from)
 {
+	bool after_gap = d->after_gap, cut = d->cut;
 	struct msg msg = { 0 };
 
 	l->c->t->stats.resyncs++;
-	d->after_gap = true;
 	if (l->proto->end && l->proto->end(l->state, side, PROTO_END_LOST, &msg)) {
 		push(l, side, d, &msg, 0);
-		d->after_gap = true;
+		d->after_gap = after_gap;
+		d->cut = cut;
 	}
-	match_lost(l->m, side);
+	match_lost(l->m, side, layer_lost_flag(d));
 	d->begin_ns = d->end_ns = 0;
 	d->need = 0;
 	d->resync = true;
@@ -164,12 +182,10 @@ static bool at_gap(struct layer *l, enum side side, struct dir *d)
 	if (n == 0)
 		return false;
 	d->need = 0;
-	if (n > unkept)
-		d->after_gap = true;
-	else
+	if (n <= unkept)
 		d->end_ns = l->c->t->now_ns;
 	if (d->resync) {
-		match_lost(l->m, side);
+		match_lost(l->m, side, layer_lost_flag(d));
 		d->resync_from = 0;
 		return true;
 	}
@@ -274,6 +290,7 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 			refuse(l);
 			return false;
 		}
+		d->after_gap = true;
 		lose_sync(l, side, d, 1);
 		return true;
 	case PARSE_STOP:

@@ -56,6 +56,8 @@ struct match {
 	bool lost, pipelined; /* see match.c */
 	bool joined;	      /* match_join, and no request has been answered since */
 	bool blind;	      /* requests were lost, and none was seen since */
+	bool deaf;	      /* answers are left out, and none was seen since */
+	unsigned lost_flags;  /* of flows that suffer from the loss */
 	bool after_answer;    /* lost, but a whole answer was seen since */
 	uint64_t answer_ns;   /* its end */
 	uint64_t last_ns;     /* end of the last message */

@@ -61,6 +61,7 @@ static void try_to_resume(struct match *m, uint64_t quiet_ns)
 	    (m->pipelined && p->f.req.begin_ns < quiet_ns + QUIET_NS))
 		return;
 	m->lost = m->after_answer = false;
+	m->lost_flags = 0;
 	for (struct pend *q = m->first; q; q = q->next)
 		q->unsure = false;
 }
@@ -68,7 +69,7 @@ static void try_to_resume(struct match *m, uint64_t quiet_ns)
 static int out_of_memory(struct match *m, enum side side, struct msg *msg)
 {
 	arena_free(msg->arena);
-	match_lost(m, side); /* one message less: the order is gone */
+	match_lost(m, side, FLOW_AFTER_GAP); /* one message less: the order is gone */
 	m->next_flags |= FLOW_AFTER_GAP;
 	return -ENOMEM;
 }
@@ -90,7 +91,10 @@ static int push_request(struct match *m, struct msg *msg)
 	m->last_ns = msg->half.end_ns;
 	if (m->lost)
 		try_to_resume(m, quiet_ns);
-	pend_settle(m, p);
+	if (m->deaf && p->req_whole && !p->streams)
+		pend_give_up(m, p, FLOW_UNANSWERED, m->lost_flags);
+	else
+		pend_settle(m, p);
 	return 0;
 }
 
@@ -105,7 +109,7 @@ static void give_up_unsure(struct match *m, uint64_t answered_ns)
 	for (struct pend *p = m->first, *next; p; p = next) {
 		next = p->next;
 		if (p->unsure && !p->streams && p->f.req.begin_ns < answered_ns)
-			pend_give_up(m, p, FLOW_UNANSWERED, FLOW_AFTER_GAP);
+			pend_give_up(m, p, FLOW_UNANSWERED, m->lost_flags);
 	}
 }
 
@@ -137,7 +141,7 @@ static int push_orphan(struct match *m, struct msg *msg)
 	} else {
 		pend_init(m, p, msg);
 	}
-	p->f.flags |= FLOW_NO_REQUEST | (m->lost ? FLOW_AFTER_GAP : 0);
+	p->f.flags |= FLOW_NO_REQUEST | (m->lost ? m->lost_flags : 0);
 	pend_set_half(m, p, SIDE_RESP, msg);
 	if (p != &single) {
 		pend_settle(m, p);
@@ -163,10 +167,11 @@ static int push_response(struct match *m, struct msg *msg)
 	bool whole = !msg->partial, orphan = !p || !p->f.has_req;
 	int rc = 0;
 
+	m->deaf = false;
 	m->last_ns = end_ns;
 	if (p && !orphan && pipelines_already(m, p, msg)) {
 		m->pipelined = orphan = true;
-		match_lost(m, SIDE_RESP);
+		match_lost(m, SIDE_RESP, FLOW_AFTER_GAP);
 		p = NULL;
 	}
 	m->joined &= orphan;
@@ -303,15 +308,17 @@ void match_expire(struct match *m, uint64_t t_ns)
 		    p->f.req.end_ns >= t_ns)
 			continue;
 		if (p->unsure) {
-			pend_give_up(m, p, FLOW_UNANSWERED, FLOW_AFTER_GAP);
+			pend_give_up(m, p, FLOW_UNANSWERED, m->lost_flags);
 			continue;
 		}
 		/* It keeps its place: an answer that still comes is its own, not the next one's. */
 		p->expired = true;
 		pend_emit(m, p, FLOW_UNANSWERED);
 	}
-	if (m->lost && m->n == 0 && m->last_ns < t_ns)
+	if (m->lost && m->n == 0 && m->last_ns < t_ns) {
 		m->lost = false;
+		m->lost_flags = 0;
+	}
 }
 
 void match_flush(struct match *m, uint64_t now_ns)
@@ -327,14 +334,19 @@ bool match_wants_flush(const struct match *m)
 	return m->nqueued > 0 || m->nuntold > 0;
 }
 
-void match_lost(struct match *m, enum side side)
+void match_lost(struct match *m, enum side side, unsigned flag)
 {
+	m->lost_flags |= flag;
+	if (side == SIDE_RESP)
+		m->deaf = flag == FLOW_TRUNCATED && !by_key(m);
 	for (struct pend *p = m->first, *next; p; p = next) {
 		next = p->next;
 		if (by_key(m) || p->streams) {
-			p->f.flags |= FLOW_AFTER_GAP;
+			p->f.flags |= flag;
 		} else if (p->f.has_resp && !p->resp_whole && side == SIDE_RESP) {
-			pend_give_up(m, p, FLOW_DONE, FLOW_AFTER_GAP);
+			pend_give_up(m, p, FLOW_DONE, flag);
+		} else if (m->deaf && p->f.has_req && p->req_whole && !p->f.has_resp) {
+			pend_give_up(m, p, FLOW_UNANSWERED, flag);
 		} else {
 			p->unsure |= side == SIDE_RESP && !p->resp_whole;
 			p->req_whole |= side == SIDE_REQ; /* as far as it goes */
@@ -351,7 +363,7 @@ void match_join(struct match *m, bool owed)
 {
 	m->joined = true;
 	if (owed)
-		match_lost(m, SIDE_REQ);
+		match_lost(m, SIDE_REQ, FLOW_AFTER_GAP);
 }
 
 bool match_in_order(const struct match *m)
@@ -369,9 +381,10 @@ void match_end(struct match *m, bool reset)
 			state = FLOW_RESET;
 		else if (p->f.has_resp || p->streams)
 			state = FLOW_DONE;
-		pend_give_up(m, p, state, p->unsure ? FLOW_AFTER_GAP : 0);
+		pend_give_up(m, p, state, p->unsure ? m->lost_flags : 0);
 	}
-	m->lost = false;
+	m->lost = m->deaf = false;
+	m->lost_flags = 0;
 	m->owed = 0;
 }
 

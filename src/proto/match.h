@@ -34,12 +34,13 @@ void match_expire(struct match *m, uint64_t t_ns);
  * that have been open for open_after_ns. */
 void match_flush(struct match *m, uint64_t now_ns);
 bool match_wants_flush(const struct match *m);
-/* Bytes of this side were lost: order no longer pairs, and nothing is guessed.  Requests that were seen
+/* Bytes of this side were lost (flag: FLOW_AFTER_GAP) or left out (FLOW_TRUNCATED): order no longer pairs, and nothing
+ * is guessed; the flag goes to the flows concerned.  Requests that were seen
  * before lost ones keep their answers; all others are given up when an answer comes that may be
  * theirs.  Pairing begins again with the first request that was sent after a whole answer with nothing
  * else pending (two seconds after, if this connection was seen to pipeline), or after a silence that
- * match_expire calls too long. */
-void match_lost(struct match *m, enum side side);
+ * match_expire calls too long.  Where answers are left out, requests are given up at once until one comes. */
+void match_lost(struct match *m, enum side side, unsigned flag);
 /* To be called at once: the first messages may not be the connection's first.  owed: a request that will not
  * be seen waits for its answer. */
 void match_join(struct match *m, bool owed);

@@ -181,6 +181,75 @@ static void hole_that_no_record_told_is_counted_apart(void **state)
 	world_end(&w);
 }
 
+/* --- a budget of the connection: the kernel stops copying by itself --- */
+
+static void beyond_the_budget_flows_are_truncated_and_not_after_a_gap(void **state)
+{
+	const char *text;
+	uint64_t at;
+
+	(void)state;
+	begin();
+	at = answer("Content-Length: 3000\r\n", 500); /* less than is kept */
+	lost(EV_READ, at + 500, 2000, EV_WHY_BUDGET);
+	assert_int_equal(w.flows[0].state, FLOW_OPEN);
+	lost(EV_READ, at + 2500, 500, EV_WHY_BUDGET);
+	assert_int_equal(w.flows[0].state, FLOW_DONE);
+	assert_int_equal(flags(0), FLOW_TRUNCATED);
+	assert_int_equal(w.flows[0].resp_len, 3000);
+	/* Requests have a budget of their own: those whose answers are left out are told at once. */
+	world_data(&w, 1, EV_WRITE, REQUEST, "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	lost(EV_READ, at + 3000, 200, EV_WHY_BUDGET);
+	world_data(&w, 1, EV_WRITE, REQUEST + 28, "GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
+	lost(EV_READ, at + 3200, 200, EV_WHY_BUDGET);
+	text = world_text(&w);
+	assert_int_equal(w.n, 3);
+	for (size_t i = 1; i < 3; i++) {
+		assert_int_equal(w.flows[i].state, FLOW_UNANSWERED);
+		assert_int_equal(flags(i), FLOW_TRUNCATED);
+	}
+	assert_non_null(strstr(text, "/c"));
+	assert_int_equal(conn_table_stats(w.t)->gap_bytes, 0);
+	assert_int_equal(conn_table_stats(w.t)->missing[EV_WHY_BUDGET], 2900);
+	/* More was allowed: it goes on. */
+	world_data(&w, 1, EV_READ, at + 3400, "HTTP/1.1 204 No Content\r\n\r\n");
+	world_data(&w, 1, EV_WRITE, REQUEST + 56, "GET /d HTTP/1.1\r\nHost: x\r\n\r\n");
+	world_data(&w, 1, EV_READ, at + 3427, "HTTP/1.1 204 No Content\r\n\r\n");
+	world_wait(&w, SECOND);
+	assert_int_equal(w.flows[w.n - 1].state, FLOW_DONE);
+	assert_string_equal(w.flows[w.n - 1].request, "/d");
+	assert_int_equal(flags(w.n - 1), 0);
+	world_end(&w);
+}
+
+static void answer_that_the_budget_cuts_short_is_truncated(void **state)
+{
+	uint64_t at;
+
+	(void)state;
+	begin();
+	at = answer("Transfer-Encoding: chunked\r\n", 0);
+	world_data(&w, 1, EV_READ, at, "5\r\nhello\r\n8\r\nwo");
+	lost(EV_READ, at + 15, 5000, EV_WHY_BUDGET);
+	assert_int_equal(w.flows[0].state, FLOW_DONE);
+	assert_int_equal(flags(0), FLOW_TRUNCATED);
+	world_end(&w);
+}
+
+static void loss_next_to_what_the_budget_leaves_out_is_a_gap(void **state)
+{
+	uint64_t at;
+
+	(void)state;
+	begin();
+	at = answer("Content-Length: 3000\r\n", 500);
+	lost(EV_READ, at + 500, 500, EV_WHY_RING);
+	lost(EV_READ, at + 1000, 2000, EV_WHY_BUDGET);
+	assert_int_equal(flags(0), FLOW_AFTER_GAP);
+	assert_int_equal(conn_table_stats(w.t)->gap_bytes, 500);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +259,9 @@ int main(void)
 		cmocka_unit_test(loss_where_nothing_is_kept_is_no_gap),
 		cmocka_unit_test(loss_of_what_would_be_kept_is_a_gap),
 		cmocka_unit_test(hole_that_no_record_told_is_counted_apart),
+		cmocka_unit_test(beyond_the_budget_flows_are_truncated_and_not_after_a_gap),
+		cmocka_unit_test(answer_that_the_budget_cuts_short_is_truncated),
+		cmocka_unit_test(loss_next_to_what_the_budget_leaves_out_is_a_gap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

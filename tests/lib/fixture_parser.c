@@ -52,7 +52,7 @@ static void feed(struct drive *d, struct pairing *p, const struct fixture_chunk 
 	else
 		drive_feed(d, c->side, c->data);
 	if (d->lost || d->bad > bad)
-		match_lost(p->m, c->side);
+		match_lost(p->m, c->side, FLOW_AFTER_GAP);
 	d->lost = false;
 }
 

@@ -154,7 +154,7 @@ static void keys_pair_in_any_order(void **state)
 	request(m, "ax");
 	request(m, "bx");
 	answer(m, "by");
-	match_lost(m, SIDE_RESP);
+	match_lost(m, SIDE_RESP, FLOW_AFTER_GAP);
 	answer(m, "ay");
 	answer(m, "cy");
 	expect(&s, m, "O1 ax>-\nO2 bx>-\nD2 bx>by\nD1 ax>ay after_gap\nD3 ->cy no_request\n");
@@ -261,7 +261,7 @@ static void after_a_loss_nothing_is_paired_until_order_is_certain(void **state)
 
 	(void)state;
 	request(m, "a");
-	match_lost(m, SIDE_RESP);
+	match_lost(m, SIDE_RESP, FLOW_AFTER_GAP);
 	assert_false(match_in_order(m));
 	request(m, "b"); /* a's answer may come first */
 	answer(m, "1");
@@ -283,7 +283,7 @@ static void requests_sent_after_an_answer_are_its_successors(void **state)
 	request(m, "a"); /* at 10, relative to before */
 	request(m, "b");
 	request(m, "c");
-	match_lost(m, SIDE_RESP);
+	match_lost(m, SIDE_RESP, FLOW_AFTER_GAP);
 	assert_int_equal(push_at(m, ROLE_RESPONSE, 0, "2", clock_ns - 5), 0); /* a's or b's */
 	assert_true(match_in_order(m));
 	answer(m, "3");
@@ -299,7 +299,7 @@ static void requests_before_a_lost_one_keep_their_answers(void **state)
 
 	(void)state;
 	request(m, "a");
-	match_lost(m, SIDE_REQ); /* of b, say */
+	match_lost(m, SIDE_REQ, FLOW_AFTER_GAP); /* of b, say */
 	request(m, "c");
 	answer(m, "1");
 	answer(m, "2");
@@ -322,7 +322,7 @@ static void a_connection_that_pipelines_stays_unpaired_after_a_loss(void **state
 	request(m, "b");
 	answer(m, "1");
 	answer(m, "2");
-	match_lost(m, SIDE_REQ);
+	match_lost(m, SIDE_REQ, FLOW_AFTER_GAP);
 	answer(m, "3");
 	request(m, "d");
 	assert_false(match_in_order(m));
