@@ -285,7 +285,7 @@ static __always_inline bool conn_skips(const struct conn *c, __u64 cookie, __u64
 
 	barrier_var(stream); /* 6.1 does not see that it is below 4 */
 	to = c->skip[stream & 3];
-	if (off + n > to && !copy_paused())
+	if (off + n > to && off < copy_budget && !copy_paused())
 		return false;
 	gap_add(cookie, at, off, n, GAP_BUDGET);
 	if (off + n == to)

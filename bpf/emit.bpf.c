@@ -149,6 +149,18 @@ static __always_inline struct scratch *scratch_take(__u32 *ret_slot)
 	return NULL;
 }
 
+/* Beyond the budget of its stream nothing is copied; a datagram is part of none. */
+static __always_inline void run_budget(struct run *r)
+{
+	__u64 to = copy_budget, room = to > r->off ? to - r->off : 0;
+
+	if (r->left <= room || (r->cookie & EV_UDP_COOKIE))
+		return;
+	r->rest += r->left - room;
+	r->why = EV_WHY_BUDGET;
+	r->left = room;
+}
+
 /* The run in scratch buffer slot, which is given back. */
 BY_NUMBER int run_slot(__u32 slot)
 {
@@ -160,6 +172,7 @@ BY_NUMBER int run_slot(__u32 slot)
 		return 0;
 	r = &s->run;
 	r->end = r->off + r->left + r->rest;
+	run_budget(r);
 	if (r->left > EMIT_MAX) {
 		r->rest += r->left - EMIT_MAX;
 		r->why = EV_WHY_BUDGET;

@@ -121,6 +121,9 @@ struct {
 
 volatile __u64 last_wake_ns __weak;
 
+/* User space: of each stream of a connection nothing is copied from this position on (EV_WHY_BUDGET). */
+volatile __u64 copy_budget __weak = ~0ULL;
+
 static __always_inline void loss(enum ev_loss why, __u64 n)
 {
 	__u32 key = why;

@@ -8,7 +8,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-volatile __u32 gap_seq __weak; /* grows when the ring refuses something */
+volatile __u32 gap_seq __weak; /* grows when there is something to tell that no record may follow */
 
 static const struct kept kept_zero;
 
@@ -20,10 +20,15 @@ static __always_inline bool gap_lock(struct gap *g)
 	return false;
 }
 
+static __always_inline __u64 gap_size(const struct gap *g)
+{
+	return g->n[GAP_RING] + g->n[GAP_UNSEEN] + g->n[GAP_BUDGET];
+}
+
 /* True: it joins what is there. */
 static __always_inline bool gap_extend(struct gap *g, __u64 off, __u64 n, __u32 why)
 {
-	__u64 there = g->n[GAP_RING] + g->n[GAP_UNSEEN] + g->n[GAP_BUDGET];
+	__u64 there = gap_size(g);
 
 	if (!there)
 		g->from = off;
@@ -61,6 +66,8 @@ __noinline int gap_add(__u64 cookie, __u64 at, __u64 off, __u64 n, __u32 why)
 		g = bpf_map_lookup_elem(&gaps, &key);
 	}
 	if (g && gap_lock(g)) {
+		if (why == GAP_RING || !gap_size(g))
+			gap_seq++;
 		g->at = at;
 		joined = gap_extend(g, off, n, why);
 		g->busy = 0;
@@ -69,8 +76,6 @@ __noinline int gap_add(__u64 cookie, __u64 at, __u64 off, __u64 n, __u32 why)
 		loss(EV_LOSS_UNTOLD_BYTES, n);
 	else if (c)
 		c->untold = c->had_gaps = 1;
-	if (why == GAP_RING)
-		gap_seq++;
 	return 0;
 }
 
@@ -124,7 +129,7 @@ __noinline int gap_tell(__u64 cookie, __u32 stream)
 	struct gap *g = bpf_map_lookup_elem(&gaps, &key);
 	int left = 0;
 
-	if (!g || !(g->n[GAP_RING] | g->n[GAP_UNSEEN] | g->n[GAP_BUDGET]))
+	if (!g || !gap_size(g))
 		return 0;
 	if (!gap_lock(g))
 		return -1;

@@ -4,7 +4,7 @@
  *
  * Such bytes are added up per connection and stream as one range, all of which is missing, and become
  * EV_DATA records without data before the next record of that connection.  When nothing follows, user space runs
- * ring_tell (gap.bpf.c): it sees in gap_seq that something was refused.  So the counters of loss say what the
+ * ring_tell (gap.bpf.c): it sees in gap_seq that there is something.  So the counters of loss say what the
  * records say, byte for byte, once the reader has come after; EV_LOSS_UNTOLD_BYTES is what they do not.
  *
  * Calls that meet in one range wait for each other for a moment, and give up: counted there.

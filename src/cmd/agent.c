@@ -92,7 +92,8 @@ static int policy_of(const struct args *a, struct policy *ret)
 {
 	struct policy p = { .capture = { .hosts = a->all,
 					 .include_new = 1,
-					 .body_limit = a->body_limit ? a->body_limit : 1u << 20 } };
+					 .body_limit = a->body_limit ? a->body_limit : 1u << 20,
+					 .conn_budget = a->conn_budget } };
 	int err = 0;
 
 	if (a->ncontainers || ((a->npids || a->ncomms) && !a->all)) {
@@ -124,6 +125,7 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 				       .policy = &c->policy,
 				       .keep_choice = has_choice(a),
 				       .keep_body_limit = a->body_limit != 0,
+				       .keep_conn_budget = a->conn_budget != 0,
 				       .pids = a->pids,
 				       .npids = a->npids,
 				       .comms = a->comms,
@@ -204,7 +206,7 @@ static int agree_with_hub(struct capture *c)
 {
 	const struct args *a = &c->args;
 	struct policy agreed = { 0 };
-	bool given = has_choice(a) || a->body_limit;
+	bool given = has_choice(a) || a->body_limit || a->conn_budget;
 	int err = settings_exchange(&c->setup, given ? &c->policy : NULL, &agreed);
 
 	if (err) {

@@ -23,6 +23,7 @@ struct args {
 	bool all;
 	struct ends ends;
 	uint64_t body_limit; /* 0: not given */
+	uint64_t conn_budget; /* 0: not given, no limit */
 	uint64_t events_bytes;
 	enum tap_backend backend;
 	const char *docker;

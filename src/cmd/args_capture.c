@@ -19,6 +19,7 @@ enum key {
 	KEY_NOT_ADDRESS,
 	KEY_UDP,
 	KEY_BODY_LIMIT,
+	KEY_CONN_BUDGET,
 	KEY_EVENTS_RING,
 	KEY_DOCKER,
 	KEY_BACKEND,
@@ -54,6 +55,8 @@ static const struct argp_option capture_options[] = {
 	{ "udp", KEY_UDP, "PORT[,PORT|A-B]|all", 0,
 	  "copy UDP datagrams with such a port at either end; others are counted (repeatable)", 1 },
 	{ "body-limit", KEY_BODY_LIMIT, "SIZE", 0, "bytes kept of each body (default 1M)", 1 },
+	{ "conn-budget", KEY_CONN_BUDGET, "SIZE", 0,
+	  "bytes copied of each direction of a connection; the rest is only counted (default: no limit)", 1 },
 	{ "events-ring", KEY_EVENTS_RING, "SIZE", 0,
 	  "buffers in the kernel, together; a power of two (default 32M)", 1 },
 	{ "docker", KEY_DOCKER, "SOCKET", 0,
@@ -143,6 +146,11 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		args_size_option(state, "body-limit", arg, &a->body_limit);
 		if (a->body_limit == 0)
 			argp_error(state, "--body-limit must be at least 1");
+		return 0;
+	case KEY_CONN_BUDGET:
+		args_size_option(state, "conn-budget", arg, &a->conn_budget);
+		if (a->conn_budget == 0)
+			argp_error(state, "--conn-budget must be at least 1; without it there is no limit");
 		return 0;
 	case KEY_EVENTS_RING:
 		args_size_option(state, "events-ring", arg, &a->events_bytes);

@@ -199,7 +199,8 @@ static void settings(void *ctx, const struct collector_settings *s)
 						   .paused = s->paused,
 						   .hosts = s->hosts,
 						   .include_new = s->include_new,
-						   .body_limit = s->body_limit };
+						   .body_limit = s->body_limit,
+						   .conn_budget = s->conn_budget };
 	(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
 	for (size_t i = 0; i < s->nnames; i++) {
 		m = (struct ipc_msg){ 0 };

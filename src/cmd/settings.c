@@ -21,9 +21,11 @@ static void write_policy(struct buf *b, const struct policy *p)
 		buf_puts(b, i ? "," : "");
 		buf_put_json_str(b, slice_str(p->names[i]));
 	}
-	buf_printf(b, "],\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%llu}",
+	buf_printf(b, "],\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%llu,"
+		      "\"conn_budget\":%llu}",
 		   p->capture.hosts ? "true" : "false", p->capture.include_new ? "true" : "false",
-		   p->capture.paused ? "true" : "false", (unsigned long long)p->capture.body_limit);
+		   p->capture.paused ? "true" : "false", (unsigned long long)p->capture.body_limit,
+		   (unsigned long long)p->capture.conn_budget);
 }
 
 static bool is_true(const cJSON *o, const char *key)
@@ -31,11 +33,16 @@ static bool is_true(const cJSON *o, const char *key)
 	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, key));
 }
 
+static double number(const cJSON *o, const char *key)
+{
+	return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(o, key));
+}
+
 static int read_policy(struct slice json, struct policy *ret)
 {
 	cJSON *root = cJSON_ParseWithLength((const char *)json.p, json.n);
 	const char *mode = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "mode"));
-	double limit = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(root, "body_limit"));
+	double limit = number(root, "body_limit"), budget = number(root, "conn_budget");
 	const cJSON *name;
 	struct policy p = { 0 };
 	int err = mode ? 0 : -EBADMSG;
@@ -47,6 +54,7 @@ static int read_policy(struct slice json, struct policy *ret)
 	p.capture.include_new = is_true(root, "include_new");
 	p.capture.paused = is_true(root, "paused");
 	p.capture.body_limit = limit >= 1 && limit < 1e15 ? (uint64_t)limit : 0;
+	p.capture.conn_budget = budget >= 1 && budget < 1e15 ? (uint64_t)budget : 0;
 	cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(root, "names")) {
 		const char *text = cJSON_GetStringValue(name);
 

@@ -52,11 +52,14 @@ static int parse_names(const cJSON *v, struct capture *c)
 	return 0;
 }
 
-static int parse_limit(const cJSON *v, struct capture *c)
+static int parse_size(const cJSON *j, const char *key, uint64_t *ret)
 {
-	if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble <= 1e15))
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(j, key);
+
+	if (v && (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble <= 1e15)))
 		return -EINVAL;
-	c->body_limit = (uint64_t)v->valuedouble;
+	if (v)
+		*ret = (uint64_t)v->valuedouble;
 	return 0;
 }
 
@@ -82,9 +85,11 @@ static int parse_members(const cJSON *j, struct capture *c, const char **ret_why
 	v = cJSON_GetObjectItemCaseSensitive(j, "names");
 	if (r == 0 && v && (r = parse_names(v, c)) < 0)
 		*ret_why = "names is a list of at most 1000 container names or ids";
-	v = cJSON_GetObjectItemCaseSensitive(j, "body_limit");
-	if (r == 0 && v && (r = parse_limit(v, c)) < 0)
-		*ret_why = "body_limit is a number of bytes";
+	if (r == 0 && (parse_size(j, "body_limit", &c->body_limit) < 0 ||
+		       parse_size(j, "conn_budget", &c->conn_budget) < 0)) {
+		*ret_why = "body_limit and conn_budget are numbers of bytes";
+		r = -EINVAL;
+	}
 	if (r == 0 && (parse_bool(j, "hosts", &c->hosts) < 0 ||
 		       parse_bool(j, "include_new", &c->include_new) < 0 ||
 		       parse_bool(j, "paused", &c->paused) < 0)) {
@@ -121,9 +126,10 @@ void capture_json(struct buf *out, const struct capture *c)
 		buf_put_json_str(out, slice_str(c->names[i]));
 	}
 	buf_printf(out,
-		   "],\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%" PRIu64 "}",
+		   "],\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%" PRIu64
+		   ",\"conn_budget\":%" PRIu64 "}",
 		   c->hosts ? "true" : "false", c->include_new ? "true" : "false",
-		   c->paused ? "true" : "false", c->body_limit);
+		   c->paused ? "true" : "false", c->body_limit, c->conn_budget);
 }
 
 void capture_settings(const struct capture *c, Limpid__V1__Settings *ret)
@@ -136,4 +142,5 @@ void capture_settings(const struct capture *c, Limpid__V1__Settings *ret)
 	ret->include_new = c->include_new;
 	ret->paused = c->paused;
 	ret->body_limit = c->body_limit;
+	ret->conn_budget = c->conn_budget;
 }

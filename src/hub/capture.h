@@ -12,7 +12,7 @@
 struct capture {
 	unsigned mode; /* 0 all, 1 the named ones, 2 all but the named ones */
 	bool hosts, include_new, paused;
-	uint64_t body_limit;
+	uint64_t body_limit, conn_budget; /* conn_budget 0: no limit */
 	char **names;
 	size_t nnames;
 };

@@ -73,6 +73,7 @@ struct ipc_msg {
 			uint32_t mode;	/* enum ipc_mode */
 			uint8_t paused, hosts, include_new, pad;
 			uint64_t body_limit;
+			uint64_t conn_budget; /* bytes copied of each direction; 0: no limit */
 		} capture;
 		struct ipc_settings {
 			/* A set of settings is one message with begin and capture, any number with a name, and one

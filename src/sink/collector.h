@@ -14,7 +14,7 @@
 struct collector_settings { /* from the hub */
 	bool paused, hosts, include_new;
 	unsigned mode; /* 0 all, 1 chosen, 2 all except */
-	uint64_t body_limit;
+	uint64_t body_limit, conn_budget;
 	const char *const *names;
 	size_t nnames;
 };

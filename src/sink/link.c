@@ -95,6 +95,7 @@ static void on_settings(struct collector *c, const Limpid__V1__Settings *m)
 		.include_new = m->include_new,
 		.mode = m->mode,
 		.body_limit = m->body_limit,
+		.conn_budget = m->conn_budget,
 		.names = (const char *const *)m->names,
 		.nnames = m->n_names,
 	};

@@ -404,6 +404,11 @@ int tap_bpf_set_policy(struct tap_bpf *b, const struct ev_policy *p)
 	return rc;
 }
 
+void tap_bpf_set_budget(struct tap_bpf *b, uint64_t bytes)
+{
+	b->skel->data->copy_budget = bytes ? bytes : UINT64_MAX;
+}
+
 void tap_bpf_new_reader(struct tap_bpf *b)
 {
 	uint8_t nr = (uint8_t)(b->skel->data->reader_nr + 1);

@@ -64,7 +64,10 @@ int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v);
 /* Bytes of that direction (plain: of what TLS probes see) before position to need not be copied: they become a hole
  * with EV_WHY_BUDGET.  It can be taken further, not back.  -ENOENT as above. */
 int tap_bpf_skip(struct tap_bpf *b, uint64_t cookie, enum ev_dir dir, bool plain, uint64_t to);
-/* Has the kernel tell what full rings refused and no later record of the connection brought.  *s begins with zeros.
+/* Of each direction of a connection, and of its plaintext apart, at most so many bytes are copied; what moves after them
+ * becomes a hole with EV_WHY_BUDGET.  0: no limit.  Takes effect with the next call. */
+void tap_bpf_set_budget(struct tap_bpf *b, uint64_t bytes);
+/* Has the kernel tell what full rings refused, or nobody wanted, and no later record of the connection brought.  *s begins with zeros.
  * How many connections could not be told yet, or negative errno; costs nothing when there is nothing. */
 struct tap_untold {
 	uint32_t seq;

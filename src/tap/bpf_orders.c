@@ -11,10 +11,14 @@
 
 #define TELL_MAX 1024 /* connections at a time */
 
-/* Of the keys of both maps: bpf/gap.bpf.h. */
+/* As in bpf/gap.bpf.h: the keys of both maps, the values of one. */
 struct untold_key {
 	uint64_t cookie;
 	uint32_t what, pad;
+};
+struct untold_gap {
+	uint64_t from, n[3], at;
+	uint32_t busy, pad;
 };
 
 static int order(const struct bpf_program *prog, void *args, size_t size, uint32_t *ret_value)
@@ -72,43 +76,74 @@ int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX])
 
 /* --- telling afterwards ------------------------------------------------------------------------- */
 
-static size_t collect(const struct bpf_map *map, uint64_t *cookies, size_t n)
+struct collected {
+	uint64_t cookies[TELL_MAX];
+	size_t n;
+	struct untold_key keys[TELL_MAX];
+	struct untold_gap gaps[TELL_MAX];
+};
+
+static void collect(struct collected *c, uint64_t cookie)
+{
+	if (c->n < TELL_MAX && (c->n == 0 || c->cookies[c->n - 1] != cookie))
+		c->cookies[c->n++] = cookie;
+}
+
+static void collect_kept(struct collected *c, const struct bpf_map *map)
 {
 	struct untold_key key, *before = NULL;
 
 	/* A key that is taken away meanwhile makes this begin again: n bounds it. */
-	while (n < TELL_MAX && bpf_map__get_next_key(map, before, &key, sizeof(key)) == 0) {
-		if (n == 0 || cookies[n - 1] != key.cookie)
-			cookies[n++] = key.cookie;
+	while (c->n < TELL_MAX && bpf_map__get_next_key(map, before, &key, sizeof(key)) == 0) {
+		collect(c, key.cookie);
 		before = &key;
 	}
-	return n;
+}
+
+/* Those that have something to tell; the others stay there for the life of their connections, and may be many. */
+static void collect_gaps(struct collected *c, const struct bpf_map *map)
+{
+	uint64_t at, *from = NULL; /* the kernel's place in the map: not more than a key */
+	int err = 0;
+
+	if (bpf_map__value_size(map) != sizeof(c->gaps[0]))
+		return;
+	while (!err && c->n < TELL_MAX) {
+		uint32_t n = TELL_MAX;
+
+		err = bpf_map_lookup_batch(bpf_map__fd(map), from, &at, c->keys, c->gaps, &n, NULL);
+		if (err && err != -ENOENT) /* that is the end; its last part is there */
+			break;
+		for (uint32_t i = 0; i < n; i++)
+			if (c->gaps[i].n[0] | c->gaps[i].n[1] | c->gaps[i].n[2])
+				collect(c, c->keys[i].cookie);
+		from = &at;
+	}
 }
 
 int tap_bpf_tell(const struct tap_bpf *b, struct tap_untold *s)
 {
 	const struct limpid_bpf *skel = tap_bpf_skel(b);
 	uint32_t seq = skel->bss->gap_seq;
-	uint64_t *cookies;
-	size_t n = 0;
+	struct collected *c;
 	int left = 0;
 
 	if (seq == s->seq && !s->left)
 		return 0;
-	cookies = calloc(TELL_MAX, sizeof(*cookies));
-	if (!cookies)
+	c = calloc(1, sizeof(*c));
+	if (!c)
 		return -ENOMEM;
 	s->seq = seq;
-	n = collect(skel->maps.kept, cookies, n);
-	n = collect(skel->maps.gaps, cookies, n);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t args = cookies[i];
+	collect_kept(c, skel->maps.kept);
+	collect_gaps(c, skel->maps.gaps);
+	for (size_t i = 0; i < c->n; i++) {
+		uint64_t args = c->cookies[i];
 		uint32_t value = 0;
 
 		if (order(skel->progs.ring_tell, &args, sizeof(args), &value) == 0)
 			left += value != 0;
 	}
-	free(cookies);
-	s->left = left > 0 || n == TELL_MAX;
+	s->left = left > 0 || c->n == TELL_MAX;
+	free(c);
 	return left;
 }

@@ -109,6 +109,13 @@ void policy_sentence(const struct policy *p, char *ret, size_t n)
 		add(ret, n, ", and processes outside containers");
 	if (p->capture.paused)
 		add(ret, n, " (paused)");
+	if (p->capture.conn_budget) {
+		char text[80];
+
+		(void)snprintf(text, sizeof(text), ", at most %llu bytes of each direction of a connection",
+			       (unsigned long long)p->capture.conn_budget);
+		add(ret, n, text);
+	}
 }
 
 void policy_release(struct policy *p)

@@ -321,6 +321,7 @@ void tap_apply_policy(struct tap *t)
 		(void)map_put(&t->known, id_key(c->id), t); /* out of memory: seen as new */
 	policy_kernel(&t->policy, &p);
 	memcpy(p.own_ports, t->o.own_ports, sizeof(p.own_ports));
+	tap_bpf_set_budget(t->bpf, t->policy.capture.conn_budget);
 	set_rules(t, NULL); /* before the default, so that nothing left out slips through */
 	err = tap_bpf_set_policy(t->bpf, &p);
 	if (err)

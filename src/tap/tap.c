@@ -241,7 +241,7 @@ static bool same_choice(const struct policy *a, const struct policy *b)
 static void settings_complete(struct tap *t)
 {
 	struct policy p = t->next;
-	uint64_t body_limit = p.capture.body_limit;
+	uint64_t body_limit = p.capture.body_limit, budget = p.capture.conn_budget;
 
 	t->next = (struct policy){ 0 };
 	if (!t->has_first) {
@@ -250,10 +250,14 @@ static void settings_complete(struct tap *t)
 	}
 	if (body_limit != t->first.capture.body_limit)
 		t->keep_body_limit = false;
+	if (budget != t->first.capture.conn_budget)
+		t->keep_conn_budget = false;
 	if (!same_choice(&p, &t->first))
 		t->keep_choice = false;
 	if (t->keep_body_limit || body_limit == 0)
 		body_limit = t->policy.capture.body_limit;
+	if (t->keep_conn_budget)
+		budget = t->policy.capture.conn_budget;
 	if (t->keep_choice) { /* what the command line chose; the pause is the hub's in any case */
 		t->policy.capture.paused = p.capture.paused;
 		policy_release(&p);
@@ -262,6 +266,7 @@ static void settings_complete(struct tap *t)
 		t->policy = p;
 	}
 	t->policy.capture.body_limit = body_limit;
+	t->policy.capture.conn_budget = budget;
 	tap_apply_policy(t);
 	find_connections(t);
 	/* What is captured from now on may use libraries that nobody cared for before. */
@@ -537,6 +542,7 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	t->ep = t->signals = t->out.sock = t->connect = -1;
 	t->keep_choice = o->keep_choice;
 	t->keep_body_limit = o->keep_body_limit;
+	t->keep_conn_budget = o->keep_conn_budget;
 	t->host_pidns = tap_host_pidns();
 	t->facts = calloc(TAP_FACTS, sizeof(*t->facts));
 	(void)snprintf(err, errlen, "out of memory");

@@ -19,7 +19,7 @@ struct tap_options { /* everything is borrowed until tap_close */
 	const char *docker_socket;   /* NULL: the usual one */
 	const struct policy *policy; /* to begin with */
 	/* The hub's settings change this part of the policy only once they differ from its first ones. */
-	bool keep_choice, keep_body_limit;
+	bool keep_choice, keep_body_limit, keep_conn_budget;
 	const uint32_t *pids; /* processes to capture besides, with those that they start */
 	size_t npids;
 	const char *const *comms; /* globs */

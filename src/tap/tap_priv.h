@@ -21,7 +21,7 @@ struct tap {
 	bool docker_told;
 
 	struct policy policy, next, first; /* in force; being received; the hub's first */
-	bool has_first, keep_choice, keep_body_limit;
+	bool has_first, keep_choice, keep_body_limit, keep_conn_budget;
 	struct map known; /* containers that were there when the policy came into force: id_key() */
 	struct map cgroups; /* cgroup id to struct tap_cgroup */
 	struct map tracked; /* tgids that got a rule here because of --pid or --comm */

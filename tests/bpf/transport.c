@@ -278,6 +278,43 @@ static void skipped(struct watch *w, struct worker *k)
 	watch_forget(w);
 }
 
+/* Each direction has a budget of its own; a call that crosses its end is cut there. */
+static void budget(struct watch *w, struct worker *k)
+{
+	struct losses before = losses_now(w);
+	struct reply r;
+	struct end *c, *s;
+
+	tap_bpf_set_budget(w->bpf, 10000);
+	r = order(k, T_OPEN, F_V4);
+	move(k, 0, S_WRITE, R_READ, 8000);
+	move(k, 0, S_WRITEV, R_READV, 8000);
+	move(k, 1, S_WRITE, R_READ, 10000);
+	for (int i = 0; i < 3; i++)
+		move(k, 0, S_SENDMSG, R_RECVMSG, 50000);
+	check(watch_moved(w, r.cport, r.sport, 166000, 10000),
+	      "what is over the budget is told though nothing follows");
+	c = watch_end(w, r.cport, r.sport);
+	s = watch_end(w, r.sport, r.cport);
+	if (!check(c && s && !c->wrong && !s->wrong && c->captured[EV_WRITE] == 10000 &&
+			   s->captured[EV_READ] == 10000 &&
+			   c->why[EV_WRITE][EV_WHY_BUDGET] == 156000 &&
+			   s->why[EV_READ][EV_WHY_BUDGET] == 156000 &&
+			   c->captured[EV_READ] == 10000 && s->captured[EV_WRITE] == 10000,
+		   "of each direction as many bytes are copied as its budget has")) {
+		explain("client", c);
+		explain("server", s);
+	}
+	tap_bpf_set_budget(w->bpf, 0);
+	move(k, 0, S_WRITE, R_READ, 500);
+	order(k, T_CLOSE, 0);
+	watch_gone(w, r.cport, r.sport);
+	c = watch_end(w, r.cport, r.sport);
+	check(c && c->captured[EV_WRITE] == 10500 && losses_agree(w, &before),
+	      "without a budget it goes on; the counters say what the records told");
+	watch_forget(w);
+}
+
 static void paused(struct watch *w, struct worker *k)
 {
 	struct ev_policy p = { .dflt = EV_DEFAULT_NONE };
@@ -388,6 +425,7 @@ void transport(struct watch *w, struct worker *k)
 {
 	several(w, k);
 	skipped(w, k);
+	budget(w, k);
 	paused(w, k);
 	busy(w, k);
 	if (!quick)

@@ -100,10 +100,10 @@ static struct args read_args(const struct command *c, char **argv)
 static void options_end_up_in_their_fields(void **state)
 {
 	char token[] = "--token=0123456789abcdef0123456789abcdef", c[] = "--container=web",
-	     c2[] = "-capi*", p[] = "-p12", b[] = "--body-limit=2M", s[] = "status",
+	     c2[] = "-capi*", p[] = "-p12", b[] = "--body-limit=2M", cb[] = "--conn-budget=3M", s[] = "status",
 	     ge[] = ">=", v[] = "500", j[] = "--json", n[] = "-n5", l[] = "--log-level=debug",
 	     age[] = "--max-age=0s", comm[] = "--comm=curl", all[] = "-a";
-	struct args a = READ(token, c, c2, p, b, s, ge, v, j, n, l, age, comm, all);
+	struct args a = READ(token, c, c2, p, b, cb, s, ge, v, j, n, l, age, comm, all);
 
 	(void)state;
 	assert_string_equal(a.token, "0123456789abcdef0123456789abcdef");
@@ -114,6 +114,7 @@ static void options_end_up_in_their_fields(void **state)
 	assert_string_equal(a.comms[0], "curl");
 	assert_true(a.all);
 	assert_int_equal(a.body_limit, 2 << 20);
+	assert_int_equal(a.conn_budget, 3 << 20);
 	assert_string_equal(a.filter, "status >= 500");
 	assert_true(a.json);
 	assert_int_equal(a.count, 5);

@@ -6,6 +6,7 @@ overload.py PORT STEPS...   the client: one step per line of standard input; pri
   few PATH     three exchanges, on the connection that is kept
   storm SECS   exchanges with bodies of 20 kB on six connections
   get BYTES    one download of so many bytes
+  noise BYTES  as many in a protocol that nobody knows
   close        everything
 """
 import socket
@@ -22,6 +23,9 @@ def serve(conn):
 			request = lines.readline().split()
 			if not request:
 				return
+			if request[0] == b"\1noise":
+				conn.sendall(b"\xfe" * int(request[1]))
+				continue
 			while lines.readline().strip():
 				pass
 			path = request[1].decode()
@@ -62,6 +66,14 @@ class Connection:
 			left -= len(part)
 
 
+	def noise(self, n):
+		line = b"\1noise %d\n" % n
+		self.s.sendall(line)
+		self.moved += len(line) + n
+		while n:
+			n -= len(self.s.recv(min(n, 65536)))
+
+
 def storm(conns, seconds):
 	end = time.monotonic() + seconds
 	n = 0
@@ -90,6 +102,8 @@ def client(port):
 			storm(conns, float(arg))
 		elif step == "get":
 			conns[1].exchange("/get/" + arg)
+		elif step == "noise":
+			conns[2].noise(int(arg))
 		elif step == "close":
 			for c in conns:
 				c.s.close()

@@ -62,6 +62,7 @@ static void everything_an_agent_says_arrives(void **state)
 	s.names = names;
 	s.n_names = 2;
 	s.body_limit = 1 << 30;
+	s.conn_budget = 1ull << 33;
 	assert_int_equal(ingest_settings(h->in, &s), 0);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(write_flow(&a, i, 100), 0);
@@ -74,6 +75,7 @@ static void everything_an_agent_says_arrives(void **state)
 	assert_string_equal(a.names, "web,api,");
 	assert_int_equal(a.last.mode, 1);
 	assert_int_equal(a.last.body_limit, 1 << 30);
+	assert_int_equal(a.last.conn_budget, 1ull << 33);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(h->durable[i], 1);
 	assert_int_equal(h->bytes, 1000);

@@ -103,8 +103,10 @@ export async function picker() {
 		await until("the whole project", () => feeder.settings.names.includes("db"));
 		await page.getByRole("checkbox", { name: "Processes outside containers" }).click();
 		await until("hosts", () => feeder.settings.hosts === true);
-		await $("#picker select").selectOption("65536");
+		await $('#picker select[name="body_limit"]').selectOption("65536");
 		await until("body limit", () => feeder.settings.body_limit === 65536);
+		await page.getByLabel("Read of each connection").selectOption({ label: "16 MiB" });
+		await until("budget", () => feeder.settings.conn_budget === 16777216 && feeder.settings.body_limit === 65536);
 	});
 	await test("the other tabs see it, and Escape closes the panel", async () => {
 		const other = await browser.tab(hub);

@@ -41,6 +41,7 @@ export interface Capture {
 	include_new: boolean;
 	paused: boolean;
 	body_limit: number;
+	conn_budget: number; /* 0: no limit */
 }
 
 export interface Container {

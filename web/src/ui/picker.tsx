@@ -12,6 +12,7 @@ import { pickerOpen } from "./top-bar";
 const search = signal("");
 const folded = signal<ReadonlySet<string>>(new Set());
 const LIMITS = [0, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
+const BUDGETS = [0, 64 << 10, 1 << 20, 16 << 20, 256 << 20];
 
 interface Group {
 	name: string; /* Compose project, or "" */
@@ -87,6 +88,22 @@ function GroupBox({ g, cap }: { g: Group; cap: Capture }) {
 	);
 }
 
+/* The usual sizes, and the one that is set. */
+function Sizes(p: { name: string; label: string; title?: string; zero: string; usual: number[]; value: number; onChange: (n: number) => void }) {
+	const all = p.usual.includes(p.value) ? p.usual : [...p.usual, p.value].sort((a, b) => a - b);
+	const shown = (n: number) => (!n ? p.zero : n % 1024 ? size(n) : n % (1 << 20) ? `${n / 1024} KiB` : `${n / (1 << 20)} MiB`);
+	return (
+		<label title={p.title}>
+			{p.label}{" "}
+			<select name={p.name} value={String(p.value)} onChange={(e) => p.onChange(Number((e.target as HTMLSelectElement).value))}>
+				{all.map((n) => (
+					<option value={String(n)}>{shown(n)}</option>
+				))}
+			</select>
+		</label>
+	);
+}
+
 const MODES: [Capture["mode"], string][] = [
 	["all", "All"],
 	["chosen", "Chosen"],
@@ -103,7 +120,6 @@ export function Picker() {
 	const cap = capture.value;
 	const all = containers.value?.containers ?? [];
 	const shown = groups(all, search.value);
-	const limits = cap && !LIMITS.includes(cap.body_limit) ? [...LIMITS, cap.body_limit].sort((a, b) => a - b) : LIMITS;
 	return (
 		<aside
 			id="picker"
@@ -168,14 +184,16 @@ export function Picker() {
 			)}
 			{cap && (
 				<div class="picker-foot">
-					<label>
-						Keep of each body{" "}
-						<select value={String(cap.body_limit)} onChange={(e) => void changeCapture({ body_limit: Number((e.target as HTMLSelectElement).value) })}>
-							{limits.map((n) => (
-								<option value={String(n)}>{n ? (n % 1024 === 0 ? (n >= 1 << 20 ? `${n >> 20} MiB` : `${n >> 10} KiB`) : size(n)) : "the usual"}</option>
-							))}
-						</select>
-					</label>
+					<Sizes name="body_limit" label="Keep of each body" zero="the usual" usual={LIMITS} value={cap.body_limit} onChange={(n) => void changeCapture({ body_limit: n })} />
+					<Sizes
+						name="conn_budget"
+						label="Read of each connection"
+						title="Of each direction. What moves after that is counted, not read; flows it concerns are marked truncated."
+						zero="everything"
+						usual={BUDGETS}
+						value={cap.conn_budget}
+						onChange={(n) => void changeCapture({ conn_budget: n })}
+					/>
 					<p class="muted">{containers.value?.runtime ? `${oneLine(containers.value.runtime, 60)} · ` : ""}applies at once, for everybody</p>
 				</div>
 			)}
