@@ -31,7 +31,7 @@ api() { curl -sf --max-time 10 -H "Authorization: Bearer $TOKEN" "http://127.0.0
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=web -keyout "$TMP/web.key" -out "$TMP/web.crt" >/dev/null 2>&1
 mkdir -p "$TMP/world/www"
 cp tests/e2e/world/nginx.conf "$TMP/web.key" "$TMP/web.crt" "$TMP/world/"
-chmod -R a+rX "$TMP"
+chmod -R a+rX "$TMP/world" # nginx reads it as a user of its own
 $D run -d --name web --network lt -v "$TMP/world:/world" limpid-test/bookworm nginx -c /world/nginx.conf -g 'daemon off;' >/dev/null
 $D run -d --name client --network lt limpid-test/bookworm sleep 600 >/dev/null
 until_true 10 $D exec client curl -sf http://web/seq/up
