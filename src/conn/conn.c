@@ -227,53 +227,6 @@ void conn_identify(struct conn *c, const struct ev_open *ev)
 
 /* --- TLS --- */
 
-void conn_hello(struct conn *c, const struct tls_hello *h)
-{
-	if (!c->hello)
-		c->hello = calloc(1, sizeof(*c->hello));
-	if (!c->hello) {
-		c->t->stats.nomem++;
-		return;
-	}
-	if (h->server) {
-		copy_text(c->hello->chosen, sizeof(c->hello->chosen), h->alpn);
-		c->hello->version = h->version;
-	} else {
-		copy_text(c->hello->sni, sizeof(c->hello->sni), h->sni);
-		copy_text(c->hello->offered, sizeof(c->hello->offered), h->alpn);
-	}
-}
-
-static void describe_tls(struct conn *c, const struct proto *p)
-{
-	struct conn_table *t = c->t;
-	const struct hellos *h = c->hello ? c->hello : c->peer ? c->peer->hello : NULL;
-
-	if (!c->tls.library && t->hooks.tls)
-		t->hooks.tls(t->ctx, c->tls_row, c->tls_lib, &c->tls);
-	c->tls.road = "probes";
-	if (!h)
-		return;
-	if (h != c->hello) { /* the other end may go away first */
-		c->hello = malloc(sizeof(*h));
-		if (!c->hello)
-			return;
-		*c->hello = *h;
-		h = c->hello;
-	}
-	c->tls.sni = h->sni[0] ? h->sni : NULL;
-	c->tls.protocol = tls_version_name(h->version);
-	if (h->chosen[0])
-		c->tls.alpn = h->chosen;
-	else if (p && p->alpn) { /* TLS 1.3 encrypts the choice; what is spoken tells it */
-		struct tls_hello offer = { 0 };
-
-		copy_text(offer.alpn, sizeof(offer.alpn), h->offered);
-		if (tls_hello_has_alpn(&offer, p->alpn))
-			c->tls.alpn = p->alpn;
-	}
-}
-
 void conn_count_undecrypted(struct conn *c)
 {
 	bool now = c->is_tls && !c->plain_seen && !c->lender && !c->covered &&
@@ -331,12 +284,10 @@ void conn_emit(void *ctx, const struct flow *f)
 	pair_claim(c);
 	find_names(c->t, &c->self);
 	find_names(c->t, &c->other);
-	if (l->plain)
-		describe_tls(c, l->proto);
 	l->fc = (struct flow_conn){ .id = c->id,
 				    .client = peer_of(server ? &c->other : &c->self),
 				    .server = peer_of(server ? &c->self : &c->other),
-				    .tls = l->plain ? &c->tls : NULL,
+				    .tls = l->plain ? secure_describe(c, l->proto) : NULL,
 				    .l4 = l4_name(c->l4),
 				    .path = c->path   ? c->path
 					    : c->peer ? c->peer->path
@@ -402,7 +353,7 @@ void conn_release(struct conn *c)
 	layer_release(&c->plain);
 	party_forget_names(&c->self);
 	party_forget_names(&c->other);
-	free(c->hello);
+	secure_release(c);
 	free(c->path);
 	free(c);
 }

@@ -4,7 +4,8 @@
  * Internal to src/conn.  A connection has a raw layer (what the socket carries) and, when a TLS probe
  * sees it, a plaintext layer; each has two directions and at most one protocol.
  *   layer.c   bytes to messages: detection, parsing, gaps, ends
- *   conn.c    identity, TLS hello, flows on their way out, close
+ *   conn.c    identity, flows on their way out, close
+ *   secure.c  what a handshake says in the clear
  *   pair.c    two sockets that are the ends of one connection
  *   table.c   events, limits, time
  */
@@ -16,7 +17,7 @@
 #include "conn/stream.h"
 #include "conn/table.h"
 #include "proto/match.h"
-#include "tls/hello.h"
+#include "proto/tls.h"
 
 struct conn;
 
@@ -45,7 +46,7 @@ struct dir {		    /* one direction of a layer */
 enum phase {
 	PHASE_DETECT, /* which protocol is it? */
 	PHASE_PARSE,
-	PHASE_HELLO,  /* TLS on the wire: only the two hellos are read */
+	PHASE_HELLO,  /* TLS on the wire: what the handshake says in the clear is read */
 	PHASE_OPAQUE, /* nothing is read */
 };
 
@@ -80,9 +81,11 @@ struct party { /* one end */
 	const char *container, *container_id, *image, *project;
 };
 
-struct hellos { /* what the handshake said in the clear */
-	char sni[256], offered[128], chosen[128];
-	uint16_t version; /* 0: the ServerHello was not seen */
+struct secure { /* of a connection that carries TLS */
+	struct tls_hs *hs;	/* the handshake as this end saw it */
+	struct tls_facts *copy; /* as the other end saw more of it; NULL: it did not */
+	struct flow_tls tls;	/* its strings are in those two, and here: */
+	char cipher[8], group[8], alert[8];
 };
 
 struct conn {
@@ -99,8 +102,7 @@ struct conn {
 	size_t held;
 	struct party self, other;
 	struct layer raw, plain;
-	struct hellos *hello;
-	struct flow_tls tls;
+	struct secure *secure; /* NULL: no TLS was seen */
 	struct conn *peer; /* the other socket of this connection, while both exist */
 
 	unsigned flags; /* of every flow that is still to be emitted */
@@ -166,7 +168,7 @@ struct dir *layer_dir(struct layer *l, enum side side); /* the side must be know
 
 /* --- detect.c --- */
 bool layer_detect(struct layer *l); /* true: something changed, go on */
-/* TLS on the wire: reads what came of the two hellos.  True: something changed. */
+/* TLS on the wire: reads what came of the handshake.  True: something changed. */
 bool layer_hellos(struct layer *l);
 /* Begins to parse as p.  False: out of memory, counted, tried again later. */
 bool layer_start(struct layer *l, const struct proto *p);
@@ -182,7 +184,6 @@ void conn_identify(struct conn *c, const struct ev_open *ev);
 void conn_close(struct conn *c, const struct ev_close *ev);
 void conn_emit(void *ctx, const struct flow *f); /* ctx: struct layer */
 void conn_new_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16]);
-void conn_hello(struct conn *c, const struct tls_hello *h);
 void conn_verdict(struct conn *c, enum ev_verdict v);
 void conn_count_undecrypted(struct conn *c);		    /* after anything that may change it */
 void party_copy(struct party *p, const struct party *from); /* without the names */
@@ -190,6 +191,15 @@ void party_forget_names(struct party *p);
 /* Emits what is pending and says how it ended in the counters. */
 void conn_finish(struct conn *c);
 void conn_release(struct conn *c); /* memory of c, and c */
+
+/* --- secure.c --- */
+struct secure *secure_of(struct conn *c); /* made if need be; NULL: out of memory, counted */
+/* Takes what came of one direction of the raw layer.  True: it says no more. */
+bool secure_read(struct layer *l, enum ev_dir dir);
+/* What the flows of c say of its TLS, until the next call; p: what is spoken inside, or NULL.  NULL: out of memory. */
+const struct flow_tls *secure_describe(struct conn *c, const struct proto *p);
+size_t secure_held(const struct conn *c);
+void secure_release(struct conn *c);
 
 /* --- pair.c --- */
 int pair_index(struct conn *c); /* under its addresses; 0, -ENOMEM */

@@ -9,7 +9,6 @@
 
 #define HOLD_NS	     50000000u
 #define DETECT_BYTES 8192
-#define HELLO_BYTES  16384
 #define SEARCH_BOTH  ((uint64_t)1 << 20)
 #define SEARCH_ONE   ((uint64_t)16 << 20)
 
@@ -122,31 +121,11 @@ static bool tls(struct layer *l, bool *ret_changed)
 	return rc != -EINVAL && !(rc == -EAGAIN && l->force);
 }
 
-static bool read_hello(struct layer *l, struct dir *d)
-{
-	struct tls_hello h;
-	uint64_t since;
-	int rc;
-
-	if (d->hello_done || !d->s)
-		return false;
-	rc = tls_hello_parse(stream_head(d->s), &h);
-	if (rc == 0)
-		conn_hello(l->c, &h);
-	else if (rc == -EAGAIN && stream_head(d->s).n < HELLO_BYTES &&
-		 !stream_has_gap(d->s, &since))
-		return false;
-	d->hello_done = true;
-	stream_free(d->s);
-	d->s = NULL;
-	return true;
-}
-
 bool layer_hellos(struct layer *l)
 {
-	bool some = read_hello(l, &l->dir[EV_READ]);
+	bool some = secure_read(l, EV_READ);
 
-	some |= read_hello(l, &l->dir[EV_WRITE]);
+	some |= secure_read(l, EV_WRITE);
 	if (l->dir[EV_READ].hello_done && l->dir[EV_WRITE].hello_done)
 		layer_opaque(l);
 	return some;

@@ -61,7 +61,7 @@ const struct conn_stats *conn_table_stats(const struct conn_table *t)
 static void account(struct conn *c)
 {
 	struct conn_table *t = c->t;
-	size_t held = sizeof(*c) + layer_held(&c->raw) + layer_held(&c->plain);
+	size_t held = sizeof(*c) + secure_held(c) + layer_held(&c->raw) + layer_held(&c->plain);
 
 	t->stats.bytes_held += held - c->held;
 	c->held = held;

@@ -280,6 +280,42 @@ static bool t_tls(const struct flow *f, const char *arg, visit_fn visit, void *c
 	       see(visit, ctx, f->conn->tls->version);
 }
 
+static bool t_sni(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	(void)arg;
+	return f->conn->tls && see(visit, ctx, f->conn->tls->sni);
+}
+
+static bool t_alpn(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	(void)arg;
+	return f->conn->tls && see(visit, ctx, f->conn->tls->alpn);
+}
+
+/* "TLS 1.3", and "1.3", which is easier to type. */
+static bool t_tlsver(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	const char *v = f->conn->tls ? f->conn->tls->protocol : NULL;
+
+	(void)arg;
+	return v && (see(visit, ctx, v) || see(visit, ctx, strchr(v, ' ') ? strchr(v, ' ') + 1 : v));
+}
+
+static bool t_cipher(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	(void)arg;
+	return f->conn->tls && see(visit, ctx, f->conn->tls->cipher);
+}
+
+static bool t_cert(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	const struct flow_tls *t = f->conn->tls;
+
+	(void)arg;
+	return t && (see(visit, ctx, t->subject) || see(visit, ctx, t->names) ||
+		     see(visit, ctx, t->issuer));
+}
+
 static bool t_ip(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
 {
 	(void)arg;
@@ -379,6 +415,13 @@ static const struct key keys[] = {
 	{ "status", KIND_STATUS, false, FILTER_SUMMARY, t_status, NULL,
 	  "404, 5xx, 500..599, a word" },
 	{ "tls", KIND_CHOICE, false, FILTER_SUMMARY, t_tls, NULL, "yes, no, or a library's name" },
+	{ "sni", KIND_TEXT, false, FILTER_SUMMARY, t_sni, NULL, "server name in the TLS handshake" },
+	{ "alpn", KIND_CHOICE, false, FILTER_SUMMARY, t_alpn, NULL,
+	  "protocol agreed on in the TLS handshake: h2" },
+	{ "tlsver", KIND_CHOICE, false, FILTER_SUMMARY, t_tlsver, NULL, "version of TLS: 1.2, 1.3" },
+	{ "cipher", KIND_TEXT, false, FILTER_SUMMARY, t_cipher, NULL, "cipher suite of TLS" },
+	{ "cert", KIND_TEXT, false, FILTER_HEADERS, t_cert, NULL,
+	  "names or issuer of the server's certificate, before TLS 1.3" },
 	{ "is", KIND_IS, false, FILTER_SUMMARY, NULL, NULL, "a condition: is:error" },
 	{ "ip", KIND_ADDRESS, false, FILTER_SUMMARY, t_ip, NULL,
 	  "address or network at either end" },

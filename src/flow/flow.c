@@ -63,6 +63,16 @@ const char *flow_state_name(enum flow_state s)
 	return "open";
 }
 
+const char *flow_tls_flag_name(unsigned flag)
+{
+	static const char *const names[] = { "resumed", "retried", "early_data", "ech", "client_certificate" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (flag == 1u << i)
+			return names[i];
+	return NULL;
+}
+
 const char *flow_flag_name(unsigned flag)
 {
 	static const struct {

@@ -34,11 +34,28 @@ struct flow_peer {
 	const char *container, *container_id, *image, *project; /* project: Docker Compose's */
 };
 
+enum flow_tls_flag {
+	FLOW_TLS_RESUMED = 1,	   /* an earlier session was taken up */
+	FLOW_TLS_RETRIED = 2,	   /* the server asked for another key share */
+	FLOW_TLS_EARLY_DATA = 4,   /* the client sent data with its first flight, or wanted to */
+	FLOW_TLS_ECH = 8,	   /* encrypted ClientHello offered: sni may be a public name in place of the real one */
+	FLOW_TLS_CLIENT_CERT = 16, /* the client showed a certificate; known before TLS 1.3 only */
+};
+
+/* Strings are NULL when not known.  From cipher on: what the handshake said in the clear. */
 struct flow_tls {
 	const char *library, *version; /* "openssl", "3.0.15" */
 	const char *road;	       /* "probes" or "keys" */
 	const char *sni, *alpn;
 	const char *protocol; /* "TLS 1.3"; NULL: its ServerHello was not seen */
+	const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
+	const char *group;    /* "x25519": of the key exchange */
+	const char *offered;  /* ALPN: what the client offered, commas between */
+	/* The server's certificate: distinguished names; DNS names and addresses, commas between. */
+	const char *subject, *issuer, *names;
+	int64_t not_after;	      /* its end, Unix time in seconds; 0: not seen */
+	const char *alert, *alert_by; /* what broke the handshake off: "unknown_ca", "client" */
+	unsigned flags;		      /* enum flow_tls_flag */
 };
 
 enum flow_seen { FLOW_SEEN_CLIENT = 1, FLOW_SEEN_SERVER = 2 }; /* or-ed */
@@ -114,6 +131,7 @@ const char *flow_header(const struct flow_half *h, const char *name);
 bool flow_is_unix(const struct flow_conn *c);	 /* its ends have no addresses */
 const char *flow_state_name(enum flow_state s);		 /* "open", "done", "unanswered", "reset" */
 const char *flow_flag_name(unsigned flag);		 /* of one bit: "truncated", ... or NULL */
+const char *flow_tls_flag_name(unsigned flag);	 /* of one bit: "resumed", ... or NULL */
 void flow_id_format(const uint8_t id[16], char ret[37]); /* 8-4-4-4-12 */
 int flow_id_parse(const char *s, uint8_t ret_id[16]);	 /* 0, -EINVAL */
 void flow_addr_format(const uint8_t addr[16],

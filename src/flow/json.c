@@ -183,6 +183,90 @@ static void put_peer(struct buf *out, const char *name, const struct flow_conn *
 	buf_puts(out, "}");
 }
 
+static void put_bits(struct buf *out, const char *name, unsigned bits,
+		     const char *(*name_of)(unsigned))
+{
+	key(out, name);
+	buf_puts(out, "[");
+	for (unsigned bit = 1; bit && bit <= bits; bit <<= 1)
+		if ((bits & bit) && name_of(bit))
+			str(out, NULL, name_of(bit));
+	buf_puts(out, "]");
+}
+
+/* A list of texts with commas between them. */
+static void put_list(struct buf *out, const char *name, const char *list)
+{
+	struct slice s = slice_str(list);
+
+	key(out, name);
+	buf_puts(out, "[");
+	while (s.n > 0) {
+		size_t n = slice_find(s, SLICE_LIT(","), 0);
+
+		key(out, NULL);
+		buf_put_json_str(out, slice_cut(s, 0, n));
+		s = slice_cut(s, n + 1, s.n);
+	}
+	buf_puts(out, "]");
+}
+
+/* 0: not known.  Beyond what fits into ns: certificates without an end say 9999. */
+static void put_second(struct buf *out, const char *name, int64_t unix_s)
+{
+	time_t sec = unix_s;
+	struct tm tm;
+
+	key(out, name);
+	if (unix_s == 0 || !gmtime_r(&sec, &tm)) {
+		buf_puts(out, "null");
+		return;
+	}
+	buf_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", tm.tm_year + 1900, tm.tm_mon + 1,
+		   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+static void put_certificate(struct buf *out, const struct flow_tls *t)
+{
+	key(out, "certificate");
+	if (!t->subject && !t->names && !t->not_after) {
+		buf_puts(out, "null");
+		return;
+	}
+	buf_puts(out, "{");
+	str(out, "subject", t->subject);
+	str(out, "issuer", t->issuer);
+	put_list(out, "names", t->names);
+	put_second(out, "not_after", t->not_after);
+	buf_puts(out, "}");
+}
+
+static void put_tls(struct buf *out, const struct flow_tls *t)
+{
+	buf_puts(out, "{");
+	str(out, "library", t->library);
+	str(out, "version", t->version);
+	str(out, "road", t->road);
+	str(out, "sni", t->sni);
+	str(out, "alpn", t->alpn);
+	str(out, "protocol", t->protocol);
+	str(out, "cipher", t->cipher);
+	str(out, "group", t->group);
+	put_list(out, "offered", t->offered);
+	put_certificate(out, t);
+	key(out, "alert");
+	if (t->alert) {
+		buf_puts(out, "{");
+		str(out, "name", t->alert);
+		str(out, "by", t->alert_by);
+		buf_puts(out, "}");
+	} else {
+		buf_puts(out, "null");
+	}
+	put_bits(out, "flags", t->flags, flow_tls_flag_name);
+	buf_puts(out, "}");
+}
+
 static void put_conn(struct buf *out, const struct flow_conn *c)
 {
 	static const char *const seen[] = { NULL, "client", "server", "both" };
@@ -191,28 +275,10 @@ static void put_conn(struct buf *out, const struct flow_conn *c)
 	put_peer(out, "server", c, &c->server);
 	str(out, "seen_by", seen[c->seen_by & 3]);
 	key(out, "tls");
-	if (!c->tls) {
+	if (c->tls)
+		put_tls(out, c->tls);
+	else
 		buf_puts(out, "null");
-		return;
-	}
-	buf_puts(out, "{");
-	str(out, "library", c->tls->library);
-	str(out, "version", c->tls->version);
-	str(out, "road", c->tls->road);
-	str(out, "sni", c->tls->sni);
-	str(out, "alpn", c->tls->alpn);
-	str(out, "protocol", c->tls->protocol);
-	buf_puts(out, "}");
-}
-
-static void put_flags(struct buf *out, unsigned flags)
-{
-	key(out, "flags");
-	buf_puts(out, "[");
-	for (unsigned bit = 1; bit && bit <= flags; bit <<= 1)
-		if ((flags & bit) && flow_flag_name(bit))
-			str(out, NULL, flow_flag_name(bit));
-	buf_puts(out, "]");
 }
 
 static void put_messages(struct buf *out, const struct flow *f, bool no_time, size_t max)
@@ -232,7 +298,7 @@ static void put_messages(struct buf *out, const struct flow *f, bool no_time, si
 		str(out, "op", m->op);
 		put_body(out, &m->body, max);
 		if (m->flags)
-			put_flags(out, m->flags);
+			put_bits(out, "flags", m->flags, flow_flag_name);
 		buf_puts(out, "}");
 	}
 	buf_puts(out, "]");
@@ -278,6 +344,6 @@ void flow_json(struct buf *out, const struct flow *f, const struct flow_json_opt
 	put_messages(out, f, o->no_time_or_id, o->body_max);
 	key(out, "failed");
 	buf_puts(out, f->failed ? "true" : "false");
-	put_flags(out, f->flags);
+	put_bits(out, "flags", f->flags, flow_flag_name);
 	buf_puts(out, "}");
 }

@@ -132,6 +132,27 @@ struct conn_pb {
 	Limpid__V1__Tls tls;
 };
 
+static void tls_out(Limpid__V1__Tls *m, const struct flow_tls *t)
+{
+	limpid__v1__tls__init(m);
+	m->library = chars(t->library);
+	m->version = chars(t->version);
+	m->road = chars(t->road);
+	m->sni = text(t->sni);
+	m->alpn = text(t->alpn);
+	m->protocol = chars(t->protocol);
+	m->cipher = chars(t->cipher);
+	m->group = chars(t->group);
+	m->offered = text(t->offered);
+	m->subject = text(t->subject);
+	m->issuer = text(t->issuer);
+	m->names = text(t->names);
+	m->not_after = t->not_after;
+	m->alert = chars(t->alert);
+	m->alert_by = chars(t->alert_by);
+	m->flags = t->flags;
+}
+
 static void conn_out(struct conn_pb *m, const struct flow_conn *c)
 {
 	limpid__v1__conn__init(&m->conn);
@@ -145,13 +166,7 @@ static void conn_out(struct conn_pb *m, const struct flow_conn *c)
 	m->conn.server = &m->server;
 	if (!c->tls)
 		return;
-	limpid__v1__tls__init(&m->tls);
-	m->tls.library = chars(c->tls->library);
-	m->tls.version = chars(c->tls->version);
-	m->tls.road = chars(c->tls->road);
-	m->tls.sni = text(c->tls->sni);
-	m->tls.alpn = text(c->tls->alpn);
-	m->tls.protocol = chars(c->tls->protocol);
+	tls_out(&m->tls, c->tls);
 	m->conn.tls = &m->tls;
 }
 
@@ -262,6 +277,26 @@ static int peer_in(struct arena *a, const Limpid__V1__Peer *m, struct flow_peer 
 	return 0;
 }
 
+static void tls_in(struct arena *a, const Limpid__V1__Tls *m, struct flow_tls *t)
+{
+	t->library = opt_chars(a, m->library);
+	t->version = opt_chars(a, m->version);
+	t->road = opt_chars(a, m->road);
+	t->sni = opt_text(a, m->sni);
+	t->alpn = opt_text(a, m->alpn);
+	t->protocol = opt_chars(a, m->protocol);
+	t->cipher = opt_chars(a, m->cipher);
+	t->group = opt_chars(a, m->group);
+	t->offered = opt_text(a, m->offered);
+	t->subject = opt_text(a, m->subject);
+	t->issuer = opt_text(a, m->issuer);
+	t->names = opt_text(a, m->names);
+	t->not_after = m->not_after;
+	t->alert = opt_chars(a, m->alert);
+	t->alert_by = opt_chars(a, m->alert_by);
+	t->flags = m->flags;
+}
+
 static int conn_in(struct arena *a, const Limpid__V1__Conn *m, const struct flow_conn **ret)
 {
 	struct flow_conn *c = arena_alloc(a, sizeof(*c));
@@ -275,15 +310,9 @@ static int conn_in(struct arena *a, const Limpid__V1__Conn *m, const struct flow
 	c->path = opt_text(a, m->path);
 	if (peer_in(a, m->client, &c->client) < 0 || peer_in(a, m->server, &c->server) < 0)
 		return -EBADMSG;
-	if (tls) {
-		tls->library = opt_chars(a, m->tls->library);
-		tls->version = opt_chars(a, m->tls->version);
-		tls->road = opt_chars(a, m->tls->road);
-		tls->sni = opt_text(a, m->tls->sni);
-		tls->alpn = opt_text(a, m->tls->alpn);
-		tls->protocol = opt_chars(a, m->tls->protocol);
-		c->tls = tls;
-	}
+	if (tls)
+		tls_in(a, m->tls, tls);
+	c->tls = tls;
 	*ret = c;
 	return 0;
 }

@@ -103,7 +103,7 @@ void list_release(struct list *l)
 
 /* --- from a flow --------------------------------------------------------------------------------------- */
 
-#define NAMES 6
+#define NAMES 7
 
 static uint32_t put_blob(struct intern *t, const uint8_t *head, size_t nhead,
 			 const char *const names[NAMES])
@@ -187,7 +187,8 @@ static void put_conn(struct list *l, struct row *r, const struct flow *f)
 
 	if (tls) {
 		const char *const names[NAMES] = { tls->library, tls->version, tls->road,
-						   tls->sni,	 tls->alpn,    tls->protocol };
+						   tls->sni,	 tls->alpn,    tls->protocol,
+						   tls->cipher };
 
 		id = put_blob(&l->strings, NULL, 0, names);
 	}
@@ -314,6 +315,7 @@ void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
 			.sni = names[3],
 			.alpn = names[4],
 			.protocol = names[5],
+			.cipher = names[6],
 		};
 		ret->conn.tls = &ret->tls;
 	}

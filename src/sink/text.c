@@ -260,6 +260,47 @@ static void put_line(struct text *t, const struct flow *f)
 	buf_release(&tail);
 }
 
+static void put_fact(struct buf *b, const char *before, const char *s)
+{
+	if (!s)
+		return;
+	buf_puts(b, before);
+	put_safe(b, slice_str(s), false);
+}
+
+static void put_day(struct buf *b, int64_t unix_s)
+{
+	time_t s = unix_s;
+	struct tm tm;
+
+	if (unix_s && gmtime_r(&s, &tm))
+		buf_printf(b, " until %04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+}
+
+/* What the handshake said: "* TLS 1.3 TLS_AES_128_GCM_SHA256 x25519, server name api, ALPN h2 of h2,http/1.1". */
+static void put_tls(struct text *t, const struct flow_tls *tls)
+{
+	struct buf *b = &t->out.wait;
+
+	colour(t, "\033[2m");
+	put_fact(b, "  * ", tls->protocol ? tls->protocol : "TLS of unknown version");
+	put_fact(b, " ", tls->cipher);
+	put_fact(b, " ", tls->group);
+	put_fact(b, ", server name ", tls->sni);
+	put_fact(b, ", ALPN ", tls->alpn);
+	put_fact(b, tls->alpn ? " of " : ", ALPN offered ", tls->offered);
+	for (unsigned bit = 1; bit && bit <= tls->flags; bit <<= 1)
+		put_fact(b, ", ", tls->flags & bit ? flow_tls_flag_name(bit) : NULL);
+	put_fact(b, ", broken off by the ", tls->alert ? tls->alert_by : NULL);
+	put_fact(b, ": ", tls->alert);
+	put_fact(b, "\n  * certificate ", tls->subject ? tls->subject : tls->names);
+	put_day(b, tls->not_after);
+	put_fact(b, ", for ", tls->subject ? tls->names : NULL);
+	put_fact(b, ", by ", tls->issuer);
+	colour(t, "\033[0m");
+	buf_puts(b, "\n");
+}
+
 static void put_headers(struct text *t, const struct flow_half *h, const char *mark)
 {
 	struct buf *b = &t->out.wait;
@@ -317,6 +358,8 @@ static int text_write(struct sink *s, const struct flow *f)
 
 	if (f->state != FLOW_OPEN) {
 		put_line(t, f);
+		if (t->o.headers && f->conn->tls)
+			put_tls(t, f->conn->tls);
 		if (t->o.headers && f->has_req)
 			put_headers(t, &f->req, "  > ");
 		if (t->o.bodies && f->has_req)

@@ -330,15 +330,16 @@ static void an_unknown_connection_of_two_ends_is_counted_once(void **state)
 
 /* --- TLS --- */
 
-/* Hellos as short as they may be: name "api", protocols "line/1" and "h2"; TLS 1.3 chosen. */
+/* Hellos as short as they may be: name "api", protocols "line/1" and "h2"; TLS 1.3 chosen.  What follows them is
+ * encrypted. */
 #define ZERO32 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 static const struct slice client_hello = SLICE_LIT(
 	"\x16\x03\x01\x00\x50\x01\x00\x00\x4c\x03\x03" ZERO32 "\x00\x00\x02\x13\x01\x01\x00"
 	"\x00\x21\x00\x00\x00\x08\x00\x06\x00\x00\x03"
-	"api\x00\x10\x00\x0c\x00\x0a\x06line/1\x02h2\x00\x2b\x00\x01\x00");
+	"api\x00\x10\x00\x0c\x00\x0a\x06line/1\x02h2\x00\x2b\x00\x01\x00\x17\x03\x03\x00\x35");
 static const struct slice server_hello =
 	SLICE_LIT("\x16\x03\x03\x00\x32\x02\x00\x00\x2e\x03\x03" ZERO32 "\x00\x13\x01\x00"
-		  "\x00\x06\x00\x2b\x00\x02\x03\x04");
+		  "\x00\x06\x00\x2b\x00\x02\x03\x04\x17\x03\x03\x02\x00");
 
 static void hello(uint64_t client, uint64_t server)
 {

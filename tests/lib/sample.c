@@ -3,7 +3,24 @@
 
 const struct flow *sample_flow(void)
 {
-	static const struct flow_tls tls = { "openssl", "3.0.15", "probes", "api", "http/1.1", "TLS 1.3" };
+	static const struct flow_tls tls = {
+		.library = "openssl",
+		.version = "3.0.15",
+		.road = "probes",
+		.sni = "api",
+		.alpn = "http/1.1",
+		.protocol = "TLS 1.2",
+		.cipher = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+		.group = "x25519",
+		.offered = "h2,http/1.1",
+		.subject = "CN=api",
+		.issuer = "CN=ca",
+		.names = "api,*.api",
+		.not_after = 253402300799,
+		.alert = "unknown_ca",
+		.alert_by = "client",
+		.flags = FLOW_TLS_RESUMED | FLOW_TLS_CLIENT_CERT,
+	};
 	static const struct flow_conn conn = {
 		.id = 7,
 		.client = { .addr = { [10] = 0xff, 0xff, 172, 18, 0, 3 },

@@ -61,6 +61,19 @@ static void a_flow_is_one_line(void **state)
 		"3 µs  20 B  [truncated midstream]\n");
 }
 
+static void headers_come_with_what_the_handshake_said(void **state)
+{
+	struct sink_text_options o = { .headers = true };
+
+	(void)state;
+	assert_non_null(strstr(
+		text_of(sample_flow(), &o),
+		"\n  * TLS 1.2 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 x25519, server name api, "
+		"ALPN http/1.1 of h2,http/1.1, resumed, client_certificate, broken off by the "
+		"client: unknown_ca"
+		"\n  * certificate CN=api until 9999-12-31, for api,*.api, by CN=ca\n  > Host: "));
+}
+
 static void a_unix_socket_stands_where_the_address_would(void **state)
 {
 	struct sink_text_options o = { 0 };
@@ -110,9 +123,13 @@ static void a_long_target_gives_way_to_the_width(void **state)
 static void headers_and_bodies_follow_when_asked_for(void **state)
 {
 	struct sink_text_options o = { .headers = true, .bodies = true };
+	struct flow_conn conn = *sample_flow()->conn;
+	struct flow f = *sample_flow();
 
 	(void)state;
-	assert_string_equal(strchr(text_of(sample_flow(), &o), '\n') + 1,
+	f.conn = &conn;
+	conn.tls = NULL;
+	assert_string_equal(strchr(text_of(&f, &o), '\n') + 1,
 			    "  > Host: api\n  > Cookie: a\n  > Cookie: b\n"
 			    "  < Content-Type: application/json\n"
 			    "  < {\"error\":\"é\n  < … (20 bytes sent)\n"
@@ -224,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flow_is_one_line),
+		cmocka_unit_test(headers_come_with_what_the_handshake_said),
 		cmocka_unit_test(a_unix_socket_stands_where_the_address_would),
 		cmocka_unit_test(colours_come_only_when_asked_for),
 		cmocka_unit_test(a_long_target_gives_way_to_the_width),

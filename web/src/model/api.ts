@@ -149,10 +149,26 @@ export interface Flow {
 	client: Peer;
 	server: Peer;
 	seen_by?: string | null;
-	tls?: { library?: string; version?: string; wire?: string; road?: string; sni?: string; alpn?: string; protocol?: string } | null;
+	tls?: Tls | null;
 	request?: Half | null;
 	response?: Half | null;
 	failed: boolean;
+	flags?: string[];
+}
+
+/* docs/flow.md: what is known of the connection's TLS. */
+export interface Tls {
+	library?: string | null;
+	version?: string | null;
+	road?: string | null;
+	sni?: string | null;
+	alpn?: string | null;
+	protocol?: string | null;
+	cipher?: string | null;
+	group?: string | null;
+	offered?: string[];
+	certificate?: { subject?: string | null; issuer?: string | null; names?: string[]; not_after?: string | null } | null;
+	alert?: { name: string; by: string } | null;
 	flags?: string[];
 }
 

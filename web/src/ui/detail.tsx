@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { clockLong, count, duration, oneLine, protoName, size, statusKind } from "../model/format";
 import type { Flow, Half, Peer } from "../model/api";
 import { curl, isSecret, schemeOf } from "../model/curl";
+import { tlsFacts } from "../model/tls";
 import { TABS } from "../model/route";
 import type { Tab } from "../model/route";
 import { closeDetail, detail, detailError, go, say, setTab, tab } from "../session";
@@ -348,13 +349,7 @@ const FLAGS = new Map<string, string>([
 function Connection({ f }: { f: Flow }) {
 	const t = f.tls;
 	const rows: [string, string][] = [["protocol", `${protoName(f.proto)} over ${t ? "TLS over " : ""}${f.l4 === "unix" ? "a unix socket" : f.l4.toUpperCase()}`]];
-	if (t) {
-		rows.push(["TLS library", oneLine(`${t.library ?? "unknown"} ${t.version ?? ""}`, 80)]);
-		rows.push(["read by", t.road === "keys" ? "session keys" : t.road === "probes" ? "probes in the library" : oneLine(t.road ?? "–", 40)]);
-		if (t.wire) rows.push(["TLS version", oneLine(t.wire, 40)]);
-		if (t.sni) rows.push(["server name", oneLine(t.sni, 200)]);
-		if (t.alpn) rows.push(["ALPN", oneLine(t.alpn, 60)]);
-	}
+	if (t) rows.push(...tlsFacts(t));
 	if (f.seen_by) rows.push(["seen at", f.seen_by === "both" ? "both sides" : `the ${oneLine(f.seen_by, 20)}`]);
 	rows.push(["flow", f.id]);
 	return (
