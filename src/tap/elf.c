@@ -238,6 +238,52 @@ int elf_image_code(const struct elf_image *img, uint64_t addr, uint8_t *buf, siz
 	return got < 0 ? -EIO : (int)got;
 }
 
+long elf_image_read(const struct elf_image *img, uint64_t off, void *buf, size_t n)
+{
+	ssize_t got = off > INT64_MAX ? 0 : pread(img->fd, buf, n, (off_t)off);
+
+	return got < 0 ? -EIO : (long)got;
+}
+
+int elf_image_loads(struct elf_image *img, struct elf_load ret[ELF_LOADS_MAX])
+{
+	size_t n, found = 0;
+
+	if (elf_getphdrnum(img->elf, &n) != 0)
+		return -EBADMSG;
+	for (size_t i = 0; i < n && found < ELF_LOADS_MAX; i++) {
+		GElf_Phdr ph;
+
+		if (!gelf_getphdr(img->elf, (int)i, &ph))
+			return -EBADMSG;
+		if (ph.p_type != PT_LOAD)
+			continue;
+		if (ph.p_offset > img->file_size || ph.p_filesz > img->file_size - ph.p_offset ||
+		    ph.p_vaddr + ph.p_filesz < ph.p_vaddr)
+			return -EBADMSG;
+		ret[found++] = (struct elf_load){ ph.p_vaddr, ph.p_offset, ph.p_filesz,
+						  (ph.p_flags & PF_X) != 0, (ph.p_flags & PF_W) != 0 };
+	}
+	return (int)found;
+}
+
+int elf_image_section(struct elf_image *img, const char *name, uint64_t *ret_off, uint64_t *ret_len)
+{
+	GElf_Shdr sh;
+
+	if (!section_named(img, name, &sh) || sh.sh_type == SHT_NOBITS || sh.sh_offset > img->file_size ||
+	    sh.sh_size > img->file_size - sh.sh_offset)
+		return -ENOENT;
+	*ret_off = sh.sh_offset;
+	*ret_len = sh.sh_size;
+	return 0;
+}
+
+bool elf_image_has_sections(struct elf_image *img)
+{
+	return elf_nextscn(img->elf, NULL) != NULL;
+}
+
 const char *elf_image_got(struct elf_image *img, uint64_t addr)
 {
 	GElf_Shdr sh, symsh, strsh;

@@ -42,6 +42,18 @@ size_t elf_image_build_id(struct elf_image *img, uint8_t ret[ELF_BUILD_ID_MAX]);
 int elf_image_version(struct elf_image *img, const char *text, char *ret, size_t size);
 /* The same from the name under which others link to it: "libssl.so.3" gives "3".  0, -ENOENT. */
 int elf_image_soname_version(struct elf_image *img, char *ret, size_t size);
+/* Reads at most n bytes at offset off of the file.  Bytes read, fewer at its end, or -EIO. */
+long elf_image_read(const struct elf_image *img, uint64_t off, void *buf, size_t n);
+#define ELF_LOADS_MAX 32
+struct elf_load { /* what a PT_LOAD maps from the file */
+	uint64_t addr, off, len;
+	bool exec, write;
+};
+/* The segments that are loaded, at most ELF_LOADS_MAX of them.  How many, or -EBADMSG. */
+int elf_image_loads(struct elf_image *img, struct elf_load ret[ELF_LOADS_MAX]);
+/* Where in the file a section is.  0, -ENOENT: there is none with that name, or it has no bytes in the file. */
+int elf_image_section(struct elf_image *img, const char *name, uint64_t *ret_off, uint64_t *ret_len);
+bool elf_image_has_sections(struct elf_image *img); /* false: their table was stripped off */
 void elf_image_close(struct elf_image *img); /* NULL is fine */
 
 #endif
