@@ -14,7 +14,7 @@ static __always_inline __u64 run_at(const struct run *r)
 static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 {
 	struct run *r = &s->run;
-	__u64 n = r->fill;
+	__u64 n = s->fill;
 
 	barrier_var(n);
 	if (n > EV_CHUNK_MAX)
@@ -28,9 +28,9 @@ static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 	s->ev.ncap = n;
 	s->ev.why = missing ? why : EV_WHY_NONE;
 	/* The time of a read is now; that of a write, which may have waited, is not. */
-	if (r->refused || ring_output_at(r->cookie, &s->ev, sizeof(s->ev) + n,
+	if (s->refused || ring_output_at(r->cookie, &s->ev, sizeof(s->ev) + n,
 					 r->dir == EV_READ ? r->ts_ns : bpf_ktime_get_ns())) {
-		r->refused = 1; /* run_go tells how much that is */
+		s->refused = 1; /* run_go tells how much that is */
 		return 0;
 	}
 	if (missing)
@@ -41,15 +41,17 @@ static __noinline int run_flush(struct scratch *s, __u32 missing, __u8 why)
 		     missing);
 	r->off += n + missing;
 	r->flags &= ~EV_BEGIN; /* a datagram of several records has it once */
-	r->fill = 0;
+	s->fill = 0;
 	return 0;
 }
 
 /* The rest of a long call gives way when the ring fills up meanwhile. */
-static __always_inline void run_shed(struct run *r)
+static __always_inline void run_shed(struct scratch *s)
 {
+	struct run *r = &s->run;
+
 	if (r->left && ring_fills_up(r->cookie)) {
-		r->shed += r->left;
+		s->shed += r->left;
 		r->left = 0;
 	}
 }
@@ -65,12 +67,41 @@ static __always_inline void run_fault(struct scratch *s, __u64 n)
 	r->left -= n;
 }
 
+/* The bytes of the next packet: first those beside its header, then its pages.  Other packets may be chained to the
+ * first one; to those, none is. */
+static __always_inline long run_next_packet(struct run *r)
+{
+	const struct sk_buff *skb = (const void *)r->chain;
+	const struct skb_shared_info *info;
+
+	if (!skb)
+		return 1;
+	info = (const void *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end));
+	r->base = (__u64)BPF_CORE_READ(skb, data);
+	r->base_left = BPF_CORE_READ(skb, len) - BPF_CORE_READ(skb, data_len);
+	r->iov = (__u64)info + bpf_core_field_offset(struct skb_shared_info, frags);
+	r->niov = BPF_CORE_READ(info, nr_frags);
+	r->chain = r->chained ? (__u64)BPF_CORE_READ(skb, next) : (__u64)BPF_CORE_READ(info, frag_list);
+	r->chained = 1;
+	return 0;
+}
+
+/* Passes by what is not wanted of a buffer. */
+static __always_inline void run_skip(struct run *r)
+{
+	__u64 n = r->skip < r->base_left ? r->skip : r->base_left;
+
+	r->skip -= n;
+	r->base += n;
+	r->base_left -= n;
+}
+
 static __always_inline long run_next_buffer(struct run *r)
 {
 	struct user_iovec v;
 
 	if (!r->niov)
-		return 1; /* run_go reports what is left */
+		return run_next_packet(r); /* run_go reports what is left */
 	if (r->mem == MEM_USER ? bpf_probe_read_user(&v, sizeof(v), (void *)r->iov) :
 				 iter_segment(r->mem, r->iov, &v))
 		return 1;
@@ -87,17 +118,21 @@ static __always_inline long run_next_buffer(struct run *r)
 BY_STEP int run_piece(struct scratch *s)
 {
 	struct run *r = &s->run;
-	__u64 n = r->base_left, at = r->fill, to_page = 4096 - (r->base & 4095);
+	__u64 n = r->base_left, at = s->fill, to_page = 4096 - (r->base & 4095);
 
-	if (!r->left || r->refused)
+	if (!r->left || s->refused)
 		return 1;
-	if (!n)
-		return run_next_buffer(r);
+	if (!n) {
+		if (run_next_buffer(r))
+			return 1;
+		run_skip(r);
+		return 0;
+	}
 	if (n > r->left)
 		n = r->left;
 	if (n > EV_CHUNK_MAX - at)
 		n = EV_CHUNK_MAX - at;
-	if (r->page_wise && n > to_page)
+	if (s->page_wise && n > to_page)
 		n = to_page;
 	if (n > EMIT_PIECE)
 		n = EMIT_PIECE;
@@ -109,19 +144,19 @@ BY_STEP int run_piece(struct scratch *s)
 		return 1;
 	if (r->mem < MEM_KERNEL ? bpf_probe_read_user(s->data + at, n, (void *)r->base) :
 				  bpf_probe_read_kernel(s->data + at, n, (void *)r->base)) {
-		if (r->page_wise || n <= to_page)
+		if (s->page_wise || n <= to_page)
 			run_fault(s, n);
-		r->page_wise = 1;
+		s->page_wise = 1;
 		return 0;
 	}
-	r->page_wise = 0;
-	r->fill += n;
+	s->page_wise = 0;
+	s->fill += n;
 	r->base += n;
 	r->base_left -= n;
 	r->left -= n;
-	if (r->fill >= EV_CHUNK_MAX) {
+	if (s->fill >= EV_CHUNK_MAX) {
 		run_flush(s, 0, EV_WHY_NONE);
-		run_shed(r);
+		run_shed(s);
 	}
 	return 0;
 }
@@ -171,7 +206,10 @@ BY_NUMBER int run_slot(__u32 slot)
 	if (!s)
 		return 0;
 	r = &s->run;
-	r->end = r->off + r->left + r->rest;
+	s->shed = 0;
+	s->fill = 0;
+	s->page_wise = s->refused = 0;
+	s->end = r->off + r->left + r->rest;
 	run_budget(r);
 	if (r->left > EMIT_MAX) {
 		r->rest += r->left - EMIT_MAX;
@@ -179,7 +217,7 @@ BY_NUMBER int run_slot(__u32 slot)
 		r->left = EMIT_MAX;
 	}
 	if (r->left > EMIT_HEAD && ring_fills_up(r->cookie)) {
-		r->shed = r->left - EMIT_HEAD;
+		s->shed = r->left - EMIT_HEAD;
 		r->left = EMIT_HEAD;
 	}
 	s->ev.h.ts_ns = r->ts_ns;
@@ -196,12 +234,13 @@ BY_NUMBER int run_slot(__u32 slot)
 	if (r->left)
 		run_steps(slot);
 	if (r->left) /* the list of buffers ended (MSG_TRUNC), or could not be read */
-		run_flush(s, r->left, r->niov || r->base_left ? EV_WHY_FAULT : EV_WHY_NO_BUFFER);
-	run_flush(s, r->shed, EV_WHY_SHED);
+		run_flush(s, r->left,
+			  r->mem < MEM_KERNEL && (r->niov || r->base_left) ? EV_WHY_FAULT : EV_WHY_NO_BUFFER);
+	run_flush(s, s->shed, EV_WHY_SHED);
 	run_flush(s, r->rest, r->why);
-	if (r->refused) {
+	if (s->refused) {
 		loss(EV_LOSS_RING, 1);
-		gap_add(r->cookie, run_at(r), r->off, r->end - r->off, GAP_RING);
+		gap_add(r->cookie, run_at(r), r->off, s->end - r->off, GAP_RING);
 	}
 	s->busy = 0;
 	return 0;

@@ -82,22 +82,27 @@ struct run {
 	__u64 off;	       /* stream position of the next byte to deliver */
 	__u64 base, base_left; /* to read next */
 	__u64 iov, niov;
-	__u64 left; /* bytes to copy */
-	__u64 shed; /* bytes moved after those, left out because the ring is filling up */
-	__u64 rest; /* bytes moved after those, which are not copied for the reason `why` */
-	__u64 end;  /* position behind all of them: emit.bpf.c */
-	__u32 fill;
+	__u64 chain; /* MEM_PAGES: the struct sk_buff whose bytes follow those */
+	__u64 skip;  /* bytes to pass by before the first that is delivered */
+	__u64 left;  /* bytes to copy */
+	__u64 rest;  /* bytes moved after those, which are not copied for the reason `why` */
 	__u16 flags, tls_lib;
 	__u8 dir, tls, sure;
 	__u8 why;	/* enum ev_why: of rest */
-	__u8 mem;	/* enum run_mem */
-	__u8 page_wise; /* a piece could not be read: go page by page */
-	__u8 untold;	/* conn.untold */
-	__u8 refused;	/* the ring has no room: the rest becomes a gap */
+	__u8 mem;     /* enum run_mem */
+	__u8 untold;  /* conn.untold */
+	__u8 chained; /* chain is not the first packet of it */
 };
 
 struct scratch {
-	__u32 busy, pad;
+	__u32 busy;
+	/* Of the run, but not on the stack of who begins it, since that is small: */
+	__u32 fill;	/* bytes gathered */
+	__u64 shed;	/* bytes moved after `left`, left out because the ring is filling up */
+	__u64 end;	/* position behind all of it */
+	__u8 page_wise; /* a piece could not be read: go page by page */
+	__u8 refused;	/* the ring has no room: the rest becomes a gap */
+	__u8 pad[6];
 	struct run
 		run; /* here and not on the stack: the verifier follows every value on the stack */
 	struct {

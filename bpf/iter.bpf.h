@@ -45,7 +45,7 @@ static __noinline int iter_segment(__u32 mem, __u64 at, struct user_iovec *v)
 	if (mem != MEM_PAGES)
 		return bpf_probe_read_kernel(v, sizeof(*v), (void *)at);
 	bpf_core_read(&page, sizeof(page), &b->bv_page); /* a number, not a pointer: it is divided */
-	v->base = address_of_page(page);
+	v->base = page & 1 ? 0 : address_of_page(page); /* odd: memory of a device (struct net_iov) */
 	v->len = BPF_CORE_READ(b, bv_len);
 	if (!v->base)
 		return 1;

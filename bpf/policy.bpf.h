@@ -14,6 +14,7 @@ enum call_shape {
 	CALL_MMSG,     /* buf, len: user_mmsghdrs and their number */
 	CALL_UNSEEN,   /* nothing that can be read */
 	CALL_ITER, /* of a kernel function: buf, len: the first segment; iov, niov: those after it, in mem */
+	CALL_SKB,  /* buf: the struct sk_buff that was copied from; len: where in it that began */
 	CALL_ACCEPT, /* this and those after it move no bytes */
 	CALL_CONNECT, /* only of AF_UNIX: connections of TCP are seen by their states */
 	CALL_PAIR,    /* buf: where the two descriptors go */
@@ -31,7 +32,7 @@ struct call {
 	__u32 niov;
 	__u64 iov;
 	__u64 sk, name;
-	__u64 all; /* of a tracepoint: bytes that the iterator had when it was seen last */
+	__u64 all; /* of a tracepoint: bytes that the iterator had when it was seen last, or that are being copied */
 };
 #define FN_CALL 1 /* call.nr of a call of a kernel function */
 
@@ -45,7 +46,8 @@ struct task_ctx {
 	__u64 tls_cookie; /* last TCP socket used while tls_active */
 	__u32 tls_active;
 	__u8 fn_seen; /* a hook of a kernel function was met since the last system call that moves bytes ended */
-	__u8 pad[3];
+	__u8 in_call; /* between entry and exit of a system call that moves bytes */
+	__u8 pad[2];
 };
 
 struct {

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* socktp.bpf.c - what the system calls' hooks cannot read, by tracepoints of sockets (6.16 and later): sendfile, splice and
- * io_uring into TCP.
+/* socktp.bpf.c - what the system calls' hooks cannot read, by tracepoints of sockets: sendfile and splice into TCP (6.16 and
+ * later), and io_uring.
  *
- * tcp_sendmsg_locked comes before each piece that is sent; the first of a call still has the iterator as it was
+ * Sends: tcp_sendmsg_locked comes before each piece that is sent; the first of a call still has the iterator as it was
  * given.  sock_send_length tells what was moved, when the socket's function has returned.
+ *
+ * Receives: skb_copy_datagram_iovec comes before the bytes of a packet go to a reader, wherever that wants them: they are
+ * taken from the packet.  tcp_rcv_space_adjust comes when that is done, while the packet is still there and the
+ * socket still locked; only then copied_seq tells whether they left the stream, which a peek leaves as it was.
  */
 #include "sockfn.bpf.h"
 
@@ -40,4 +44,73 @@ SEC("?tp_btf/sock_send_length")
 int BPF_PROG(tp_sock_send_length, struct sock *sk, int ret)
 {
 	return fn_end(ret);
+}
+
+volatile __u8 skbs_used __weak; /* somebody receives without a system call that we watch */
+
+/* Where in the packet the next byte of the stream is.  -1: it is none of a plain TCP stream, or has fewer than n bytes
+ * from there on. */
+static __always_inline __s64 skb_next_byte(const struct sk_buff *skb, const struct sock *sk, __u32 n)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	const struct tcp_skb_cb *cb = (const void *)skb + bpf_core_field_offset(struct sk_buff, cb);
+	__u32 at = BPF_CORE_READ(tp, copied_seq) - BPF_CORE_READ(cb, seq), len = BPF_CORE_READ(skb, len);
+
+	if (BPF_CORE_READ(tp, inet_conn.icsk_ulp_ops) || at > len || n > len - at)
+		return -1;
+	return at;
+}
+
+SUB int skb_begin(struct task_ctx *t, const struct sk_buff *skb, struct sock *sk, __u32 n)
+{
+	__s64 at = skb_next_byte(skb, sk, n);
+	struct call *call = &t->fn;
+
+	if (at < 0 || sock_is_kernels(sk))
+		return 0;
+	if (call->nr)
+		fn_drop(t);
+	skbs_used = 1;
+	t->fn_seen = 1;
+	t->fn_sk = (__u64)sk;
+	call->nr = FN_CALL;
+	call->shape = CALL_SKB;
+	call->dir = EV_READ;
+	call->flags = 0;
+	call->counted = 0;
+	call->udp = 0;
+	call->buf = number_of(skb);
+	call->len = at;
+	call->all = n;
+	call->name = BPF_CORE_READ((const struct tcp_sock *)sk, copied_seq);
+	return transfer_begin(t, call, sk, 0);
+}
+
+SEC("?tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(tp_skb_copied, const struct sk_buff *skb, int len)
+{
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+	struct task_ctx *t;
+
+	if (!sk || len <= 0 || !sock_is_tcp(sk))
+		return 0;
+	t = task_ctx_get();
+	if (!t || t->in_call || !task_wanted(t))
+		return 0;
+	return skb_begin(t, skb, sk, len);
+}
+
+SEC("?tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(tp_tcp_received, struct sock *sk)
+{
+	struct task_ctx *t = skbs_used ? task_map_find(&task_ctxs) : NULL;
+	struct call *call;
+	__u32 moved;
+
+	if (!t || !t->fn.nr || t->fn.shape != CALL_SKB || t->fn_sk != number_of(sk))
+		return 0;
+	call = &t->fn;
+	call->nr = 0;
+	moved = BPF_CORE_READ((const struct tcp_sock *)sk, copied_seq) - (__u32)call->name;
+	return transfer_end(call, moved == call->all ? (long)moved : -1);
 }

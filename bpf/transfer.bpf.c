@@ -20,6 +20,10 @@ SHARED int transfer_copy(const struct call *call, const struct conn *c, __u64 of
 		r.iov = call->iov;
 		r.niov = call->niov;
 		r.mem = call->mem;
+	} else if (call->shape == CALL_SKB) {
+		r.chain = call->buf;
+		r.skip = call->len;
+		r.mem = MEM_PAGES;
 	} else if (call->shape == CALL_BUF) {
 		r.base = call->buf;
 		r.base_left = n;

@@ -226,8 +226,28 @@ struct sock_common {
 	unsigned long skc_flags;
 	struct proto *skc_prot;
 };
+struct sk_buff {
+	struct sk_buff *next, *prev;
+	struct sock *sk;
+	char cb[48];
+	unsigned int len, data_len;
+	unsigned int end; /* behind head: struct skb_shared_info */
+	unsigned char *head, *data;
+};
 struct sk_buff_head {
+	struct sk_buff *next;
 	__u32 qlen;
+};
+struct skb_frag { /* a struct bio_vec, or laid out as one: 6.10 */
+	unsigned int len;
+};
+struct skb_shared_info {
+	__u8 nr_frags;
+	struct sk_buff *frag_list;
+	struct skb_frag frags[17];
+};
+struct tcp_skb_cb {
+	__u32 seq;
 };
 struct sock {
 	struct sock_common __sk_common;
@@ -247,6 +267,7 @@ struct request_sock_queue {
 };
 struct inet_connection_sock {
 	struct request_sock_queue icsk_accept_queue;
+	const void *icsk_ulp_ops;
 	struct {
 		__u32 lrcvtime;
 	} icsk_ack;

@@ -25,7 +25,7 @@ static const char *const names[TAP_BACKENDS] = { "auto", "tracepoint", "kprobe",
 static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
-enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP, WITH_UNIX,
+enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP, WITH_RECV_TP, WITH_UNIX,
 	    WITH_UNIX_SENDPAGE };
 static const struct {
 	enum hook hook;
@@ -63,6 +63,8 @@ static const struct {
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_SEND_TP, "tp_sock_send_length" },
 	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_SEND_TP, "tp_tcp_sendmsg_locked" },
+	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_RECV_TP, "tp_tcp_received" },
+	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_RECV_TP, "tp_skb_copied" },
 };
 #define NPROGRAMS (sizeof(programs) / sizeof(*programs))
 
@@ -108,6 +110,9 @@ static void look_around(struct hooks *h)
 	h->send_tp =
 		btf__find_by_name_kind(btf, "btf_trace_tcp_sendmsg_locked", BTF_KIND_TYPEDEF) > 0 &&
 		btf__find_by_name_kind(btf, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF) > 0;
+	h->recv_tp =
+		btf__find_by_name_kind(btf, "btf_trace_skb_copy_datagram_iovec", BTF_KIND_TYPEDEF) > 0 &&
+		btf__find_by_name_kind(btf, "btf_trace_tcp_rcv_space_adjust", BTF_KIND_TYPEDEF) > 0;
 	btf__free(btf);
 }
 
@@ -122,6 +127,8 @@ static bool needed(const struct hooks *h, enum when when)
 		return !h->nonblock;
 	case WITH_SEND_TP:
 		return h->send_tp;
+	case WITH_RECV_TP:
+		return h->recv_tp;
 	case WITH_UNIX:
 		return h->af_unix;
 	case WITH_UNIX_SENDPAGE:
@@ -246,6 +253,10 @@ bool hooks_demote(struct hooks *h, const char *why)
 			continue;
 		if (programs[i].when == WITH_SEND_TP) { /* it can be done without */
 			h->send_tp = false;
+			return true;
+		}
+		if (programs[i].when == WITH_RECV_TP) {
+			h->recv_tp = false;
 			return true;
 		}
 		if (programs[i].when == WITH_UNIX) { /* so can this: the system calls show it */

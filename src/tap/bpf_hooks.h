@@ -26,6 +26,7 @@ struct hooks {
 	bool unix_sendpage;
 	bool af_unix;  /* the functions of AF_UNIX streams, as far as they are known here */
 	bool send_tp;  /* the tracepoints tcp_sendmsg_locked and sock_send_length */
+	bool recv_tp;  /* the tracepoints skb_copy_datagram_iovec and tcp_rcv_space_adjust */
 	struct bpf_link *links[HOOKS_LINKS];
 	size_t nlinks;
 };

@@ -13,7 +13,7 @@ const struct sight_row sight_rows[] = {
 	{ "io_uring: send, sendmsg, write, send_zc, splice", true,
 	  BY(SIGHT_BYTES_TRACED, SIGHT_BYTES) },
 	{ "read, readv, recv, recvfrom, recvmsg, recvmmsg", false, ALL(SIGHT_BYTES) },
-	{ "io_uring: recv, recvmsg, read, multishot", false, BY(SIGHT_HOLE, SIGHT_BYTES) },
+	{ "io_uring: recv, recvmsg, read, multishot", false, ALL(SIGHT_BYTES) },
 	{ "splice from a socket", false, ALL(SIGHT_HOLE) },
 	{ "bytes thrown away with MSG_TRUNC", false, ALL(SIGHT_HOLE) },
 	{ "TCP_ZEROCOPY_RECEIVE", false, ALL(SIGHT_HOLE) },
