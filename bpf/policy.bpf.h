@@ -36,6 +36,9 @@ struct call {
 };
 #define FN_CALL 1 /* call.nr of a call of a kernel function */
 
+/* Whether the thread is between entry and exit of a system call that moves bytes. */
+enum in_call { CALL_NOT_MET = 0, CALL_INSIDE, CALL_OUTSIDE };
+
 struct task_ctx {
 	__u64 cgroups;	 /* the task's css_set at the verdict `wanted`; another one: it was moved */
 	__u64 cgroup_id; /* as task_cgroup gave it then */
@@ -46,7 +49,7 @@ struct task_ctx {
 	__u64 tls_cookie; /* last TCP socket used while tls_active */
 	__u32 tls_active;
 	__u8 fn_seen; /* a hook of a kernel function was met since the last system call that moves bytes ended */
-	__u8 in_call; /* between entry and exit of a system call that moves bytes */
+	__u8 in_call; /* enum in_call */
 	__u8 pad[2];
 };
 

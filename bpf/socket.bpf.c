@@ -258,7 +258,7 @@ int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
 		loss(EV_LOSS_INFLIGHT, 1);
 		return 0;
 	}
-	t->in_call = nr != NR_CLOSE; /* whose exit is not looked at */
+	t->in_call = nr == NR_CLOSE ? CALL_OUTSIDE : CALL_INSIDE; /* the exit of close is not looked at */
 	if (task_wanted(t))
 		call_begin(t, task, regs, nr, 0);
 	return 0;
@@ -301,7 +301,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	t = task_ctx_get();
 	if (!t)
 		return 0;
-	t->in_call = 0;
+	t->in_call = CALL_OUTSIDE;
 	if (t->call.nr == nr + 1 && t->call.shape == CALL_NONE) { /* not of a socket: most reads and writes */
 		t->call.nr = 0;
 		return 0;

@@ -8,8 +8,17 @@
  * Receives: skb_copy_datagram_iovec comes before the bytes of a packet go to a reader, wherever that wants them: they are
  * taken from the packet.  tcp_rcv_space_adjust comes when that is done, while the packet is still there and the
  * socket still locked; only then copied_seq tells whether they left the stream, which a peek leaves as it was.
+ *
+ * AF_UNIX and UDP have no such places, and no sequence numbers either: sock_send_length and sock_recv_length (6.3 and
+ * later) tell how much was moved, which becomes a hole.
  */
 #include "sockfn.bpf.h"
+#include "syscalls.bpf.h"
+
+#define PF_IO_WORKER 0x10 /* a thread of io_uring, also that of SQPOLL: makes no system calls */
+
+/* udp.bpf.c */
+extern SHARED int udp_end(struct call *call, long ret);
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -40,10 +49,72 @@ int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
 	return 0;
 }
 
+/* The system call that the thread is in was begun before capture was, and its exit will be looked at.  (Threads of io_uring
+ * have a copy of the registers of who made them.) */
+static __always_inline bool in_old_call(const struct task_ctx *t)
+{
+#ifdef LIMPID_OLD_KERNEL
+	return false; /* neither the helper nor who asks for it */
+#else
+	struct task_struct *task = CURRENT_TASK();
+	struct pt_regs *regs;
+	long nr;
+
+	if (t->in_call != CALL_NOT_MET || (KREAD(task, flags) & PF_IO_WORKER))
+		return false;
+	regs = (void *)bpf_task_pt_regs(task);
+	nr = SYS_NR(regs);
+	return nr_is_io(nr) && nr != NR_CLOSE;
+#endif
+}
+
+/* n bytes of AF_UNIX or UDP were moved.  True: no hook of a system call will tell of them, and t->fn is that call. */
+SUB int unwatched_begin(struct task_ctx *t, struct sock *sk, __u8 dir, int n, __u32 flags)
+{
+	struct call *call = &t->fn;
+
+	if (t->in_call == CALL_INSIDE || !task_wanted(t) || sock_is_kernels(sk) || in_old_call(t))
+		return 0;
+	if (call->nr)
+		fn_drop(t);
+	call->shape = CALL_UNSEEN;
+	call->dir = dir;
+	call->flags = flags;
+	call->counted = 0;
+	call->udp = !sock_is_unix(sk);
+	if (!call->udp) {
+		transfer_begin(t, call, sk, n);
+		return call->shape != CALL_NONE;
+	}
+	call->sk = number_of(sk);
+	call->ts_ns = bpf_ktime_get_ns();
+	call->name = 0;
+	return 1;
+}
+
+/* Of what nobody watches a hole is made.  (Not a function of its own, because the stack is small.) */
+static __always_inline int on_length(struct sock *sk, __u8 dir, int n, __u32 flags)
+{
+	struct task_ctx *t;
+
+	if (n <= 0 || !(sock_is_unix(sk) || sock_is_udp(sk)))
+		return 0;
+	t = task_ctx_get();
+	if (!t || !unwatched_begin(t, sk, dir, n, flags))
+		return 0;
+	return t->fn.udp ? udp_end(&t->fn, n) : transfer_end(&t->fn, n);
+}
+
 SEC("?tp_btf/sock_send_length")
 int BPF_PROG(tp_sock_send_length, struct sock *sk, int ret)
 {
-	return fn_end(ret);
+	return sock_is_tcp(sk) ? fn_end(ret) : on_length(sk, EV_WRITE, ret, 0);
+}
+
+SEC("?tp_btf/sock_recv_length")
+int BPF_PROG(tp_sock_recv_length, struct sock *sk, int ret, int flags)
+{
+	return on_length(sk, EV_READ, ret, flags);
 }
 
 volatile __u8 skbs_used __weak; /* somebody receives without a system call that we watch */
@@ -95,7 +166,7 @@ int BPF_PROG(tp_skb_copied, const struct sk_buff *skb, int len)
 	if (!sk || len <= 0 || !sock_is_tcp(sk))
 		return 0;
 	t = task_ctx_get();
-	if (!t || t->in_call || !task_wanted(t))
+	if (!t || t->in_call == CALL_INSIDE || !task_wanted(t))
 		return 0;
 	return skb_begin(t, skb, sk, len);
 }

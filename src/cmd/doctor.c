@@ -138,16 +138,24 @@ static void hook(void *ctx, const struct tap_hook *h)
 {
 	struct report *r = ctx;
 
-	say(r, LEVEL_OK, "hook", "", "%s: %s%s", h->what, tap_backend_name(h->used),
-	    h->traced && h->used == TAP_BACKEND_TRACEPOINT ? ", with the kernel's own of sends" : "");
+	say(r, LEVEL_OK, "hook", "", "%s: %s%s%s", h->what, tap_backend_name(h->used),
+	    h->traced && h->used == TAP_BACKEND_TRACEPOINT ? ", with the kernel's own of " : "",
+	    !(h->traced && h->used == TAP_BACKEND_TRACEPOINT) ? ""
+	    : h->sends					      ? "sends"
+							      : "receives");
 	for (enum tap_backend b = TAP_BACKENDS - 1; b > h->used; b--)
 		if (h->refused[b][0])
 			say(r, LEVEL_OK, "hook", "", "%s: not %s: %s", h->what, tap_backend_name(b),
 			    h->refused[b]);
-	for (size_t i = 0; i < sight_nrows; i++)
-		if (sight_rows[i].sends == h->sends && !sight_is_whole(&sight_rows[i], h))
-			say(r, LEVEL_OK, "unseen", "", "a gap, as long as what moved: %s",
-			    sight_rows[i].what);
+	for (size_t i = 0; i < sight_nrows; i++) {
+		enum sight s = sight_now(&sight_rows[i], h);
+
+		if (sight_rows[i].sends != h->sends || s == SIGHT_BYTES)
+			continue;
+		say(r, LEVEL_OK, "unseen", "", "%s: %s",
+		    s == SIGHT_HOLE ? "a gap, as long as what moved" : "not seen, and not counted",
+		    sight_rows[i].what);
+	}
 }
 
 static void check_capture(struct report *r, const struct args *a)

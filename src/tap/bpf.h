@@ -81,7 +81,8 @@ const char *tap_bpf_backend(const struct tap_bpf *b);
 struct tap_hook {
 	const char *what; /* "TCP send" */
 	bool sends;
-	bool traced; /* tracepoints of the kernel's sends help the system calls' */
+	bool traced; /* tracepoints of the kernel's sends, or receives, help the system calls' */
+	bool told;   /* tracepoints tell the lengths of what no system call moved */
 	enum tap_backend used;
 	const char *refused[TAP_BACKENDS]; /* what the kernel said against it; "": nothing, or it was not asked */
 };

@@ -25,7 +25,8 @@ static const char *const names[TAP_BACKENDS] = { "auto", "tracepoint", "kprobe",
 static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
-enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP, WITH_RECV_TP, WITH_UNIX,
+enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP, WITH_RECV_TP,
+	    WITH_LENGTH_TP, WITH_UNIX,
 	    WITH_UNIX_SENDPAGE };
 static const struct {
 	enum hook hook;
@@ -61,8 +62,9 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_recvmsg" },
-	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_SEND_TP, "tp_sock_send_length" },
+	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_LENGTH_TP, "tp_sock_send_length" },
 	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_SEND_TP, "tp_tcp_sendmsg_locked" },
+	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_LENGTH_TP, "tp_sock_recv_length" },
 	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_RECV_TP, "tp_tcp_received" },
 	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_RECV_TP, "tp_skb_copied" },
 };
@@ -95,6 +97,14 @@ static unsigned function_args(const struct btf *btf, const char *name)
 	return t ? btf_vlen(t) : 0;
 }
 
+static bool has_tracepoint(const struct btf *btf, const char *name)
+{
+	char type[64];
+
+	(void)snprintf(type, sizeof(type), "btf_trace_%s", name);
+	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+}
+
 static void look_around(struct hooks *h)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -107,12 +117,10 @@ static void look_around(struct hooks *h)
 		     function_args(btf, "unix_stream_recvmsg") == 4 &&
 		     function_args(btf, "unix_release_sock") == 2;
 	h->unix_sendpage = h->af_unix && function_args(btf, "unix_stream_sendpage") == 5;
-	h->send_tp =
-		btf__find_by_name_kind(btf, "btf_trace_tcp_sendmsg_locked", BTF_KIND_TYPEDEF) > 0 &&
-		btf__find_by_name_kind(btf, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF) > 0;
-	h->recv_tp =
-		btf__find_by_name_kind(btf, "btf_trace_skb_copy_datagram_iovec", BTF_KIND_TYPEDEF) > 0 &&
-		btf__find_by_name_kind(btf, "btf_trace_tcp_rcv_space_adjust", BTF_KIND_TYPEDEF) > 0;
+	h->length_tp = has_tracepoint(btf, "sock_send_length") && has_tracepoint(btf, "sock_recv_length");
+	h->send_tp = has_tracepoint(btf, "tcp_sendmsg_locked") && h->length_tp;
+	h->recv_tp = has_tracepoint(btf, "skb_copy_datagram_iovec") &&
+		     has_tracepoint(btf, "tcp_rcv_space_adjust");
 	btf__free(btf);
 }
 
@@ -129,6 +137,8 @@ static bool needed(const struct hooks *h, enum when when)
 		return h->send_tp;
 	case WITH_RECV_TP:
 		return h->recv_tp;
+	case WITH_LENGTH_TP:
+		return h->length_tp;
 	case WITH_UNIX:
 		return h->af_unix;
 	case WITH_UNIX_SENDPAGE:
@@ -240,6 +250,32 @@ void hooks_plan(struct hooks *h, enum tap_backend forced)
 	choose(h);
 }
 
+/* What can be done without: system calls show it, or sequence numbers do. */
+static bool do_without(struct hooks *h, enum when when)
+{
+	switch (when) {
+	case WITH_LENGTH_TP:
+		h->length_tp = h->send_tp = false;
+		return true;
+	case WITH_SEND_TP:
+		h->send_tp = false;
+		return true;
+	case WITH_RECV_TP:
+		h->recv_tp = false;
+		return true;
+	case WITH_UNIX:
+		h->af_unix = false;
+		return true;
+	case WITH_UNIX_SENDPAGE:
+	case WITH_SENDPAGE:
+	case WITH_NONBLOCK:
+	case WITHOUT_NONBLOCK:
+	case ALWAYS:
+		break;
+	}
+	return false;
+}
+
 bool hooks_demote(struct hooks *h, const char *why)
 {
 	enum tap_backend best = TAP_BACKEND_AUTO;
@@ -251,18 +287,8 @@ bool hooks_demote(struct hooks *h, const char *why)
 		(void)snprintf(quoted, sizeof(quoted), "'%s'", programs[i].prog);
 		if (!strstr(why, quoted))
 			continue;
-		if (programs[i].when == WITH_SEND_TP) { /* it can be done without */
-			h->send_tp = false;
+		if (do_without(h, programs[i].when))
 			return true;
-		}
-		if (programs[i].when == WITH_RECV_TP) {
-			h->recv_tp = false;
-			return true;
-		}
-		if (programs[i].when == WITH_UNIX) { /* so can this: the system calls show it */
-			h->af_unix = false;
-			return true;
-		}
 		(void)snprintf(h->state[programs[i].hook].refused[programs[i].backend], HOOKS_REASON,
 			       "%s", why);
 		named = true;
@@ -299,7 +325,8 @@ void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_ho
 	for (enum hook i = 0; i < HOOKS; i++) {
 		struct tap_hook t = { .what = whats[i],
 				      .sends = i == HOOK_SEND,
-				      .traced = i == HOOK_SEND && h->send_tp,
+				      .traced = i == HOOK_SEND ? h->send_tp : h->recv_tp,
+				      .told = h->length_tp,
 				      .used = h->state[i].used };
 
 		for (enum tap_backend b = 0; b < TAP_BACKENDS; b++)

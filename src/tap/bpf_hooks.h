@@ -25,7 +25,8 @@ struct hooks {
 	bool sendpage; /* tcp_sendpage is there */
 	bool unix_sendpage;
 	bool af_unix;  /* the functions of AF_UNIX streams, as far as they are known here */
-	bool send_tp;  /* the tracepoints tcp_sendmsg_locked and sock_send_length */
+	bool send_tp;  /* the tracepoint tcp_sendmsg_locked, and those of length_tp */
+	bool length_tp; /* the tracepoints sock_send_length and sock_recv_length */
 	bool recv_tp;  /* the tracepoints skb_copy_datagram_iovec and tcp_rcv_space_adjust */
 	struct bpf_link *links[HOOKS_LINKS];
 	size_t nlinks;

@@ -3,23 +3,28 @@
 #ifndef LIMPID_TAP_SIGHT_H
 #define LIMPID_TAP_SIGHT_H
 
+#include "event.h"
 #include "tap/bpf.h"
 
 enum sight {
-	SIGHT_BYTES,	   /* every byte */
-	SIGHT_BYTES_TRACED, /* every byte with the kernel's tracepoints of sends (6.16), else as SIGHT_HOLE */
-	SIGHT_HOLE,	   /* how many, at their place: a gap in the flow */
+	SIGHT_BYTES,	      /* every byte */
+	SIGHT_BYTES_TRACED,   /* every byte with the kernel's tracepoints of sends (6.16), else as SIGHT_HOLE */
+	SIGHT_BYTES_RECEIVED, /* every byte by the kernel's tracepoints of receives, which every kernel has */
+	SIGHT_HOLE,	      /* how many, at their place: a gap in the flow */
+	SIGHT_HOLE_TOLD,      /* as SIGHT_HOLE with the kernel's tracepoints of lengths (6.3), else as SIGHT_NOTHING */
+	SIGHT_NOTHING,	      /* not seen, and not counted */
 };
 struct sight_row {
 	const char *what;
 	bool sends; /* else it receives */
+	enum ev_l4 l4;
 	enum sight by[TAP_BACKENDS];
 };
 extern const struct sight_row sight_rows[];
 extern const size_t sight_nrows;
 
 const char *sight_text(enum sight s);
-/* Whether a hook in use shows all bytes of a row. */
-bool sight_is_whole(const struct sight_row *row, const struct tap_hook *h);
+/* What a hook in use shows of a row: SIGHT_BYTES, SIGHT_HOLE or SIGHT_NOTHING. */
+enum sight sight_now(const struct sight_row *row, const struct tap_hook *h);
 
 #endif

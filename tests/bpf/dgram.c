@@ -81,7 +81,9 @@ static ssize_t dgram_send(int fd, uint32_t op, size_t n, union addr *to)
 	struct iovec v[D_BATCH][3];
 
 	describe(m, v, out, n, to);
-	switch ((enum dgram_op)op) {
+	switch ((enum dgram_op)(op & 0xff)) {
+	case D_WAYS:
+		return way_send(op >> 8 & 0xff)->go(fd, out, n);
 	case D_WRITE:
 		return write(fd, out, n);
 	case D_SENDTO:
@@ -107,7 +109,9 @@ static ssize_t dgram_recv(int fd, uint32_t op, size_t n, union addr *from)
 	socklen_t len = sizeof(*from);
 
 	describe(m, v, in, n, from);
-	switch ((enum dgram_op)op) {
+	switch ((enum dgram_op)(op & 0xff)) {
+	case D_WAYS:
+		return way_recv(op >> 16)->go(fd, in, n);
 	case D_WRITE:
 		return read(fd, in, sizeof(in));
 	case D_SENDTO:

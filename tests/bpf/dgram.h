@@ -14,8 +14,11 @@ enum dgram_op {
 	D_PEEK,	  /* peeked, then received */
 	D_TRUNC,  /* into half of a buffer with MSG_TRUNC: the kernel says how long it was */
 	D_CUT,	  /* into half of a buffer: the rest is gone, and nobody says so */
+	D_WAYS,	  /* by a way to send and one to receive: D_BY */
 	D_OPS
 };
+/* The op of a way's datagrams; enum send_op, recv_op. */
+#define D_BY(sop, rop) (D_WAYS | (sop) << 8 | (rop) << 16)
 #define D_BATCH 3
 #define D_MAX	65507
 

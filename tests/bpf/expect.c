@@ -59,15 +59,14 @@ static bool is_uring(uint32_t op, bool out)
 	return out ? op >= S_URING_SEND && op <= S_URING_SPLICE : op >= R_URING_RECV && op < R_OPS;
 }
 
-/* The tracepoint tcp_sendmsg_locked, from 6.16 on: with it the tracepoints see what TCP sends, too. */
-static bool sends_traced(void)
+static bool kernel_since(unsigned want_major, unsigned want_minor)
 {
 	struct utsname u = { 0 };
 	unsigned major = 0, minor = 0;
 
 	uname(&u);
 	return sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
-	       (major > 6 || (major == 6 && minor >= 16));
+	       (major > want_major || (major == want_major && minor >= want_minor));
 }
 
 static struct expect find(const struct row *rows, size_t n, enum tap_backend b, enum ev_l4 l4,
@@ -79,14 +78,17 @@ static struct expect find(const struct row *rows, size_t n, enum tap_backend b, 
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].op == op)
 			x = traced ? rows[i].tracepoint : rows[i].probe;
-	if (l4 != EV_TCP && traced && is_uring(op, rows == sends))
+	if (l4 == EV_UDP && !traced && is_uring(op, rows == sends))
 		x = (struct expect){ SEEN_NOT, EV_WHY_NONE };
+	/* The tracepoints sock_send_length and sock_recv_length came with 6.3. */
+	if (l4 != EV_TCP && traced && is_uring(op, rows == sends))
+		x = kernel_since(6, 3) ? (struct expect)NO_BUFFER : (struct expect){ SEEN_NOT, EV_WHY_NONE };
 	return x;
 }
 
 struct expect expect_send(enum tap_backend b, enum ev_l4 l4, uint32_t op)
 {
-	if (l4 == EV_TCP && sends_traced())
+	if (l4 == EV_TCP && kernel_since(6, 16)) /* the tracepoint tcp_sendmsg_locked */
 		return (struct expect)BYTES;
 	return find(sends, sizeof(sends) / sizeof(*sends), b, l4, op);
 }

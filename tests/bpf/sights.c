@@ -8,20 +8,40 @@
 
 /* The first and last way of each row of sight_rows, in their order. */
 static const uint32_t ops[][2] = {
-	{ S_WRITE, S_ZEROCOPY },    { S_SENDFILE, S_SENDFILE },
-	{ S_SPLICE_FILE, S_TEE },   { S_URING_SEND, S_URING_SPLICE },
-	{ R_READ, R_PEEK },	    { R_URING_RECV, R_URING_SQPOLL },
-	{ R_SPLICE, R_SPLICE },	    { R_TRUNC, R_TRUNC },
+	{ S_WRITE, S_ZEROCOPY },
+	{ S_SENDFILE, S_SENDFILE },
+	{ S_SPLICE_FILE, S_TEE },
+	{ S_URING_SEND, S_URING_SPLICE },
+	{ R_READ, R_PEEK },
+	{ R_URING_RECV, R_URING_SQPOLL },
+	{ R_SPLICE, R_SPLICE },
+	{ R_TRUNC, R_TRUNC },
 	{ R_ZEROCOPY, R_ZEROCOPY },
+	{ S_WRITE, S_MORE }, /* of AF_UNIX */
+	{ R_READ, R_PEEK },
+	{ S_SENDFILE, S_TEE },
+	{ R_SPLICE, R_SPLICE },
+	{ S_URING_SEND, S_URING_SPLICE },
+	{ R_URING_RECV, R_URING_SQPOLL },
+	{ S_WRITE, S_SENDMMSG }, /* of UDP: what udp.c moves */
+	{ R_READ, R_PEEK },
+	{ S_URING_SEND, S_URING_SQPOLL },
+	{ R_URING_RECV, R_URING_SQPOLL },
 };
 
 static bool agrees(const struct sight_row *row, enum tap_backend b, uint32_t op)
 {
-	bool whole = (row->sends ? expect_send(b, EV_TCP, op) : expect_recv(b, EV_TCP, op)).seen ==
-		     SEEN_BYTES;
+	enum seen is = (row->sends ? expect_send(b, row->l4, op) : expect_recv(b, row->l4, op)).seen;
+	enum sight says = row->by[b];
+	bool right = (is == SEEN_BYTES) == (says == SIGHT_BYTES || says == SIGHT_BYTES_RECEIVED) &&
+		     (is == SEEN_NOT) == (says == SIGHT_NOTHING);
 
-	/* Both are right of SIGHT_BYTES_TRACED: that is for the kernel to decide. */
-	if (row->by[b] != SIGHT_BYTES_TRACED && whole != (row->by[b] == SIGHT_BYTES)) {
+	/* That is for the kernel to decide. */
+	if (says == SIGHT_BYTES_TRACED)
+		right = is == SEEN_BYTES || is == SEEN_HOLE;
+	else if (says == SIGHT_HOLE_TOLD)
+		right = is == SEEN_HOLE || is == SEEN_NOT;
+	if (!right) {
 		printf("# %s: %s says otherwise\n", row->what, tap_backend_name(b));
 		return false;
 	}

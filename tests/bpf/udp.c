@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "dgram.h"
+#include "expect.h"
 #include "tap/ends.h"
 
 static const uint32_t sizes[] = { 0, 1, 2, 1472, 1473, 8192, 16384, 16385, D_MAX };
@@ -18,6 +19,7 @@ static const char *const op_names[D_OPS] = {
 	"MSG_PEEK",
 	"MSG_TRUNC into half of a buffer",
 	"recv into half of a buffer",
+	"a way",
 };
 
 static bool dgram(struct worker *k, int back, uint32_t op, uint64_t n)
@@ -27,7 +29,7 @@ static bool dgram(struct worker *k, int back, uint32_t op, uint64_t n)
 	int rc = worker_do(k, o, &r);
 
 	if (rc)
-		printf("# %s of %llu bytes: %s\n", op_names[op], (unsigned long long)n,
+		printf("# %s of %llu bytes: %s\n", op_names[op & 0xff], (unsigned long long)n,
 		       strerror(-rc));
 	return rc == 0;
 }
@@ -103,6 +105,76 @@ static void halved(struct watch *w, struct worker *k, uint32_t op, uint32_t fami
 	watch_forget(w);
 }
 
+/* Ways without a system call: a datagram each. */
+static const struct {
+	uint32_t sop, rop;
+	uint64_t most; /* bytes: buffers that the kernel chooses from are smaller than a datagram may be */
+} urings[] = {
+	{ S_URING_SEND, R_URING_RECV, D_MAX },	     { S_URING_SENDMSG, R_URING_RECVMSG, D_MAX },
+	{ S_URING_WRITE, R_URING_READ, D_MAX },	     { S_URING_WRITEV, R_URING_READV, D_MAX },
+	{ S_URING_SEND_ZC, R_URING_MULTISHOT, 4096 }, { S_URING_SENDMSG_ZC, R_URING_SELECT, 4096 },
+	{ S_URING_ASYNC, R_URING_ASYNC, D_MAX },     { S_URING_SQPOLL, R_URING_SQPOLL, D_MAX },
+};
+
+static const char *lacking(const struct way *way)
+{
+	return way->lacks ? way->lacks() : NULL;
+}
+
+/* Of one direction of one end; a hole is one of as many bytes as the datagrams had. */
+static bool udp_expected(const struct end *e, int dir, uint64_t bytes, unsigned datagrams, struct expect x)
+{
+	uint64_t hole = x.seen == SEEN_HOLE ? bytes : 0;
+
+	return e->l4 == EV_UDP && !e->wrong && e->captured[dir] == bytes - hole && e->holes[dir] == hole &&
+	       e->why[dir][x.why] == hole && e->datagrams[dir] == datagrams;
+}
+
+static void by_uring(struct watch *w, struct worker *k, size_t i)
+{
+	uint32_t sop = urings[i].sop, rop = urings[i].rop, op = D_BY(sop, rop), family = i % F_FAMILIES;
+	struct expect x[2] = { [EV_WRITE] = expect_send(backend_used(w), EV_UDP, sop),
+			       [EV_READ] = expect_recv(backend_used(w), EV_UDP, rop) };
+	const char *why = lacking(way_send(sop)) ? lacking(way_send(sop)) : lacking(way_recv(rop));
+	struct losses before = losses_now(w);
+	unsigned count = 0;
+	uint64_t sum = 0;
+	struct end *c, *s;
+	struct reply r;
+	bool ok = true, not_seen = x[0].seen == SEEN_NOT;
+
+	if (why) {
+		check(true, "UDP, %s # SKIP %s", way_send(sop)->name, why);
+		return;
+	}
+	r = udp_open(k, family, op);
+	for (size_t j = 1; j < SIZES && sizes[j] <= urings[i].most; j++, count++) {
+		ok = ok && dgram(k, 0, op, sizes[j]) && dgram(k, 1, op, sizes[j]);
+		sum += sizes[j];
+	}
+	if (!not_seen)
+		ok = watch_moved(w, r.cport, r.sport, sum, sum) && ok;
+	else
+		watch_take(w);
+	c = watch_end(w, r.cport, r.sport);
+	s = watch_end(w, r.sport, r.cport);
+	for (int d = 0; ok && d < 2; d++)
+		ok = not_seen ? !c && !s
+			      : c && s && udp_expected(c, d, sum, count, x[d]) &&
+					udp_expected(s, d, sum, count, x[d]);
+	ok = ok && losses_agree(w, &before);
+	if (!check(ok, "UDP, %s and %s over %s: %s", way_send(sop)->name, way_recv(rop)->name,
+		   family_names[family],
+		   not_seen		     ? "not seen"
+		   : x[0].seen == SEEN_HOLE ? "as many bytes are missing"
+					     : "every byte of every datagram")) {
+		explain("client", c);
+		explain("server", s);
+	}
+	order(k, T_CLOSE, 0);
+	watch_forget(w);
+}
+
 void udp(struct watch *w, struct worker *k)
 {
 	struct ends e = { 0 };
@@ -115,5 +187,7 @@ void udp(struct watch *w, struct worker *k)
 		whole(w, k, op, op % F_FAMILIES);
 	halved(w, k, D_TRUNC, F_V4);
 	halved(w, k, D_CUT, F_V6);
+	for (size_t i = 0; i < sizeof(urings) / sizeof(*urings); i++)
+		by_uring(w, k, i);
 	k->idle = NULL;
 }
