@@ -304,21 +304,48 @@ static __always_inline __u32 conn_ahead(const struct conn *c, const struct sock 
 	return (__s32)ahead > 0 ? ahead : 0;
 }
 
-/* Takes into account what moved on the socket without being seen.  Only while no call is under way. */
-SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir)
+/* Takes into account what moved on the socket without being seen; only while no call is under way.  stays: the caller's
+ * call begins, and is counted from now on (1), or there is none (0).
+ *
+ * Two calls may come here at once, on two processors, or because one of them is held up between two instructions.
+ * So the first one takes conn.busy from 0 with one instruction, and what it finds holds only if nobody is there besides,
+ * nor was (who moved something has changed conn.seq): a call that began meanwhile may have moved those bytes, and adds
+ * them at its end. */
+#define BUSY_LOOKS (1U << 31)
+const volatile __u32 hold_up_ns __weak = 0; /* tests: how long such a one is held up; 0 is no instruction at all */
+
+static __always_inline void hold_up(void)
 {
-	__u32 unseen = conn_ahead(c, sk, dir);
+	__u64 since = bpf_ktime_get_ns();
+
+	for (int i = 0; i < 300; i++)
+		if (bpf_ktime_get_ns() - since > hold_up_ns)
+			break;
+}
+
+SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir, __u32 stays)
+{
+	__u32 was, unseen;
 	__u64 at;
 
-	if (c->closed)
-		return 0;
 	dir &= 1;
-	c->seq[dir] = sock_seq(sk, dir, c->fin);
-	if (unseen) {
+	if (c->closed || SWAP_IF(&c->busy[dir], 0, BUSY_LOOKS + 1)) {
+		if (stays) /* to add 0 is beyond the compiler */
+			__sync_fetch_and_add(&c->busy[dir], 1);
+		return 0;
+	}
+	was = c->seq[dir];
+	if (hold_up_ns)
+		hold_up();
+	unseen = sock_seq(sk, dir, c->fin) - was;
+	/* Otherwise the next one that finds nobody looks again. */
+	if (unseen && SWAP_IF(&c->busy[dir], BUSY_LOOKS + 1, BUSY_LOOKS + 1) == BUSY_LOOKS + 1 &&
+	    SWAP_IF(&c->seq[dir], was, was + unseen) == was && (__s32)unseen > 0) {
 		at = FETCH_ADD(&c->pos[dir], unseen);
 		if (conn_wants_raw(c))
 			gap_add(sock_id_of(sk), GAP_AT(dir, 0, 0, 0), at, unseen, GAP_UNSEEN);
 	}
+	__sync_fetch_and_add(&c->busy[dir], stays ? -BUSY_LOOKS : -BUSY_LOOKS - 1);
 	return 0;
 }
 

@@ -61,8 +61,7 @@ static __always_inline bool all_was_read(const struct sock *sk)
 SUB int on_closed(struct sock *sk, struct conn *c, __u64 cookie, int old)
 {
 	for (__u8 dir = 0; dir < 2; dir++)
-		if (!c->busy[dir])
-			conn_catch_up(c, sk, dir);
+		conn_catch_up(c, sk, dir, 0);
 	if (ends_badly(sk, old)) {
 		c->reset = 1;
 		if (all_was_read(sk))
@@ -95,8 +94,7 @@ int BPF_PROG(socket_state, struct sock *sk, int old, int new)
 	if (new == TCP_ESTABLISHED && old == TCP_SYN_SENT) {
 		on_connected(sk, c, cookie);
 	} else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) {
-		if (!c->busy[EV_WRITE])
-			conn_catch_up(c, sk, EV_WRITE);
+		conn_catch_up(c, sk, EV_WRITE, 0);
 		close_event(c, sk, cookie, EV_END_WRITE);
 		c->fin = 1; /* it is queued after this */
 	} else if (new == TCP_CLOSE && !c->announced && !c->untold) {

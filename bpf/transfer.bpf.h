@@ -57,17 +57,15 @@ static __always_inline int transfer_begin(struct task_ctx *t, struct call *call,
 		return 0; /* not connected yet; the end looks again */
 	if (!c)
 		c = conn_make(sk, call->cookie, side_guess(sk), dir, done);
-	else if (!done && !c->busy[dir])
-		conn_catch_up(c, sk, dir);
 	if (!c) {
 		loss(EV_LOSS_INFLIGHT, 1);
 		goto none;
 	}
-	conn_used(c, sk, call->cookie);
 	if (!done) {
-		__sync_fetch_and_add(&c->busy[dir], 1);
+		conn_catch_up(c, sk, dir, 1);
 		call->counted = 1;
 	}
+	conn_used(c, sk, call->cookie);
 	return 0;
 none:
 	call->shape = CALL_NONE;

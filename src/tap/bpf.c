@@ -224,7 +224,7 @@ static int attach(struct tap_bpf *b, char *why, size_t n)
 	return rc ? rc : hooks_attach(&b->hooks, s, why, n);
 }
 
-/* Sizes are set before the programs are loaded, and the number of rings is a constant to them. */
+/* Sizes are set before the programs are loaded, and with them what is a constant to the programs. */
 static int size_rings(struct tap_bpf *b, const struct tap_bpf_options *o, size_t *ret_bytes,
 		      unsigned *ret_n)
 {
@@ -237,6 +237,7 @@ static int size_rings(struct tap_bpf *b, const struct tap_bpf_options *o, size_t
 	*ret_bytes = bytes;
 	*ret_n = rings_number(bytes, cpus > 1 ? (unsigned)cpus : 1);
 	b->skel->rodata->ring_mask = *ret_n - 1;
+	b->skel->rodata->hold_up_ns = o ? o->hold_up_ns : 0;
 	return tasks ? bpf_map__set_max_entries(b->skel->maps.tasks, (uint32_t)tasks) : 0;
 }
 

@@ -29,6 +29,7 @@ struct tap_bpf_options {
 	enum tap_backend backend; /* other than AUTO: this one or an error */
 	/* Powers of two; 0: 32 MiB, 1 MiB.  events_bytes is what all rings for events take together. */
 	size_t events_bytes, tasks_bytes;
+	uint32_t hold_up_ns; /* for tests of calls that meet: bpf/conn.bpf.h; 0: not at all */
 };
 /* Opens, loads and attaches the socket and task hooks.  Nothing is captured before tap_bpf_set_policy or a
  * rule says so.  0, or negative errno after err got one sentence with what to do: -EPERM (which capability is

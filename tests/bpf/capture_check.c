@@ -28,6 +28,7 @@ static const struct group groups[] = {
 	{ "same", "the same traffic gives the same report on every back end", NULL, same, false },
 	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, property,
 	  false },
+	{ "race", "many threads on one socket", race, NULL, false },
 	{ "life", "open, close, reset; exec, exit, map", NULL, life, false },
 	{ "policies", "who is captured, and what", NULL, policies, false },
 	{ "choices", "which connections are captured", NULL, choices, false },

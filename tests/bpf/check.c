@@ -11,6 +11,7 @@ enum tap_backend backend;
 bool quick;
 const char *dump_file;
 uint64_t seed;
+uint32_t hold_up_ns;
 
 bool check(bool ok, const char *fmt, ...)
 {
@@ -32,7 +33,7 @@ const char *const family_names[F_ALL] = {
 
 bool load(struct watch *w, size_t ring)
 {
-	struct tap_bpf_options o = { .backend = backend, .events_bytes = ring };
+	struct tap_bpf_options o = { .backend = backend, .events_bytes = ring, .hold_up_ns = hold_up_ns };
 	struct tap_bpf *b;
 	char err[512] = "";
 

@@ -11,6 +11,7 @@ extern enum tap_backend backend;		      /* that load() asks for */
 enum tap_backend backend_used(const struct watch *w); /* what AUTO has come to */
 extern bool quick;				      /* --quick: fewer sizes, for slow machines */
 extern uint64_t seed;				      /* --seed */
+extern uint32_t hold_up_ns;			      /* of tap_bpf_options, for load() */
 extern const char *const family_names[F_ALL];
 
 /* One TAP line; returns ok. */
@@ -53,6 +54,8 @@ extern const char *dump_file;		      /* --dump, or NULL */
 void same(struct watch *w, struct worker *k); /* the same traffic, the same report */
 /* property.c */
 void property(struct watch *w, struct worker *k); /* random calls of random sizes */
+/* race.c */
+void race(struct watch *w); /* loads by itself: many threads on one socket */
 /* policies.c */
 void policies(struct watch *w, struct worker *k); /* who is captured, and what */
 void choices(struct watch *w, struct worker *k);  /* choices.c: which connections */
