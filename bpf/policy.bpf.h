@@ -95,11 +95,11 @@ static __always_inline struct task_ctx *task_ctx_get(void)
 	return task_map_make(&task_ctxs);
 }
 
-/* enum ev_rule of the task's cgroup (as task_cgroup gave it) or of the nearest above it, or -1. */
-SUB int cgroup_rule(struct task_struct *task, __u64 cgroup_id)
+/* enum ev_rule of the task's cgroup (as task_cgroup gave it) or of the nearest above it, or -1.  Global as
+ * cgroup_of_container is. */
+__weak __noinline int cgroup_rule(__u64 at_cgroup, __u64 cgroup_id)
 {
-	struct css_set *set = KREAD(task, cgroups);
-	struct cgroup *cg = BPF_CORE_READ(set, dfl_cgrp);
+	struct cgroup *cg = (void *)at_cgroup;
 	__u32 *rule = bpf_map_lookup_elem(&cgroup_rules, &cgroup_id);
 
 	if (rule)
@@ -136,6 +136,7 @@ SUB int policy_wants(struct task_struct *task, __u64 *ret_cgroup_id)
 	__u32 *rule = bpf_map_lookup_elem(&tgid_rules, &tgid);
 	struct ev_policy *p = bpf_map_lookup_elem(&policy, &zero);
 	int by_comm = p && p->comms ? comm_rule(task) : -1, by_cgroup;
+	struct css_set *set;
 
 	*ret_cgroup_id = cgroup_id;
 	if (by_comm == EV_RULE_EXCLUDE)
@@ -146,7 +147,8 @@ SUB int policy_wants(struct task_struct *task, __u64 *ret_cgroup_id)
 		bpf_map_update_elem(&tgid_rules, &tgid, &include, BPF_NOEXIST); /* for those it starts */
 		return 1;
 	}
-	by_cgroup = cgroup_rule(task, cgroup_id);
+	set = KREAD(task, cgroups);
+	by_cgroup = cgroup_rule(number_of(BPF_CORE_READ(set, dfl_cgrp)), cgroup_id);
 	if (by_cgroup >= 0)
 		return by_cgroup == EV_RULE_INCLUDE;
 	if (!p || p->dflt == EV_DEFAULT_NONE)

@@ -33,7 +33,7 @@ static __always_inline bool all_hex(const char digits[ID_LEN])
 /* Whether a cgroup's name, at that address, ends with a container's id.  The monitor of a container ("conmon-ID") is not in
  * it.  Global and taking a number, so that the verifier walks it once in a program and not at every call; a function, so
  * that its stack is not that of its callers. */
-__weak SHARED int name_has_id(__u64 at_name)
+__weak __noinline int name_has_id(__u64 at_name)
 {
 	const char *name = (void *)at_name;
 	char dot = 0, before[8] = "-------", id[ID_LEN], all[CGROUP_NAME];
@@ -56,7 +56,7 @@ __weak SHARED int name_has_id(__u64 at_name)
 }
 
 /* The id of the cgroup, or of the nearest above it, that a container's id names; 0: none.  Global as that is. */
-__weak SHARED __u64 cgroup_of_container(__u64 at_cgroup)
+__weak __noinline __u64 cgroup_of_container(__u64 at_cgroup)
 {
 	struct cgroup *cgroup = (void *)at_cgroup;
 
