@@ -11,7 +11,7 @@
  *
  * Pages have addresses in the kernel because it maps all memory in one piece, and describes it by an array of
  * struct page that is in one piece as well.  So one page whose address is known gives those of all others, on every
- * architecture that we know; the scan of the descriptors (state.bpf.c) finds one.
+ * architecture that we know; pages.bpf.c finds one.
  */
 #ifndef LIMPID_ITER_BPF_H
 #define LIMPID_ITER_BPF_H
@@ -21,6 +21,7 @@
 volatile __u64 page_known __weak;   /* a struct page, and */
 volatile __u64 page_address __weak; /* the address of what it describes; 0: addresses of pages are not known */
 volatile __u32 page_shift __weak;   /* set by user space */
+volatile __u64 page_cache __weak;   /* for pages.bpf.c: the struct kmem_cache to look at next */
 
 static __always_inline __u64 address_of_page(__u64 page)
 {

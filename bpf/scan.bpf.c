@@ -7,7 +7,7 @@
  *
  * Rejected: the iterator over TCP sockets.  It sees one network namespace, and no process. */
 #include "conn.bpf.h"
-#include "pages.bpf.h"
+#include "iter.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -85,6 +85,13 @@ static __always_inline int scan_unix(struct task_struct *task, struct sock *sk)
 	return 0;
 }
 
+/* Where pages_search begins. */
+static __always_inline void page_cache_of(const struct sock *sk)
+{
+	if (!page_cache)
+		page_cache = (__u64)BPF_CORE_READ(sk, __sk_common.skc_prot, slab);
+}
+
 SEC("iter/task_file")
 int socket_scan(struct bpf_iter__task_file *ctx)
 {
@@ -107,7 +114,7 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 		return scan_unix(task, sk);
 	if (!sk || !sock_is_tcp(sk))
 		return 0;
-	pages_find(sk);
+	page_cache_of(sk);
 	cookie = sock_id_make(sk);
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_LISTEN)

@@ -126,6 +126,8 @@ static int scan_sockets(struct tap_bpf *b)
 		close(own);
 	if (!rc && !b->skel->bss->socket_fops)
 		rc = -ENOTSOCK;
+	if (!rc)
+		tap_bpf_find_page(b);
 	return rc;
 }
 

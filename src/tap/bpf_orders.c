@@ -9,7 +9,8 @@
 #include "limpid.skel.h"
 #include "tap/bpf_priv.h"
 
-#define TELL_MAX 1024 /* connections at a time */
+#define TELL_MAX  1024 /* connections at a time */
+#define PAGE_RUNS 128
 
 /* As in bpf/gap.bpf.h: the keys of both maps, the values of one. */
 struct untold_key {
@@ -72,6 +73,17 @@ int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX])
 	if (!rc)
 		memcpy(ret, sums, sizeof(sums));
 	return rc;
+}
+
+/* A list that changes meanwhile may lead in a circle, so the runs are limited. */
+void tap_bpf_find_page(const struct tap_bpf *b)
+{
+	const struct limpid_bpf *skel = tap_bpf_skel(b);
+	uint32_t value = 0;
+
+	for (int i = 0; i < PAGE_RUNS && skel->bss->page_cache && !skel->bss->page_address; i++)
+		if (order(skel->progs.pages_search, NULL, 0, &value))
+			return;
 }
 
 /* --- telling afterwards ------------------------------------------------------------------------- */

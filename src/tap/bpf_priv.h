@@ -12,6 +12,8 @@ struct limpid_bpf *tap_bpf_skel(const struct tap_bpf *b);
 /* bpf_tls.c: to be called between open and load of the skeleton; decides how the TLS programs will be
  * attached on this kernel. */
 void tap_bpf_tls_prepare(struct limpid_bpf *skel, bool old);
+/* bpf_orders.c: looks for the address of a page, unless it is known.  After a scan of the sockets. */
+void tap_bpf_find_page(const struct tap_bpf *b);
 /* bpf.c: the programs are those for old kernels (flavour.h). */
 bool tap_bpf_old(const struct tap_bpf *b);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* pages.bpf.h - finds one page whose address is known; bpf/iter.bpf.h says what for.
+/* pages.bpf.c - finds one page whose address is known; bpf/iter.bpf.h says what for.
  *
  * The bases of the kernel's memory map are not in /proc/kallsyms of every kernel, and are random.  But the allocator
  * of small objects keeps lists of partly used slabs: each is described by its struct page (struct slab is that,
@@ -7,21 +7,19 @@
  * is the page's.
  *
  * Lists are read while others change them, so what is found must name the cache it belongs to, and two finds must agree.
+ *
+ * User space runs this (src/tap/bpf_orders.c) a few caches at a time: a loop over all of them is more than the verifier of 5.10
+ * can walk.
  */
-#ifndef LIMPID_PAGES_BPF_H
-#define LIMPID_PAGES_BPF_H
-
 #include "iter.bpf.h"
 
-#define PAGES_CACHES 512 /* looked at, at most */
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define PAGES_CACHES 8 /* looked at in one run */
 
 /* The find before.  Not on the stack: up to 6.7 the verifier takes what a loop's function finds there the first time for
  * what it always finds there. */
 volatile __u64 page_found __weak, page_found_at __weak;
-
-struct page_search {
-	__u64 cache; /* struct kmem_cache to look at */
-};
 
 static __always_inline __u64 read_u64(__u64 at)
 {
@@ -94,9 +92,9 @@ static __always_inline bool page_agrees(__u64 page, __u64 address)
 	return false;
 }
 
-static long page_step(__u32 i, struct page_search *f)
+static long page_step(__u32 i, void *unused)
 {
-	__u64 cache = f->cache, page = 0, address = 0, slab = 1;
+	__u64 cache = page_cache, page = 0, address = 0, slab = 1;
 	const struct kmem_cache *s = (const void *)cache;
 	__u32 oo = 0;
 
@@ -106,21 +104,15 @@ static long page_step(__u32 i, struct page_search *f)
 	slab <<= page_shift + (oo >> 16 & 15);
 	if (first_partial(cache, &page, &address) && page_agrees(page, address & ~(slab - 1)))
 		return 1;
-	f->cache = read_u64((__u64)&s->list) - bpf_core_field_offset(struct kmem_cache, list);
+	page_cache = read_u64((__u64)&s->list) - bpf_core_field_offset(struct kmem_cache, list);
 	return 0;
 }
 
-/* Begins at the cache of TCP sockets; the others follow it in a list. */
-SUB int pages_find(const struct sock *sk)
+/* The next caches; the first was that of TCP sockets, the others follow it in a list. */
+SEC(ORDER_SEC)
+int pages_search(void *ctx)
 {
-	const struct proto *prot = (const void *)read_u64((__u64)&sk->__sk_common.skc_prot);
-	struct page_search f = {};
-
-	if (page_address || !page_shift)
-		return 0;
-	f.cache = read_u64((__u64)&prot->slab);
-	LOOP(PAGES_CACHES, page_step, &f);
+	if (!page_address && page_shift)
+		LOOP(PAGES_CACHES, page_step, NULL);
 	return 0;
 }
-
-#endif
