@@ -9,8 +9,9 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* tcp_recvmsg had an argument `nonblock` before its flags until 5.18. */
-volatile __u8 recv_nonblock;
+/* The arguments of tcp_recvmsg, set by user space: sk, msg, len, nonblock (until 5.18), flags, addr_len (gone in 7.3 or
+ * before).  A constant to the verifier, which allows no look behind the last argument. */
+const volatile __u8 recv_args = 5;
 
 static __always_inline int begin(struct sock *sk, struct msghdr *msg, __u8 dir, __u32 flags)
 {
@@ -59,23 +60,35 @@ int fexit_tcp_sendmsg(__u64 *ctx)
 SEC("?fentry/tcp_recvmsg")
 int fentry_tcp_recvmsg(__u64 *ctx)
 {
-	__u64 third = ARG(3), fourth = ARG(4);
+	__u64 flags;
 
-	barrier_var(third); /* two loads: the verifier wants constant offsets */
-	barrier_var(fourth);
-	return begin((void *)ARG(0), (void *)ARG(1), EV_READ, recv_nonblock ? fourth : third);
+	/* Barriers: the verifier wants constant offsets. */
+	if (recv_args == 6) {
+		flags = ARG(4);
+		barrier_var(flags);
+	} else {
+		flags = ARG(3);
+		barrier_var(flags);
+	}
+	return begin((void *)ARG(0), (void *)ARG(1), EV_READ, flags);
 }
 
 SEC("?fexit/tcp_recvmsg")
 int fexit_tcp_recvmsg(__u64 *ctx)
 {
-	return fn_end((int)ARG(5));
-}
+	__u64 ret;
 
-SEC("?fexit/tcp_recvmsg")
-int fexit_tcp_recvmsg_nonblock(__u64 *ctx)
-{
-	return fn_end((int)ARG(6));
+	if (recv_args == 6) {
+		ret = ARG(6);
+		barrier_var(ret);
+	} else if (recv_args == 5) {
+		ret = ARG(5);
+		barrier_var(ret);
+	} else {
+		ret = ARG(4);
+		barrier_var(ret);
+	}
+	return fn_end((int)ret);
 }
 
 SEC("?fentry/tcp_sendpage")
@@ -187,10 +200,10 @@ int kprobe_tcp_recvmsg(struct pt_regs *ctx)
 {
 	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
 
-	barrier_var(fourth); /* as above */
+	barrier_var(fourth); /* constant offsets here, too */
 	barrier_var(fifth);
 	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ,
-		     recv_nonblock ? fifth : fourth);
+		     recv_args == 6 ? fifth : fourth);
 }
 
 SEC("?kprobe/tcp_sendpage")

@@ -25,8 +25,7 @@ static const char *const names[TAP_BACKENDS] = { "auto", "tracepoint", "kprobe",
 static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
-enum when { ALWAYS, WITH_SENDPAGE, WITH_NONBLOCK, WITHOUT_NONBLOCK, WITH_SEND_TP, WITH_RECV_TP,
-	    WITH_LENGTH_TP, WITH_UNIX,
+enum when { ALWAYS, WITH_SENDPAGE, WITH_SEND_TP, WITH_RECV_TP, WITH_LENGTH_TP, WITH_UNIX,
 	    WITH_UNIX_SENDPAGE };
 static const struct {
 	enum hook hook;
@@ -37,8 +36,7 @@ static const struct {
 	/* Returns before entries: an entry whose return is not seen would leave a call under way. */
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fexit_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fexit_tcp_sendpage" },
-	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITHOUT_NONBLOCK, "fexit_tcp_recvmsg" },
-	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_NONBLOCK, "fexit_tcp_recvmsg_nonblock" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, ALWAYS, "fexit_tcp_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX, "fexit_unix_stream_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX_SENDPAGE, "fexit_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fexit_unix_stream_recvmsg" },
@@ -111,7 +109,7 @@ static void look_around(struct hooks *h)
 
 	if (!btf)
 		return; /* the load will fail, too */
-	h->nonblock = function_args(btf, "tcp_recvmsg") == 6;
+	h->recv_args = function_args(btf, "tcp_recvmsg");
 	h->sendpage = function_args(btf, "tcp_sendpage") == 5;
 	h->af_unix = function_args(btf, "unix_stream_sendmsg") == 3 &&
 		     function_args(btf, "unix_stream_recvmsg") == 4 &&
@@ -129,10 +127,6 @@ static bool needed(const struct hooks *h, enum when when)
 	switch (when) {
 	case WITH_SENDPAGE:
 		return h->sendpage;
-	case WITH_NONBLOCK:
-		return h->nonblock;
-	case WITHOUT_NONBLOCK:
-		return !h->nonblock;
 	case WITH_SEND_TP:
 		return h->send_tp;
 	case WITH_RECV_TP:
@@ -268,8 +262,6 @@ static bool do_without(struct hooks *h, enum when when)
 		return true;
 	case WITH_UNIX_SENDPAGE:
 	case WITH_SENDPAGE:
-	case WITH_NONBLOCK:
-	case WITHOUT_NONBLOCK:
 	case ALWAYS:
 		break;
 	}
@@ -345,7 +337,7 @@ static bool planned(const struct hooks *h, size_t i)
 
 void hooks_prepare(struct hooks *h, struct limpid_bpf *skel)
 {
-	skel->bss->recv_nonblock = h->nonblock;
+	skel->rodata->recv_args = (__u8)h->recv_args;
 	for (size_t i = 0; i < NPROGRAMS; i++) {
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, programs[i].prog);

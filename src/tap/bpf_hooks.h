@@ -21,7 +21,7 @@ struct hooks {
 		char refused[TAP_BACKENDS][HOOKS_REASON]; /* "": not, or not tried */
 	} state[HOOKS];
 	enum tap_backend forced;
-	bool nonblock; /* tcp_recvmsg has that argument */
+	unsigned recv_args; /* that tcp_recvmsg has */
 	bool sendpage; /* tcp_sendpage is there */
 	bool unix_sendpage;
 	bool af_unix;  /* the functions of AF_UNIX streams, as far as they are known here */
