@@ -4,7 +4,10 @@
  *
  * The rings are read here and not by libbpf, because its reader takes a whole ring before the next: with the
  * two ends of a connection in different rings, time would jump back and forth by all that a ring holds.  Here
- * the earliest of the rings' next records is taken, and space is given back for several at a time.  What the
+ * the earliest of the rings' next records is taken, and space is given back for several at a time.  A ring that is empty,
+ * or whose next record is still being written, may hold an earlier one a moment later: what came after the last look at
+ * it waits for another look, or until that record is there.  So nobody reads an answer before the request, in whatever
+ * rings they lie.  What the
  * kernel maps (a page with our position, a page with its own, the records) is part of its interface:
  * include/uapi/linux/bpf.h and kernel/bpf/ringbuf.c, Linux 5.8.  It offers the records twice in a row, so that none is
  * wrapped; they are mapped once, because every mapping counts as memory of this process, and the rare
@@ -28,6 +31,8 @@
 #define RUN	64	 /* events of one ring before the others are looked at again */
 #define TICK_MS 2	 /* between looks while events come */
 #define BUSY_NS 50000000 /* how long after an event they are expected to come */
+#define STUCK_NS 5000000 /* how long a record that is being written is waited for: its writer may be held up */
+#define STUCK_LOOKS 50	 /* before we do something else meanwhile */
 
 struct ring {
 	unsigned long *consumer;       /* how far we are; the kernel reuses what is before it */
@@ -38,6 +43,7 @@ struct ring {
 	unsigned long given;  /* *consumer */
 	unsigned long filled; /* *producer, as last seen */
 	unsigned long whole;  /* position + 1 of the record that is in wrapped; 0: none */
+	bool writing;	      /* the next record is not whole yet */
 	uint8_t *wrapped;     /* WRAPPED_MAX bytes */
 };
 
@@ -48,6 +54,8 @@ struct live {
 	void *ctx;
 	int delivered;
 	uint64_t last_ns; /* when an event was last delivered, CLOCK_MONOTONIC */
+	uint64_t seen_ns; /* every ring was looked at since then: what happened before is in sight */
+	uint64_t stuck_ns; /* since when a record is waited for; 0: none is */
 	unsigned n;
 	struct ring rings[EV_RINGS_MAX];
 };
@@ -93,13 +101,15 @@ static const struct ev_hdr *next(struct ring *r, unsigned long *ret_step)
 		const struct ev_hdr *ev;
 		uint32_t head, len;
 
+		r->writing = false;
 		if (r->at == r->filled) {
 			r->filled = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
 			if (r->at == r->filled)
 				return NULL;
 		}
 		head = __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_ACQUIRE);
-		if (head & BPF_RINGBUF_BUSY_BIT)
+		r->writing = head & BPF_RINGBUF_BUSY_BIT;
+		if (r->writing)
 			return NULL;
 		len = head & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 		*ret_step = (len + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
@@ -176,16 +186,20 @@ static void close_ring(struct ring *r)
 
 /* --- all of them ---------------------------------------------------------------------------------- */
 
-/* The ring whose next record is the earliest, and the time of the earliest of the others. */
-static struct ring *earliest(struct live *l, uint64_t *ret_until_ns)
+/* The ring whose next record is the earliest, and the time of the earliest of the others.  *ret_writing: one of them is
+ * still being written. */
+static struct ring *look(struct live *l, uint64_t *ret_first_ns, uint64_t *ret_until_ns,
+			 bool *ret_writing)
 {
 	uint64_t first_ns = UINT64_MAX, until_ns = UINT64_MAX;
 	struct ring *first = NULL;
 	unsigned long step;
 
+	*ret_writing = false;
 	for (unsigned i = 0; i < l->n; i++) {
 		const struct ev_hdr *ev = next(&l->rings[i], &step);
 
+		*ret_writing |= l->rings[i].writing;
 		if (!ev) {
 			give_back(&l->rings[i]); /* records without content may have been passed */
 		} else if (!first || ev->ts_ns < first_ns) {
@@ -196,7 +210,37 @@ static struct ring *earliest(struct live *l, uint64_t *ret_until_ns)
 			until_ns = ev->ts_ns;
 		}
 	}
+	*ret_first_ns = first_ns;
 	*ret_until_ns = until_ns;
+	return first;
+}
+
+/* The same; nothing is returned whose cause may not be in sight yet. */
+static struct ring *earliest(struct live *l, uint64_t *ret_until_ns)
+{
+	uint64_t first_ns;
+	struct ring *first;
+	bool writing;
+
+	first = look(l, &first_ns, ret_until_ns, &writing);
+	if (l->n == 1)
+		return first;
+	for (int i = 0; first && (writing || first_ns > l->seen_ns); i++) {
+		uint64_t now = now_ns();
+
+		if (writing && !l->stuck_ns)
+			l->stuck_ns = now;
+		if (writing && now - l->stuck_ns < STUCK_NS && i >= STUCK_LOOKS)
+			return NULL;
+		first = look(l, &first_ns, ret_until_ns, &writing);
+		l->seen_ns = now;
+		if (writing && now - l->stuck_ns >= STUCK_NS)
+			break;
+	}
+	if (!writing)
+		l->stuck_ns = 0;
+	if (*ret_until_ns > l->seen_ns)
+		*ret_until_ns = l->seen_ns;
 	return first;
 }
 

@@ -29,6 +29,7 @@ static const struct group groups[] = {
 	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, property,
 	  false },
 	{ "race", "many threads on one socket", race, NULL, false },
+	{ "order", "what happened first is read first", NULL, causality, false },
 	{ "life", "open, close, reset; exec, exit, map", NULL, life, false },
 	{ "policies", "who is captured, and what", NULL, policies, false },
 	{ "choices", "which connections are captured", NULL, choices, false },

@@ -56,6 +56,8 @@ void same(struct watch *w, struct worker *k); /* the same traffic, the same repo
 void property(struct watch *w, struct worker *k); /* random calls of random sizes */
 /* race.c */
 void race(struct watch *w); /* loads by itself: many threads on one socket */
+/* order.c */
+void causality(struct watch *w, struct worker *k); /* what happened first is read first */
 /* policies.c */
 void policies(struct watch *w, struct worker *k); /* who is captured, and what */
 void choices(struct watch *w, struct worker *k);  /* choices.c: which connections */
