@@ -31,6 +31,17 @@ guest_program() { # DIR FILE...: to /bin, with their libraries when they are not
 	done
 }
 
+guest_modules() { # KERNEL-DIR DIR: to DIR/modules, unpacked
+	local module
+	mkdir -p "$2/modules"
+	for module in "$1"/modules/*.ko*; do
+		case $module in
+		*.xz) xz -dc "$module" >"$2/modules/$(basename "$module" .xz)" ;;
+		*.ko) cp "$module" "$2/modules/" ;;
+		esac
+	done
+}
+
 # guest_init DIR: standard input is what the guest does, a busybox shell script; $b runs an applet.
 guest_init() {
 	{
@@ -42,6 +53,9 @@ guest_init() {
 			$b mount -t cgroup2 cgroup /sys/fs/cgroup; $b mount -t tracefs tracefs /sys/kernel/tracing
 			$b mount -t tmpfs tmp /tmp
 			$b ip link set lo up
+			for module in gf128mul ghash-generic crypto_null ctr gcm tls; do # before those that need them
+				[ ! -e /modules/$module.ko ] || $b insmod /modules/$module.ko
+			done
 			echo # behind what the firmware wrote
 			echo "KERNEL $($b uname -r)"
 		INIT
@@ -58,6 +72,9 @@ guest_init() {
 guest_boot() {
 	local kernel=$1/vmlinuz arch=$2 root=$3 console=$4 seconds=$5 memory=$6 machine
 	(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$console.initrd"
+	guest_modules "$1" "$console.d" # the root is of several kernels
+	(cd "$console.d" && find . | cpio -o -H newc --quiet | gzip -1) >>"$console.initrd"
+	rm -rf "$console.d"
 	case $arch in
 	# QEMU 7.2 emulates cmpxchg16b wrongly now and then on one processor: kernels from 6.12 on, which allocate memory with it,
 	# crash in one boot of five.  Without it they work, but BPF's task storage of 7 cannot be had, so those get two.
