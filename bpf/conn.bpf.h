@@ -338,9 +338,9 @@ SUB int conn_catch_up(struct conn *c, const struct sock *sk, __u8 dir, __u32 sta
 	if (hold_up_ns)
 		hold_up();
 	unseen = sock_seq(sk, dir, c->fin) - was;
-	/* Otherwise the next one that finds nobody looks again. */
-	if (unseen && SWAP_IF(&c->busy[dir], BUSY_LOOKS + 1, BUSY_LOOKS + 1) == BUSY_LOOKS + 1 &&
-	    SWAP_IF(&c->seq[dir], was, was + unseen) == was && (__s32)unseen > 0) {
+	/* Otherwise the next one that finds nobody looks again.  Below 0: a splice is told of before the number goes on. */
+	if ((__s32)unseen > 0 && SWAP_IF(&c->busy[dir], BUSY_LOOKS + 1, BUSY_LOOKS + 1) == BUSY_LOOKS + 1 &&
+	    SWAP_IF(&c->seq[dir], was, was + unseen) == was) {
 		at = FETCH_ADD(&c->pos[dir], unseen);
 		if (conn_wants_raw(c))
 			gap_add(sock_id_of(sk), GAP_AT(dir, 0, 0, 0), at, unseen, GAP_UNSEEN);

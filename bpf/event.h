@@ -53,6 +53,7 @@ enum ev_why {
 	EV_WHY_MAX,
 };
 enum ev_l4 { EV_TCP = 0, EV_UNIX = 1, EV_UDP = 2 };
+#define EV_TLS_KERNEL 255 /* ev_data.tls: what a program gave to TLS by the kernel, or took from it */
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
 /* Towards the kernel, about raw bytes: they go on being counted, and plaintext of a TLS probe goes on
  * being copied whatever the verdict is. */
@@ -107,8 +108,8 @@ struct ev_data {
 	__u64 off;	     /* position of data[0] in this direction's byte stream */
 	__u32 len, ncap;     /* bytes moved; bytes in data[], <= EV_CHUNK_MAX, <= len */
 	__u8 dir;	     /* enum ev_dir */
-	__u8 tls;	     /* 0, or 1 + row in tls/table.c: then data[] is plaintext and off
-				* counts a stream of its own */
+	__u8 tls;	     /* 0, or 1 + row in tls/table.c, or EV_TLS_KERNEL: then data[] is plaintext
+				* and off counts a stream of its own */
 	__u8 sure;	     /* enum ev_sure: how the socket of plaintext was found */
 	__u8 why;	     /* enum ev_why, when ncap < len */
 	__u16 tls_lib, pad2; /* number tap gave the probed file: names the library's version */

@@ -48,7 +48,7 @@ static __noinline int iter_segment(__u32 mem, __u64 at, struct user_iovec *v)
 	bpf_core_read(&page, sizeof(page), &b->bv_page); /* a number, not a pointer: it is divided */
 	v->base = page & 1 ? 0 : address_of_page(page); /* odd: memory of a device (struct net_iov) */
 	v->len = BPF_CORE_READ(b, bv_len);
-	if (!v->base)
+	if (!v->base || (page & 1)) /* memory of a device */
 		return 1;
 	v->base += BPF_CORE_READ(b, bv_offset);
 	return 0;

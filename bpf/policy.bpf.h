@@ -26,13 +26,20 @@ struct call {
 	__u16 nr;    /* system call number + 1, or FN_CALL; 0: none */
 	__u8 shape, dir;
 	__u8 counted; /* conn.busy has it */
-	__u8 udp;     /* sk: the socket; name: the argument for the remote address */
+	__u8 udp;     /* name: the argument for the remote address */
 	__u8 mem;     /* enum run_mem */
-	__u8 pad;
+	__u8 ktls;    /* enum call_ktls */
 	__u32 niov;
 	__u64 iov;
-	__u64 sk, name;
+	__u64 sk; /* the socket */
+	__u64 name;
 	__u64 all; /* of a tracepoint: bytes that the iterator had when it was seen last, or that are being copied */
+};
+/* What the call moves is plaintext, which the kernel encrypts or has decrypted (TCP_ULP "tls"). */
+enum call_ktls {
+	KTLS_NOT = 0,
+	KTLS_TOLD,   /* to be told of */
+	KTLS_LIBRARY /* of a library whose own calls are read (bpf/tls_*.bpf.c): those tell of it */
 };
 #define FN_CALL 1 /* call.nr of a call of a kernel function */
 
@@ -45,7 +52,6 @@ struct task_ctx {
 	__u32 gen, wanted;
 	struct call call; /* a system call */
 	struct call fn;	  /* a kernel function, within one or not */
-	__u64 fn_sk;	  /* its socket */
 	__u64 tls_cookie; /* last TCP socket used while tls_active */
 	__u32 tls_active;
 	__u8 fn_seen; /* a hook of a kernel function was met since the last system call that moves bytes ended */

@@ -6,7 +6,7 @@
  * socket that several processes hold belongs to the first that is captured, until another one uses it.
  *
  * Rejected: the iterator over TCP sockets.  It sees one network namespace, and no process. */
-#include "conn.bpf.h"
+#include "transfer.bpf.h"
 #include "iter.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -16,6 +16,18 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ACCEPT_QUEUE 1024 /* of a listener's waiting sockets, so many are looked at */
 
 volatile __u64 scan_found __weak; /* connections announced by scans, ever */
+
+/* A socket that never was in use has the functions of TCP itself. */
+static __always_inline void scan_functions(const struct sock *sk, __u8 state)
+{
+	const struct proto *prot = BPF_CORE_READ(sk, __sk_common.skc_prot);
+
+	if (tcp_moves[EV_READ] || state != TCP_CLOSE || !prot ||
+	    BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_ulp_ops))
+		return;
+	tcp_moves[EV_WRITE] = (__u64)BPF_CORE_READ(prot, sendmsg);
+	tcp_moves[EV_READ] = (__u64)BPF_CORE_READ(prot, recvmsg);
+}
 
 /* A number for each socket that waits in the accept queue: once it is accepted, system calls cannot make one. */
 static __always_inline void scan_waiting(struct sock *sk)
@@ -117,6 +129,7 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 	page_cache_of(sk);
 	cookie = sock_id_make(sk);
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	scan_functions(sk, state);
 	if (state == TCP_LISTEN)
 		scan_listener(sk);
 	else if (is_connected(state))

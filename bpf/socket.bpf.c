@@ -119,8 +119,7 @@ SUB int unix_pair(struct task_struct *task, __u64 at)
 }
 
 /* Whether the hooks of kernel functions (sockfn.bpf.c) take care of the call.  At its exit that is told by their having
- * been met: they were not when the call began before capture, when the socket's functions are other ones
- * (kernel TLS), or when the policy changed meanwhile. */
+ * been met: they were not when the call began before capture, or when the policy changed meanwhile. */
 static __always_inline bool by_functions(const struct call *call, const struct sock *sk)
 {
 	__u8 by = hooked[call->dir & 1];
@@ -129,6 +128,8 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 		return unix_hooked && by == HOOKED_FUNCTION;
 	if (by == HOOKED_SYSCALL)
 		return false;
+	if (sock_encrypts(sk, call->dir)) /* the socket's functions are other ones */
+		return by == HOOKED_FUNCTION && call->dir == EV_READ && call->shape == CALL_UNSEEN && splice_hooked;
 	return by == HOOKED_FUNCTION || (call->dir == EV_WRITE && call->shape == CALL_UNSEEN);
 }
 
@@ -213,7 +214,7 @@ __noinline int mmsg_one(void)
 		return 1;
 	bpf_probe_read_user(&len, sizeof(len), (void *)(t->call.buf + sizeof(struct user_msghdr)));
 	if (len)
-		transfer_data(&t->call, c, conn_moved(c, t->call.dir, len), len);
+		transfer_data(&t->call, c, len);
 	t->call.buf += sizeof(struct user_mmsghdr);
 	return 0;
 }
@@ -275,7 +276,7 @@ static __always_inline long function_left(struct task_ctx *t, struct task_struct
 					  struct pt_regs *regs, long nr, long ret)
 {
 	/* What the call was is not needed any more. */
-	bool same = (__u64)fd_sock(task, call_args(&t->call, regs, nr)) == t->fn_sk && t->call.dir == t->fn.dir;
+	bool same = (__u64)fd_sock(task, call_args(&t->call, regs, nr)) == t->fn.sk && t->call.dir == t->fn.dir;
 
 	t->fn.nr = 0;
 	t->call = t->fn;

@@ -42,6 +42,24 @@ static __always_inline int begin_page(struct sock *sk, const struct page *page, 
 	return fn_begin(sk, EV_WRITE, 0, &it);
 }
 
+/* splice from a socket: some bytes of one packet.  The system call's own hooks take it where this function is not known to
+ * serve the socket. */
+static __always_inline int begin_skb(struct sock *sk, const struct sk_buff *skb, __u32 offset)
+{
+	struct iter it = { .base = number_of(skb), .base_left = offset };
+	struct task_ctx *t = task_map_find(&task_ctxs);
+
+	if (sock_is_unix(sk) ? !unix_hooked : !sock_is_tcp(sk))
+		return 0;
+	if (t && t->call.nr && t->call.dir == EV_READ && t->call.shape == CALL_UNSEEN)
+		return 0;
+	fn_begin(sk, EV_READ, 0, &it);
+	t = task_map_find(&task_ctxs); /* it was made there */
+	if (t && t->fn.nr && t->fn.shape == CALL_UNSEEN)
+		t->fn.shape = CALL_SKB;
+	return 0;
+}
+
 /* Arguments, and behind them what was returned: the contexts of fentry and fexit. */
 #define ARG(n) ctx[n]
 
@@ -101,6 +119,18 @@ SEC("?fexit/tcp_sendpage")
 int fexit_tcp_sendpage(__u64 *ctx)
 {
 	return fn_end((int)ARG(5));
+}
+
+SEC("?fentry/skb_splice_bits")
+int fentry_skb_splice_bits(__u64 *ctx)
+{
+	return begin_skb((void *)ARG(1), (void *)ARG(0), ARG(2));
+}
+
+SEC("?fexit/skb_splice_bits")
+int fexit_skb_splice_bits(__u64 *ctx)
+{
+	return fn_end((int)ARG(6));
 }
 
 SEC("?fentry/unix_stream_sendmsg")
@@ -227,6 +257,18 @@ int kretprobe_tcp_recvmsg(struct pt_regs *ctx)
 
 SEC("?kretprobe/tcp_sendpage")
 int kretprobe_tcp_sendpage(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+SEC("?kprobe/skb_splice_bits")
+int kprobe_skb_splice_bits(struct pt_regs *ctx)
+{
+	return begin_skb((void *)PT_REGS_PARM2(ctx), (void *)PT_REGS_PARM1(ctx), PT_REGS_PARM3(ctx));
+}
+
+SEC("?kretprobe/skb_splice_bits")
+int kretprobe_skb_splice_bits(struct pt_regs *ctx)
 {
 	return fn_end((int)PT_REGS_RC(ctx));
 }

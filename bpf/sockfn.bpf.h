@@ -45,7 +45,6 @@ SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 	if (t->fn.nr)
 		fn_drop(t);
 	t->fn_seen = 1;
-	t->fn_sk = (__u64)sk;
 	call = &t->fn;
 	call->nr = FN_CALL;
 	call->shape = it->known ? CALL_ITER : CALL_UNSEEN;
@@ -71,7 +70,7 @@ SUB int fn_end(long ret)
 	if (t->fn.shape == CALL_NONE)
 		return 0;
 	transfer_end(&t->fn, ret);
-	return ret ? 0 : transfer_empty(&t->fn, (struct sock *)t->fn_sk);
+	return ret ? 0 : transfer_empty(&t->fn, (struct sock *)t->fn.sk);
 }
 
 #endif

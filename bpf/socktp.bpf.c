@@ -35,7 +35,7 @@ int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
 	__u64 name = number_of(msg), left;
 	struct iter it = {};
 
-	if (!t || !task_wanted(t) || syscall_reads(&t->call))
+	if (!t || !task_wanted(t) || syscall_reads(&t->call) || sock_encrypts(sk, EV_WRITE))
 		return 0;
 	left = BPF_CORE_READ(msg, msg_iter.count);
 	if (t->fn.nr && t->fn.name == name && left <= t->fn.all) {
@@ -143,7 +143,6 @@ SUB int skb_begin(struct task_ctx *t, const struct sk_buff *skb, struct sock *sk
 		fn_drop(t);
 	skbs_used = 1;
 	t->fn_seen = 1;
-	t->fn_sk = (__u64)sk;
 	call->nr = FN_CALL;
 	call->shape = CALL_SKB;
 	call->dir = EV_READ;
@@ -178,7 +177,7 @@ int BPF_PROG(tp_tcp_received, struct sock *sk)
 	struct call *call;
 	__u32 moved;
 
-	if (!t || !t->fn.nr || t->fn.shape != CALL_SKB || t->fn_sk != number_of(sk))
+	if (!t || !t->fn.nr || t->fn.shape != CALL_SKB || t->fn.sk != number_of(sk))
 		return 0;
 	call = &t->fn;
 	call->nr = 0;

@@ -87,6 +87,7 @@ int tls_enter(struct pt_regs *ctx)
 	__u64 cookie = site_cookie(ctx), sp = PT_REGS_SP(ctx);
 	struct task_ctx *t = task_ctx_get();
 	struct ev_tls_site site;
+	struct ev_tls_lib *lib;
 	struct tls_call *c;
 
 	if (!t || !task_wanted(t))
@@ -99,6 +100,9 @@ int tls_enter(struct pt_regs *ctx)
 	if (c->sp && sp < c->sp && c->nested++ < MAX_NESTED)
 		return 0;
 	__builtin_memcpy(&site, &cookie, sizeof(site));
+	lib = tls_lib_of(&site);
+	if (!lib || lib->off) /* what it writes to TLS by the kernel is told of there */
+		return 0;
 	c->sp = sp;
 	c->ssl = PT_REGS_PARM1(ctx);
 	c->buf = argument(ctx, site.buf_arg);

@@ -18,6 +18,12 @@
 #define MSG_ERRQUEUE 0x2000
 #define RCV_SHUTDOWN 1
 
+#define SOL_TLS		     282
+#define TLS_SET_RECORD_TYPE  1
+#define TLS_GET_RECORD_TYPE  2
+#define TLS_APPLICATION_DATA 23
+#define CONTROLS	     4 /* control messages of a call that are looked at */
+
 /* Who takes the bytes of TCP, by enum ev_dir: written by user space (src/tap/bpf_hooks.c). */
 enum hooked {
 	HOOKED_SYSCALL = 0, /* the system calls, all of them */
@@ -26,6 +32,7 @@ enum hooked {
 };
 volatile __u8 hooked[2] __weak;
 volatile __u8 unix_hooked __weak; /* HOOKED_FUNCTION is true of AF_UNIX, too */
+volatile __u8 splice_hooked __weak; /* HOOKED_FUNCTION has one for splice from a socket */
 
 /* Another process than before: it says who it is.  And a reader that has not heard of the connection hears of
  * it. */
@@ -38,6 +45,30 @@ static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 coo
 	conn_announce(c, sk, cookie);
 }
 
+/* The functions with which TCP itself moves bytes, by enum ev_dir: learnt by the scan. */
+volatile __u64 tcp_moves[2] __weak;
+
+SUB int ulp_encrypts(const struct sock *sk, const struct tcp_ulp_ops *ulp, __u8 dir)
+{
+	const struct proto *prot = BPF_CORE_READ(sk, __sk_common.skc_prot);
+	char name[4] = {};
+	__u64 moves;
+
+	bpf_probe_read_kernel(name, sizeof(name), &ulp->name);
+	if (name[0] != 't' || name[1] != 'l' || name[2] != 's' || name[3] || !prot)
+		return 0;
+	moves = dir == EV_WRITE ? (__u64)BPF_CORE_READ(prot, sendmsg) : (__u64)BPF_CORE_READ(prot, recvmsg);
+	return tcp_moves[dir & 1] && moves != tcp_moves[dir & 1];
+}
+
+/* Whether TCP encrypts (decrypts) what is moved in that direction: it got its keys, which are never taken away. */
+static __always_inline bool sock_encrypts(const struct sock *sk, __u8 dir)
+{
+	const struct tcp_ulp_ops *ulp = BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_ulp_ops);
+
+	return ulp && ulp_encrypts(sk, ulp, dir);
+}
+
 /* Remembers the call.  shape becomes CALL_NONE when it is none of ours. */
 static __always_inline int transfer_begin(struct task_ctx *t, struct call *call, struct sock *sk, __u64 done)
 {
@@ -45,6 +76,8 @@ static __always_inline int transfer_begin(struct task_ctx *t, struct call *call,
 	__u8 state, dir = call->dir & 1;
 
 	call->cookie = sock_cookie(sk);
+	call->sk = (__u64)sk;
+	call->ktls = KTLS_NOT;
 	if (!call->cookie)
 		goto none;
 	if (t->tls_active)
@@ -55,12 +88,20 @@ static __always_inline int transfer_begin(struct task_ctx *t, struct call *call,
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_SYN_SENT || (!c && (state == TCP_CLOSE || state == TCP_LISTEN)))
 		return 0; /* not connected yet; the end looks again */
+	if ((c ? !c->l4 : !sock_is_unix(sk)) && sock_encrypts(sk, dir)) {
+		call->ktls = t->tls_active ? KTLS_LIBRARY : KTLS_TOLD;
+		if (c)
+			c->tls_seen = 1; /* what catches up is ciphertext, and no hole */
+		done = 0; /* plaintext is not what the sequence numbers count */
+	}
 	if (!c)
 		c = conn_make(sk, call->cookie, side_guess(sk), dir, done);
 	if (!c) {
 		loss(EV_LOSS_INFLIGHT, 1);
 		goto none;
 	}
+	if (call->ktls)
+		c->tls_seen = 1;
 	if (!done) {
 		conn_catch_up(c, sk, dir, 1);
 		call->counted = 1;
@@ -90,17 +131,55 @@ static __always_inline __u64 transfer_time(const struct call *call)
 	return call->dir == EV_WRITE ? call->ts_ns : bpf_ktime_get_ns();
 }
 
+/* Alerts and handshakes are no plaintext of the program: a control message beside the bytes says what they are. */
+SUB int ktls_tells(const struct call *call)
+{
+	struct {
+		__u64 len;
+		int level, type;
+		__u64 what;
+	} m;
+	__u64 v[2] = {};
+	int type = call->dir == EV_WRITE ? TLS_SET_RECORD_TYPE : TLS_GET_RECORD_TYPE;
+
+	if (call->ktls != KTLS_TOLD)
+		return 0;
+	if (call->shape != CALL_MSG)
+		return 1;
+	bpf_probe_read_user(v, sizeof(v), &((struct user_msghdr *)call->buf)->control);
+	for (int i = 0; i < CONTROLS && v[1] >= sizeof(m); i++) {
+		if (bpf_probe_read_user(&m, sizeof(m), (void *)v[0]) || m.len < sizeof(m) - sizeof(m.what))
+			break;
+		if (m.level == SOL_TLS && m.type == type)
+			return (__u8)m.what == TLS_APPLICATION_DATA;
+		m.len = (m.len + 7) & ~7ULL;
+		v[0] += m.len;
+		v[1] -= m.len < v[1] ? m.len : v[1];
+	}
+	return 1;
+}
+
 /* In transfer.bpf.c, where the verifier looks at it once. */
 extern SHARED int transfer_copy(const struct call *call, const struct conn *c, __u64 off, __u64 n);
-/* n bytes were moved: delivers them at position off. */
-static __always_inline int transfer_data(const struct call *call, const struct conn *c, __u64 off, __u64 n)
+/* n bytes were moved: delivers them at the next position of their stream. */
+static __always_inline int transfer_data(const struct call *call, struct conn *c, __u64 n)
 {
-	__u64 at = GAP_AT(call->dir, 0, 0, 0);
+	__u64 at = GAP_AT(call->dir, 0, 0, 0), off;
 
-	if (!conn_wants_raw(c) || conn_skips(c, call->cookie, at, off, n))
+	if (call->ktls) {
+		if (!ktls_tells(call) || c->ignored)
+			return 0;
+		at = GAP_AT(call->dir, EV_TLS_KERNEL, EV_SURE_NESTED, 0);
+		off = FETCH_ADD(&c->tls_pos[call->dir & 1], n);
+	} else {
+		off = conn_moved(c, call->dir, n);
+		if (!conn_wants_raw(c))
+			return 0;
+	}
+	if (conn_skips(c, call->cookie, at, off, n))
 		return 0;
 	if (call->shape == CALL_UNSEEN ||
-	    (call->dir == EV_READ && (call->flags & MSG_TRUNC) && !c->l4))
+	    (call->dir == EV_READ && (call->flags & MSG_TRUNC) && !c->l4 && !call->ktls))
 		return hole_send(call->cookie, at, off, n, transfer_time(call));
 	return transfer_copy(call, c, off, n);
 }

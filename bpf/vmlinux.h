@@ -266,9 +266,12 @@ struct request_sock {
 struct request_sock_queue {
 	struct request_sock *rskq_accept_head;
 };
+struct tcp_ulp_ops {
+	char name[16];
+};
 struct inet_connection_sock {
+	const struct tcp_ulp_ops *icsk_ulp_ops;
 	struct request_sock_queue icsk_accept_queue;
-	const void *icsk_ulp_ops;
 	struct {
 		__u32 lrcvtime;
 	} icsk_ack;
@@ -287,7 +290,7 @@ struct unix_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 lsndtime;
-	__u32 rcv_nxt, copied_seq, write_seq, snd_una;
+	__u32 rcv_nxt, copied_seq, write_seq, snd_una, urg_seq;
 	__u64 bytes_received, bytes_acked;
 };
 struct socket {
@@ -334,6 +337,7 @@ struct slab {
 };
 struct proto {
 	struct kmem_cache *slab;
+	const void *sendmsg, *recvmsg;
 };
 struct bio_vec {
 	struct page *bv_page;

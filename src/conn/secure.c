@@ -149,9 +149,13 @@ const struct flow_tls *secure_describe(struct conn *c, const struct proto *p)
 
 	if (!s)
 		return NULL;
-	if (!s->tls.library && t->hooks.tls)
-		t->hooks.tls(t->ctx, c->tls_row, c->tls_lib, &s->tls);
 	s->tls.road = "probes";
+	if (c->tls_row == EV_TLS_KERNEL) {
+		s->tls.library = "kernel";
+		s->tls.road = "kernel";
+	} else if (!s->tls.library && t->hooks.tls) {
+		t->hooks.tls(t->ctx, c->tls_row, c->tls_lib, &s->tls);
+	}
 	f = facts_of(c);
 	if (f)
 		tell_facts(s, f, p);

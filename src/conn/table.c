@@ -243,8 +243,10 @@ static void note_data(struct conn *c, const struct ev_data *ev)
 	if (!ev->tls)
 		return;
 	s->tls_bytes += ev->len;
-	c->tls_row = ev->tls;
-	c->tls_lib = ev->tls_lib;
+	if (ev->tls != EV_TLS_KERNEL || !c->tls_row) { /* a library that hands over to the kernel stays */
+		c->tls_row = ev->tls;
+		c->tls_lib = ev->tls_lib;
+	}
 	if (!c->plain_seen) {
 		c->plain_seen = true;
 		conn_count_undecrypted(c);

@@ -45,7 +45,7 @@ enum flow_tls_flag {
 /* Strings are NULL when not known.  From cipher on: what the handshake said in the clear. */
 struct flow_tls {
 	const char *library, *version; /* "openssl", "3.0.15" */
-	const char *road;	       /* "probes" or "keys" */
+	const char *road;	       /* "probes", "keys" or "kernel" */
 	const char *sni, *alpn;
 	const char *protocol; /* "TLS 1.3"; NULL: its ServerHello was not seen */
 	const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */

@@ -26,7 +26,7 @@ static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
 enum when { ALWAYS, WITH_SENDPAGE, WITH_SEND_TP, WITH_RECV_TP, WITH_LENGTH_TP, WITH_UNIX,
-	    WITH_UNIX_SENDPAGE };
+	    WITH_UNIX_SENDPAGE, WITH_SPLICE };
 static const struct {
 	enum hook hook;
 	enum tap_backend backend;
@@ -44,6 +44,8 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX_SENDPAGE, "fentry_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_stream_recvmsg" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_release_sock" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_SPLICE, "fexit_skb_splice_bits" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_SPLICE, "fentry_skb_splice_bits" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fentry_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_recvmsg" },
@@ -57,6 +59,8 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UNIX_SENDPAGE, "kprobe_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UNIX, "kprobe_unix_stream_recvmsg" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UNIX, "kprobe_unix_release_sock" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_SPLICE, "kretprobe_skb_splice_bits" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_SPLICE, "kprobe_skb_splice_bits" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_recvmsg" },
@@ -115,6 +119,7 @@ static void look_around(struct hooks *h)
 		     function_args(btf, "unix_stream_recvmsg") == 4 &&
 		     function_args(btf, "unix_release_sock") == 2;
 	h->unix_sendpage = h->af_unix && function_args(btf, "unix_stream_sendpage") == 5;
+	h->splice = function_args(btf, "skb_splice_bits") == 6;
 	h->length_tp = has_tracepoint(btf, "sock_send_length") && has_tracepoint(btf, "sock_recv_length");
 	h->send_tp = has_tracepoint(btf, "tcp_sendmsg_locked") && h->length_tp;
 	h->recv_tp = has_tracepoint(btf, "skb_copy_datagram_iovec") &&
@@ -137,6 +142,8 @@ static bool needed(const struct hooks *h, enum when when)
 		return h->af_unix;
 	case WITH_UNIX_SENDPAGE:
 		return h->unix_sendpage;
+	case WITH_SPLICE:
+		return h->splice;
 	case ALWAYS:
 		break;
 	}
@@ -260,6 +267,9 @@ static bool do_without(struct hooks *h, enum when when)
 	case WITH_UNIX:
 		h->af_unix = false;
 		return true;
+	case WITH_SPLICE: /* it is a hole then */
+		h->splice = false;
+		return true;
 	case WITH_UNIX_SENDPAGE:
 	case WITH_SENDPAGE:
 	case ALWAYS:
@@ -359,6 +369,7 @@ int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
 	skel->bss->hooked[EV_WRITE] = hooked(h, HOOK_SEND);
 	skel->bss->hooked[EV_READ] = hooked(h, HOOK_RECV);
 	skel->bss->unix_hooked = h->af_unix;
+	skel->bss->splice_hooked = h->splice;
 	for (size_t i = 0; i < NPROGRAMS; i++) {
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, programs[i].prog);

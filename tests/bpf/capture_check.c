@@ -25,6 +25,7 @@ static const struct group groups[] = {
 	{ "unix", "the same over AF_UNIX", NULL, unix_movers, false },
 	{ "udp", "datagrams", NULL, udp, false },
 	{ "odd", "an urgent byte, TLS by the kernel", NULL, odd, false },
+	{ "waiters", "many calls that wait at once", NULL, waiters, false },
 	{ "same", "the same traffic gives the same report on every back end", NULL, same, false },
 	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, property,
 	  false },

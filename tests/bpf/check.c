@@ -88,6 +88,10 @@ void explain(const char *who, const struct end *e)
 		printf(" ) total %llu wrong %u how %x side %u opens %u flags %x\n",
 		       (unsigned long long)e->total[d], e->wrong, e->how, e->side, e->opens,
 		       e->flags);
+		if (e->plain[d].seen)
+			printf("# %s %s, plaintext: captured %llu holes %llu total %llu\n", who,
+			       d ? "write" : "read", (unsigned long long)e->plain[d].captured,
+			       (unsigned long long)e->plain[d].holes, (unsigned long long)e->plain[d].total);
 	}
 }
 

@@ -49,6 +49,8 @@ void udp(struct watch *w, struct worker *k); /* datagrams */
 void sights(struct watch *w); /* the program's own table of what is seen; w is not used */
 /* odd.c */
 void odd(struct watch *w, struct worker *k); /* urgent bytes, TLS by the kernel */
+/* waiters.c */
+void waiters(struct watch *w, struct worker *k); /* many calls that wait at once */
 /* same.c */
 extern const char *dump_file;		      /* --dump, or NULL */
 void same(struct watch *w, struct worker *k); /* the same traffic, the same report */

@@ -27,7 +27,10 @@ int conn_close(struct conn *c, bool reset);
 /* special.c */
 /* The client sends 201 bytes, the 101st urgent; the server reads them, and with in_line that one among them. */
 int conn_urgent(struct conn *c, bool in_line);
-/* Gives both ends the same fixed keys of TLS 1.2.  Negative errno: the kernel has no TLS. */
-int conn_kernel_tls(struct conn *c);
+/* Gives both ends the same fixed keys of TLS 1.2.  dirs: 1 client to server, 2 back.  -ENOENT or -ENOPROTOOPT: the kernel
+ * has no TLS, or no cipher for it. */
+int conn_kernel_tls(struct conn *c, uint32_t dirs);
+/* An alert from client to server, which are bytes that no program of the protocol above sees. */
+int conn_alert(struct conn *c);
 
 #endif

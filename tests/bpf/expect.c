@@ -49,7 +49,8 @@ static const struct row sends[] = {
 	{ S_URING_SPLICE, UNSEEN, BYTES },
 };
 static const struct row recvs[] = {
-	{ R_TRUNC, NO_BUFFER, NO_BUFFER },  { R_SPLICE, NO_BUFFER, NO_BUFFER },
+	{ R_TRUNC, NO_BUFFER, NO_BUFFER },
+	{ R_SPLICE, NO_BUFFER, BYTES },
 	{ R_ZEROCOPY, MAPPED, MAPPED },
 };
 
@@ -96,4 +97,11 @@ struct expect expect_send(enum tap_backend b, enum ev_l4 l4, uint32_t op)
 struct expect expect_recv(enum tap_backend b, enum ev_l4 l4, uint32_t op)
 {
 	return find(recvs, sizeof(recvs) / sizeof(*recvs), b, l4, op);
+}
+
+struct expect expect_tls(enum tap_backend b, bool out, uint32_t op)
+{
+	bool unseen = out ? op >= S_SENDFILE : op == R_SPLICE && b == TAP_BACKEND_TRACEPOINT;
+
+	return unseen ? (struct expect)NO_BUFFER : (struct expect)BYTES;
 }

@@ -19,5 +19,7 @@ struct expect {
 
 struct expect expect_send(enum tap_backend b, enum ev_l4 l4, uint32_t op);
 struct expect expect_recv(enum tap_backend b, enum ev_l4 l4, uint32_t op);
+/* Of TLS by the kernel: its ways with system calls. */
+struct expect expect_tls(enum tap_backend b, bool out, uint32_t op);
 
 #endif

@@ -17,7 +17,7 @@ static void missing(const struct watch *w, uint64_t why[EV_WHY_MAX])
 		const struct end *e = &w->ends[i / 2];
 
 		for (int y = 0; y < EV_WHY_MAX; y++)
-			why[y] += e->why[i % 2][y];
+			why[y] += e->why[i % 2][y] + e->plain[i % 2].why[y];
 		why[EV_WHY_NONE] += watch_tail(e, i % 2);
 	}
 }

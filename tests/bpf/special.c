@@ -53,16 +53,48 @@ static int key_put(int fd, int which, uint8_t fill)
 	return setsockopt(fd, SOL_TLS, which, &info, sizeof(info)) < 0 ? -errno : 0;
 }
 
-int conn_kernel_tls(struct conn *c)
+int conn_kernel_tls(struct conn *c, uint32_t dirs)
 {
 	int rc = 0;
 
 	for (int i = 0; i < 2 && !rc; i++)
 		if (setsockopt(c->end[i], IPPROTO_TCP, TCP_ULP, "tls", 3) < 0)
 			rc = -errno;
-	for (int i = 0; i < 2 && !rc; i++)
-		rc = key_put(c->end[i], TLS_TX, i ? 0x22 : 0x11);
-	for (int i = 0; i < 2 && !rc; i++)
-		rc = key_put(c->end[i], TLS_RX, i ? 0x11 : 0x22);
+	for (int back = 0; back < 2 && !rc; back++) {
+		if (!(dirs >> back & 1))
+			continue;
+		rc = key_put(c->end[back], TLS_TX, back ? 0x22 : 0x11);
+		if (!rc)
+			rc = key_put(c->end[!back], TLS_RX, back ? 0x22 : 0x11);
+	}
 	return rc;
+}
+
+/* One call with a control message that says of what kind the record is, or makes room for that. */
+static ssize_t record_call(int fd, bool sends, uint8_t *p, size_t n, uint8_t *kind)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(*kind))];
+	} control = { .h = { .cmsg_level = SOL_TLS, .cmsg_type = TLS_SET_RECORD_TYPE,
+			     .cmsg_len = CMSG_LEN(sizeof(*kind)) } };
+	struct iovec v = { p, n };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = sizeof(control.room) };
+	ssize_t rc;
+
+	*CMSG_DATA(&control.h) = *kind;
+	rc = sends ? sendmsg(fd, &m, 0) : recvmsg(fd, &m, 0);
+	*kind = *CMSG_DATA(&control.h);
+	return rc;
+}
+
+int conn_alert(struct conn *c)
+{
+	uint8_t out[] = { 1, 90 }, in[8], kind = 21, got = 0;
+
+	if (record_call(c->end[0], true, out, sizeof(out), &kind) != sizeof(out) ||
+	    record_call(c->end[1], false, in, sizeof(in), &got) != sizeof(out))
+		return -errno;
+	return got == kind && memcmp(in, out, sizeof(out)) == 0 ? 0 : -EIO;
 }

@@ -23,6 +23,7 @@
 
 #include "conn.h"
 #include "dgram.h"
+#include "many.h"
 
 uint8_t pattern(uint16_t key, int back, uint64_t off)
 {
@@ -219,6 +220,8 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 		return -pthread_create(&c->blocked, NULL, blocked_reader, c);
 	case T_UNBLOCK:
 		return unblock(c);
+	case T_MANY:
+		return many_blocked(o->a, o->n, &c->sport);
 	case T_HALF:
 		return half_close(c);
 	case T_CLOSE:
@@ -226,7 +229,9 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 	case T_URGENT:
 		return conn_urgent(c, o->a != 0);
 	case T_KTLS:
-		return conn_kernel_tls(c);
+		return conn_kernel_tls(c, o->a);
+	case T_ALERT:
+		return conn_alert(c);
 	case T_DGRAM_OPEN:
 		return dgram_open(c, o->a, o->b);
 	case T_DGRAM:

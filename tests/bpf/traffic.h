@@ -30,10 +30,12 @@ enum what {
 	T_MOVE,	      /* a: 0 client to server, 1 back; b: send_op; c: recv_op; n: bytes */
 	T_BLOCK,      /* a thread reads n bytes on the server's end, and waits for them */
 	T_UNBLOCK,    /* the client writes them; replies when they were read */
+	T_MANY,	      /* a: so many connections, on each of which a thread waits in recv for n bytes, which then come; closes */
 	T_HALF,	      /* client: shutdown(SHUT_WR); server reads the end */
 	T_CLOSE,      /* a: 1: with a reset */
 	T_URGENT,     /* a: in line.  201 bytes from the client, one of them urgent */
-	T_KTLS,	      /* both ends go on in TLS by the kernel; its error if it has none */
+	T_KTLS,	      /* TLS by the kernel from now on; a: 1 client to server, 2 back, 3 both.  Its error if it has none */
+	T_ALERT,      /* the client sends an alert on such a connection, and the server reads it */
 	T_DGRAM_OPEN, /* a: enum family; b: enum dgram_op */
 	T_DGRAM,      /* a: 0 client to server, 1 back; b: the same dgram_op; n: bytes */
 	T_CHAOS_OPEN, /* n: seed */

@@ -85,6 +85,35 @@ static uint16_t key_of(const struct watch *w, uint16_t cport)
 	return cport;
 }
 
+static unsigned differences(const struct ev_data *ev, uint16_t key, int back, uint64_t from)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ev->ncap; i++)
+		n += ev->data[i] != pattern(key, back, from + ev->off + i);
+	return n;
+}
+
+/* What TLS by the kernel carries goes on in the pattern where the raw bytes ended. */
+static void on_plain(struct end *e, const struct ev_data *ev, uint16_t key, int back)
+{
+	struct plain *p = &e->plain[ev->dir];
+
+	if (!p->seen)
+		p->from = e->next[ev->dir];
+	p->seen = true;
+	if (ev->off < p->next || e->next[ev->dir] != p->from) {
+		e->wrong++;
+		return;
+	}
+	e->wrong += differences(ev, key, back, p->from);
+	p->captured += ev->ncap;
+	p->holes += ev->off - p->next + ev->len - ev->ncap;
+	p->why[EV_WHY_NONE] += ev->off - p->next;
+	p->why[ev->why % EV_WHY_MAX] += ev->len - ev->ncap;
+	p->next = ev->off + ev->len;
+}
+
 static void on_data(const struct watch *w, struct end *e, const struct ev_data *ev)
 {
 	/* The server's port is the one that listened; a client's is the pattern's key. */
@@ -94,14 +123,16 @@ static void on_data(const struct watch *w, struct end *e, const struct ev_data *
 	int dir = ev->dir & 1, back = client == (dir == EV_READ);
 
 	if (ev->dir > 1 || ev->ncap > ev->len || ev->h.size != sizeof(*ev) + ev->ncap ||
-	    ev->off < e->next[dir] || ev->why >= EV_WHY_MAX ||
+	    (!ev->tls && ev->off < e->next[dir]) || ev->why >= EV_WHY_MAX ||
 	    (ev->why == EV_WHY_NONE) != (ev->ncap == ev->len)) {
 		e->wrong++;
 		return;
 	}
-	for (uint32_t i = 0; i < ev->ncap; i++)
-		if (ev->data[i] != pattern(key, back, shift + ev->off + i))
-			e->wrong++;
+	if (ev->tls == EV_TLS_KERNEL) {
+		on_plain(e, ev, key, back);
+		return;
+	}
+	e->wrong += differences(ev, key, back, shift);
 	if (!(ev->h.flags & EV_DATAGRAM) != (e->l4 != EV_UDP))
 		e->wrong++;
 	e->datagrams[dir] += (ev->h.flags & EV_BEGIN) != 0;
@@ -137,6 +168,8 @@ static void on_event(void *ctx, const struct ev_hdr *ev)
 		e->how |= c->how;
 		e->ends_read += (c->how & EV_END_READ) != 0;
 		memcpy(e->total, c->total, sizeof(e->total));
+		for (int d = 0; d < 2; d++)
+			e->plain[d].total = c->tls_total[d];
 	}
 }
 
@@ -199,6 +232,10 @@ void watch_take(void *arg)
 
 uint64_t watch_tail(const struct end *e, int dir)
 {
+	const struct plain *p = &e->plain[dir];
+
+	if (e->plain[0].seen || e->plain[1].seen)
+		return p->total > p->next ? p->total - p->next : 0;
 	return e->total[dir] > e->next[dir] ? e->total[dir] - e->next[dir] : 0;
 }
 

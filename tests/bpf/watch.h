@@ -9,6 +9,11 @@
 #include "capture/source.h"
 #include "tap/bpf.h"
 
+struct plain { /* of TLS by the kernel, one direction; as in struct end */
+	uint64_t next, captured, holes, why[EV_WHY_MAX], total;
+	uint64_t from; /* position of its first byte in the pattern: what was raw comes before */
+	bool seen;
+};
 struct end { /* one socket */
 	uint64_t cookie, peer_cookie;
 	uint8_t l4; /* enum ev_l4 */
@@ -32,6 +37,7 @@ struct end { /* one socket */
 	uint32_t how;	    /* all EV_CLOSE together */
 	unsigned ends_read; /* EV_CLOSE with EV_END_READ */
 	uint64_t total[2];  /* of the last EV_CLOSE */
+	struct plain plain[2];
 };
 
 struct watch {
@@ -72,7 +78,7 @@ void watch_key(struct watch *w, uint16_t cport, uint16_t key);
 void watch_unix(struct watch *w, const uint64_t cookie[2], uint16_t cport, uint16_t sport);
 /* The socket with these ports, or NULL. */
 struct end *watch_end(struct watch *w, uint16_t lport, uint16_t rport);
-/* Bytes that the last EV_CLOSE knows of and no record. */
+/* Bytes that the last EV_CLOSE knows of and no record: 0 when what is raw is ciphertext. */
 uint64_t watch_tail(const struct end *e, int dir);
 /* Takes what is there, for worker.idle. */
 void watch_take(void *w);

@@ -58,6 +58,7 @@ static void on_flow(void *ctx, const struct flow *f)
 	to->tls = f->conn->tls;
 	if (f->conn->tls) {
 		copy(to->library, sizeof(to->library), f->conn->tls->library);
+		copy(to->road, sizeof(to->road), f->conn->tls->road);
 		copy(to->sni, sizeof(to->sni), f->conn->tls->sni);
 		copy(to->alpn, sizeof(to->alpn), f->conn->tls->alpn);
 		copy(to->protocol, sizeof(to->protocol), f->conn->tls->protocol);

@@ -18,7 +18,7 @@ struct world_flow { /* as last written */
 	uint16_t client_port, server_port;
 	char l4[8], path[112];
 	bool has_req, has_resp, tls;
-	char library[16], sni[64], alpn[32], protocol[16];
+	char library[16], road[16], sni[64], alpn[32], protocol[16];
 };
 
 struct world {

@@ -23,7 +23,7 @@ export function expiry(iso: string, now: number): string {
 export function tlsFacts(t: Tls, now = Date.now()): [string, string][] {
 	const rows: [string, string][] = [];
 	if (t.library) rows.push(["TLS library", oneLine(`${t.library} ${t.version ?? ""}`, 80)]);
-	if (t.road) rows.push(["read by", t.road === "keys" ? "session keys" : t.road === "probes" ? "probes in the library" : oneLine(t.road, 40)]);
+	if (t.road) rows.push(["read by", t.road === "keys" ? "session keys" : t.road === "probes" ? "probes in the library" : t.road === "kernel" ? "TLS by the kernel" : oneLine(t.road, 40)]);
 	if (t.protocol) rows.push(["TLS version", oneLine(t.protocol, 40)]);
 	if (t.cipher) rows.push(["cipher suite", oneLine(t.cipher, 80)]);
 	if (t.group) rows.push(["key exchange", oneLine(t.group, 40)]);
