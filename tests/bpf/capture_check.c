@@ -12,31 +12,30 @@
 
 struct group {
 	const char *name, *help;
-	void (*alone)(struct watch *w);			 /* loads by itself, or: */
+	bool (*first)(struct watch *w); /* loads, and leaves it loaded; false: it cannot.  Or: */
+	void (*alone)(struct watch *w); /* loads by itself, or: */
 	void (*with)(struct watch *w, struct worker *k); /* with a worker that is captured */
-	bool fresh;					 /* the counters have to begin at 0 */
 };
 static const struct group groups[] = {
-	{ "load", "what loading refuses", errors, NULL, false },
-	{ "late", "connections from before capture began", late, NULL, false },
-	{ "queued", "a connection that nobody has accepted", queued, NULL, false },
-	{ "sights", "what the program says of its back ends", sights, NULL, false },
-	{ "ways", "every way to move bytes over TCP", NULL, movers, false },
-	{ "unix", "the same over AF_UNIX", NULL, unix_movers, false },
-	{ "udp", "datagrams", NULL, udp, false },
-	{ "odd", "an urgent byte, TLS by the kernel", NULL, odd, false },
-	{ "waiters", "many calls that wait at once", NULL, waiters, false },
-	{ "same", "the same traffic gives the same report on every back end", NULL, same, false },
-	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, property,
-	  false },
-	{ "race", "many threads on one socket", race, NULL, false },
-	{ "order", "what happened first is read first", NULL, causality, false },
-	{ "life", "open, close, reset; exec, exit, map", NULL, life, false },
-	{ "policies", "who is captured, and what", NULL, policies, false },
-	{ "choices", "which connections are captured", NULL, choices, false },
-	{ "transport", "several rings, what is left out on request, wake-ups", NULL, transport,
-	  true },
-	{ "overload", "more than the ring holds", overload, NULL, false },
+	{ "late", "connections from before capture began", late, NULL, NULL },
+	{ "load", "what loading refuses", NULL, NULL, errors },
+	{ "sights", "what the program says of its back ends", NULL, NULL, sights },
+	{ "ways", "every way to move bytes over TCP", NULL, NULL, movers },
+	{ "unix", "the same over AF_UNIX", NULL, NULL, unix_movers },
+	{ "udp", "datagrams", NULL, NULL, udp },
+	{ "odd", "an urgent byte, TLS by the kernel", NULL, NULL, odd },
+	{ "waiters", "many calls that wait at once", NULL, NULL, waiters },
+	{ "same", "the same traffic gives the same report on every back end", NULL, NULL, same },
+	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, NULL,
+	  property },
+	{ "order", "what happened first is read first", NULL, NULL, causality },
+	{ "life", "open, close, reset; exec, exit, map", NULL, NULL, life },
+	{ "policies", "who is captured, and what", NULL, NULL, policies },
+	{ "choices", "which connections are captured", NULL, NULL, choices },
+	{ "transport", "several rings, what is left out on request, wake-ups", NULL, NULL,
+	  transport },
+	{ "race", "many threads on one socket", NULL, race, NULL },
+	{ "overload", "more than the ring holds", NULL, overload, NULL },
 };
 #define GROUPS (sizeof(groups) / sizeof(*groups))
 
@@ -50,8 +49,7 @@ static bool share(struct shared *s)
 {
 	static const struct ev_policy nobody = { .dflt = EV_DEFAULT_NONE };
 
-	/* Nobody reads while bytes are moved, and both ends may share a ring. */
-	if (!s->loaded && !load(&s->w, 64 << 20))
+	if (!s->loaded && !load(&s->w, RING_OF_ALL))
 		return false;
 	s->loaded = true;
 	watch_forget(&s->w);
@@ -66,26 +64,30 @@ static void unshare(struct shared *s)
 	s->loaded = false;
 }
 
-static void run(const struct group *g, struct shared *s)
+/* False: the programs cannot be loaded, so there is no point in going on. */
+static bool run(const struct group *g, struct shared *s)
 {
 	struct worker k;
 	struct watch w;
 
 	printf("# %s: %s\n", g->name, g->help);
+	if (g->first) {
+		unshare(s);
+		return s->loaded = g->first(&s->w);
+	}
 	if (g->alone) {
 		unshare(s);
 		g->alone(&w);
-		return;
+		return true;
 	}
-	if (g->fresh)
-		unshare(s);
 	if (!share(s))
-		return;
+		return false;
 	start(&k, 0);
 	tap_bpf_rule_tgid(s->w.bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
 	g->with(&s->w, &k);
 	tap_bpf_rule_tgid(s->w.bpf, (uint32_t)k.pid, -1);
 	worker_stop(&k);
+	return true;
 }
 
 static void help(void)
@@ -165,8 +167,8 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < GROUPS; i++)
-		if (chosen[i] || !some)
-			run(&groups[i], &shared);
+		if ((chosen[i] || !some) && !run(&groups[i], &shared))
+			break;
 	unshare(&shared);
 	printf("1..%u\n", tests);
 	return failed != 0;

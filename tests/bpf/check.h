@@ -12,6 +12,8 @@ enum tap_backend backend_used(const struct watch *w); /* what AUTO has come to *
 extern bool quick;				      /* --quick: fewer sizes, for slow machines */
 extern uint64_t seed;				      /* --seed */
 extern uint32_t hold_up_ns;			      /* of tap_bpf_options, for load() */
+/* For groups that move much while nobody reads; both ends may share a ring. */
+#define RING_OF_ALL (64 << 20)
 extern const char *const family_names[F_ALL];
 
 /* One TAP line; returns ok. */
@@ -32,9 +34,8 @@ struct losses losses_now(const struct watch *w);
 bool losses_agree(const struct watch *w, const struct losses *before);
 
 /* scenarios.c */
-void errors(struct watch *w);		      /* loads by itself */
-void late(struct watch *w);		      /* loads by itself: connections from before */
-void queued(struct watch *w);		      /* the same: one that nobody has accepted */
+void errors(struct watch *w, struct worker *k);
+bool late(struct watch *w); /* connections from before: loads, for the groups after it as well; false: cannot */
 void life(struct watch *w, struct worker *k); /* open, close, exec, exit, map */
 int bench(void);			      /* bench.c: prints one line */
 /* transport.c */
@@ -46,7 +47,7 @@ void unix_movers(struct watch *w, struct worker *k); /* the same over AF_UNIX */
 /* udp.c */
 void udp(struct watch *w, struct worker *k); /* datagrams */
 /* sights.c */
-void sights(struct watch *w); /* the program's own table of what is seen; w is not used */
+void sights(struct watch *w, struct worker *k); /* the program's own table of what is seen; neither is used */
 /* odd.c */
 void odd(struct watch *w, struct worker *k); /* urgent bytes, TLS by the kernel */
 /* waiters.c */

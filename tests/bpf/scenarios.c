@@ -9,44 +9,45 @@
 
 /* --- loading ---------------------------------------------------------------------------------------- */
 
-void errors(struct watch *w)
+void errors(struct watch *w, struct worker *k)
 {
 	struct tap_bpf_options odd = { .events_bytes = 12345 };
 	struct tap_bpf *b;
 	char err[512] = "";
 	int rc = tap_bpf_open(&b, &odd, err, sizeof(err));
 
+	(void)k;
 	check(rc == -EINVAL && strstr(err, "power of two"),
 	      "a ring size that is no power of two is refused: %s", err);
-	if (!load(w, 0))
-		return;
 	check(tap_bpf_verdict(w->bpf, 1234567890123, EV_COPY_NONE) == -ENOENT,
 	      "a verdict on an unknown connection is refused");
 	check(!backend || strcmp(tap_bpf_backend(w->bpf), tap_backend_name(backend)) == 0,
 	      "the back end is %s", tap_bpf_backend(w->bpf));
-	watch_release(w);
 }
 
 /* --- connections from before -------------------------------------------------------------------------- */
 
-void late(struct watch *w)
+static struct reply used_before(struct worker *k)
 {
-	struct worker k;
-	struct reply r;
+	struct reply unused, r;
+
+	start(k, 0);
+	r = order(k, T_OPEN, F_V4);
+	move(k, 0, S_WRITE, R_READ, 1000);
+	move(k, 1, S_WRITE, R_READ, 1000);
+	worker_do(k, (struct order){ .what = T_BLOCK, .n = 3000 }, &unused);
+	return r;
+}
+
+static void used_since(struct watch *w, struct worker *k, struct reply r)
+{
 	struct end *c, *s;
 
-	start(&k, 0);
-	r = order(&k, T_OPEN, F_V4);
-	move(&k, 0, S_WRITE, R_READ, 1000);
-	move(&k, 1, S_WRITE, R_READ, 1000);
-	worker_do(&k, (struct order){ .what = T_BLOCK, .n = 3000 }, &r);
-	if (!load(w, 0))
-		return;
-	tap_bpf_rule_tgid(w->bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
+	tap_bpf_rule_tgid(w->bpf, (uint32_t)k->pid, EV_RULE_INCLUDE);
 	w->late_shift = 1000;
 	w->late_sport = r.sport;
-	order(&k, T_UNBLOCK, 0);
-	order(&k, T_CLOSE, 0);
+	order(k, T_UNBLOCK, 0);
+	order(k, T_CLOSE, 0);
 	watch_gone(w, r.cport, r.sport);
 	c = watch_end(w, r.cport, r.sport);
 	s = watch_end(w, r.sport, r.cport);
@@ -59,8 +60,10 @@ void late(struct watch *w)
 		explain("client", c);
 		explain("server", s);
 	}
-	worker_stop(&k);
-	watch_release(w);
+	w->late_shift = 0;
+	w->late_sport = 0;
+	worker_stop(k);
+	watch_forget(w);
 }
 
 static bool at_once(const struct watch *w, const void *arg)
@@ -72,26 +75,20 @@ static bool at_once(const struct watch *w, const void *arg)
 
 /* Its socket has no descriptor when the descriptors are scanned, so no cookie when it is accepted (unless another
  * capture runs on this machine).  What polls the tasks then scans again. */
-void queued(struct watch *w)
+static void accepted_since(struct watch *w, struct worker *k, struct reply r)
 {
 	uint64_t loss[EV_LOSS_MAX] = { 0 };
-	struct worker k;
-	struct reply r;
 	struct end *c, *s;
 
-	start(&k, 0);
-	r = order(&k, T_CONNECT, F_V4);
-	if (!load(w, 0))
-		return;
-	tap_bpf_rule_tgid(w->bpf, (uint32_t)k.pid, EV_RULE_INCLUDE);
-	order(&k, T_ACCEPT, 0);
+	tap_bpf_rule_tgid(w->bpf, (uint32_t)k->pid, EV_RULE_INCLUDE);
+	order(k, T_ACCEPT, 0);
 	watch_until(w, at_once, NULL);
 	tap_bpf_losses(w->bpf, loss);
 	printf("# %s\n", loss[EV_LOSS_INFLIGHT] ? "it had no cookie"
 						: "it had a cookie: another capture runs");
-	move(&k, 0, S_WRITE, R_READ, 5000);
-	move(&k, 1, S_WRITE, R_READ, 5000);
-	order(&k, T_CLOSE, 0);
+	move(k, 0, S_WRITE, R_READ, 5000);
+	move(k, 1, S_WRITE, R_READ, 5000);
+	order(k, T_CLOSE, 0);
 	watch_gone(w, r.cport, r.sport);
 	c = watch_end(w, r.cport, r.sport);
 	s = watch_end(w, r.sport, r.cport);
@@ -101,8 +98,27 @@ void queued(struct watch *w)
 		explain("client", c);
 		explain("server", s);
 	}
-	worker_stop(&k);
-	watch_release(w);
+	worker_stop(k);
+	watch_forget(w);
+}
+
+bool late(struct watch *w)
+{
+	struct worker used, waiting;
+	struct reply r = used_before(&used), q;
+	bool loaded;
+
+	start(&waiting, 0);
+	q = order(&waiting, T_CONNECT, F_V4);
+	loaded = load(w, RING_OF_ALL);
+	if (!loaded) {
+		worker_stop(&used);
+		worker_stop(&waiting);
+		return false;
+	}
+	used_since(w, &used, r);
+	accepted_since(w, &waiting, q);
+	return true;
 }
 
 /* --- open, close, tasks ------------------------------------------------------------------------------- */

@@ -48,11 +48,12 @@ static bool agrees(const struct sight_row *row, enum tap_backend b, uint32_t op)
 	return true;
 }
 
-void sights(struct watch *w)
+void sights(struct watch *w, struct worker *k)
 {
 	bool ok = sight_nrows == sizeof(ops) / sizeof(*ops);
 
 	(void)w;
+	(void)k;
 	for (size_t i = 0; ok && i < sight_nrows; i++)
 		for (enum tap_backend b = TAP_BACKEND_TRACEPOINT; b < TAP_BACKENDS; b++)
 			for (uint32_t op = ops[i][0]; op <= ops[i][1]; op++)

@@ -215,7 +215,10 @@ static void several(struct watch *w, struct worker *k)
 	const unsigned ends = 2 * CONNS;
 	const int *fds;
 	unsigned n = tap_bpf_events_maps(w->bpf, &fds);
+	struct losses before = losses_now(w);
+	uint64_t sums[EV_WHY_MAX];
 	struct worker more[CONNS];
+	bool ok;
 
 	(void)k;
 	for (int i = 0; i < CONNS; i++) {
@@ -231,7 +234,9 @@ static void several(struct watch *w, struct worker *k)
 		order(&more[i], T_CLOSE, 0);
 	watch_until(w, all_gone, &ends);
 	printf("# %u rings\n", n);
-	equal(w, "with several rings, every connection's bytes are in order", w->n == ends);
+	ok = losses_agree(w, &before);
+	ok = sum_up(w, sums) && sums[EV_WHY_NONE] == 0 && w->n == ends && ok;
+	check(ok, "with several rings, every connection's bytes are in order");
 	for (int i = 0; i < CONNS; i++)
 		worker_stop(&more[i]);
 	watch_forget(w);
