@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/end_rule.h"
 #include "cmd/children.h"
 #include "cmd/decode.h"
 #include "cmd/run.h"
@@ -85,7 +86,7 @@ static int usage_error(const char *text)
 
 static bool has_choice(const struct args *a)
 {
-	return a->ncontainers || a->nnot_containers || a->npids || a->ncomms || a->all;
+	return a->ncontainers || a->nnot_containers || a->npids || a->ncomms || a->all || a->nends;
 }
 
 static int policy_of(const struct args *a, struct policy *ret)
@@ -105,6 +106,13 @@ static int policy_of(const struct args *a, struct policy *ret)
 		err = policy_add(&p, a->containers[i]);
 	for (size_t i = 0; i < a->nnot_containers && p.capture.mode == IPC_MODE_EXCEPT && !err; i++)
 		err = policy_add(&p, a->not_containers[i]);
+	for (size_t i = 0; i < a->nends && !err; i++) {
+		char rule[END_RULE_MAX + 1];
+
+		(void)snprintf(rule, sizeof(rule), "%s %s", a->end_rules[i].what,
+			       a->end_rules[i].value);
+		err = policy_add_end(&p, rule);
+	}
 	if (err)
 		policy_release(&p);
 	else
@@ -131,8 +139,7 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 				       .comms = a->comms,
 				       .ncomms = a->ncomms,
 				       .not_comms = a->not_comms,
-				       .nnot_comms = a->nnot_comms,
-				       .ends = &c->args.ends };
+				       .nnot_comms = a->nnot_comms };
 	if (capabilities_check(missing, sizeof(missing)) < 0) {
 		log_error("capturing needs %s: run it as root, for example with sudo%s", missing,
 			  geteuid() == 0 ? ", or give the container those capabilities" : "");

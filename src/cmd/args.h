@@ -12,6 +12,7 @@
 #include "tap/ends.h"
 
 #define ARGS_LIST  256 /* of one repeatable option */
+#define ARGS_ENDS  1024
 #define EXIT_USAGE 2
 
 struct args {
@@ -21,7 +22,11 @@ struct args {
 	uint32_t pids[ARGS_LIST];
 	size_t ncontainers, nnot_containers, ncomms, nnot_comms, npids;
 	bool all;
-	struct ends ends;
+	struct ends ends; /* those below, together */
+	struct args_end {
+		const char *what, *value; /* "not port", "80": a rule of base/end_rule.h */
+	} end_rules[ARGS_ENDS];
+	size_t nends;
 	uint64_t body_limit; /* 0: not given */
 	uint64_t conn_budget; /* 0: not given, no limit */
 	uint64_t events_bytes;

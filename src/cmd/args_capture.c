@@ -2,8 +2,11 @@
 /* The options that say what is captured. */
 #include "cmd/args_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/end_rule.h"
 #include "tap/comms.h"
 
 enum key {
@@ -66,29 +69,29 @@ static const struct argp_option capture_options[] = {
 	{ 0 },
 };
 
-static void ports_option(struct argp_state *state, enum ev_rule rule, const char *arg)
+/* what: "port", "not port", "address", "not address", "udp".  option: as it is written. */
+static void end_option(struct argp_state *state, const char *what, const char *option, const char *arg)
 {
 	struct args *a = state->input;
+	char rule[END_RULE_MAX + 1];
+	int n = snprintf(rule, sizeof(rule), "%s %s", what, arg), err;
 
-	if (ends_ports(&a->ends, rule, arg) < 0)
-		argp_error(state,
-			   "--%sport: '%s' names no ports; write for example 80 or 80,8000-8100",
-			   rule == EV_RULE_EXCLUDE ? "not-" : "", arg);
-}
-
-static void address_option(struct argp_state *state, enum ev_rule rule, const char *arg)
-{
-	struct args *a = state->input;
-	const char *not = rule == EV_RULE_EXCLUDE ? "not-" : "";
-	int err = ends_address(&a->ends, rule, arg);
-
+	if (n < 0 || (size_t)n >= sizeof(rule))
+		argp_error(state, "--%s: '%.20s...' is too long; repeat the option", option, arg);
+	err = ends_rule(&a->ends, rule);
 	if (err == -E2BIG)
 		argp_error(state, "--address and --not-address: %d at most", EV_ADDR_RULES);
-	if (err < 0)
+	if (err && strstr(what, "address"))
 		argp_error(state,
-			   "--%saddress: '%s' is no address or prefix; write for example 10.0.0.5, "
+			   "--%s: '%s' is no address or prefix; write for example 10.0.0.5, "
 			   "10.0.0.0/8 or 2001:db8::/32",
-			   not, arg);
+			   option, arg);
+	if (err)
+		argp_error(state, "--%s: '%s' names no ports; write for example 80%s 80,8000-8100%s",
+			   option, arg, *what == 'u' ? "," : " or", *what == 'u' ? " or all" : "");
+	if (a->nends == ARGS_ENDS)
+		argp_error(state, "ports and addresses: %d options at most", ARGS_ENDS);
+	a->end_rules[a->nends++] = (struct args_end){ what, arg };
 }
 
 static error_t capture_option(int key, char *arg, struct argp_state *state)
@@ -128,19 +131,19 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		a->all = true;
 		return 0;
 	case KEY_PORT:
+		end_option(state, "port", "port", arg);
+		return 0;
 	case KEY_NOT_PORT:
-		ports_option(state, key == KEY_PORT ? EV_RULE_INCLUDE : EV_RULE_EXCLUDE, arg);
+		end_option(state, "not port", "not-port", arg);
 		return 0;
 	case KEY_ADDRESS:
+		end_option(state, "address", "address", arg);
+		return 0;
 	case KEY_NOT_ADDRESS:
-		address_option(state, key == KEY_ADDRESS ? EV_RULE_INCLUDE : EV_RULE_EXCLUDE, arg);
+		end_option(state, "not address", "not-address", arg);
 		return 0;
 	case KEY_UDP:
-		if (ends_udp(&a->ends, arg) < 0)
-			argp_error(state,
-				   "--udp: '%s' names no ports; write for example 53, 53,5300-5400 "
-				   "or all",
-				   arg);
+		end_option(state, "udp", "udp", arg);
 		return 0;
 	case KEY_BODY_LIMIT:
 		args_size_option(state, "body-limit", arg, &a->body_limit);

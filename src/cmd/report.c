@@ -202,9 +202,12 @@ static void settings(void *ctx, const struct collector_settings *s)
 						   .body_limit = s->body_limit,
 						   .conn_budget = s->conn_budget };
 	(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
-	for (size_t i = 0; i < s->nnames; i++) {
-		m = (struct ipc_msg){ 0 };
-		(void)snprintf(m.settings.name, sizeof(m.settings.name), "%s", s->names[i]);
+	for (size_t i = 0; i < s->nnames + s->nends; i++) {
+		bool end = i >= s->nnames;
+
+		m = (struct ipc_msg){ .settings.end = end };
+		(void)snprintf(m.settings.name, sizeof(m.settings.name), "%s",
+			       end ? s->ends[i - s->nnames] : s->names[i]);
 		(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
 	}
 	m = (struct ipc_msg){ .settings = { .commit = 1 } };

@@ -14,15 +14,24 @@
 
 static const char *const modes[] = { "all", "chosen", "except" }; /* by enum ipc_mode */
 
+static void write_list(struct buf *b, const char *key, char (*list)[128], size_t n)
+{
+	buf_printf(b, ",\"%s\":[", key);
+	for (size_t i = 0; i < n; i++) {
+		buf_puts(b, i ? "," : "");
+		buf_put_json_str(b, slice_str(list[i]));
+	}
+	buf_puts(b, "]");
+}
+
 static void write_policy(struct buf *b, const struct policy *p)
 {
-	buf_printf(b, "{\"mode\":\"%s\",\"names\":[", modes[p->capture.mode]);
-	for (size_t i = 0; i < p->n; i++) {
-		buf_puts(b, i ? "," : "");
-		buf_put_json_str(b, slice_str(p->names[i]));
-	}
-	buf_printf(b, "],\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%llu,"
-		      "\"conn_budget\":%llu}",
+	buf_printf(b, "{\"mode\":\"%s\"", modes[p->capture.mode]);
+	write_list(b, "names", p->names, p->n);
+	write_list(b, "ends", p->ends, p->nends);
+	buf_printf(b,
+		   ",\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%llu,"
+		   "\"conn_budget\":%llu}",
 		   p->capture.hosts ? "true" : "false", p->capture.include_new ? "true" : "false",
 		   p->capture.paused ? "true" : "false", (unsigned long long)p->capture.body_limit,
 		   (unsigned long long)p->capture.conn_budget);
@@ -38,12 +47,26 @@ static double number(const cJSON *o, const char *key)
 	return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(o, key));
 }
 
+static int read_list(const cJSON *root, const char *key, struct policy *p,
+		     int (*add)(struct policy *p, const char *s))
+{
+	const cJSON *item;
+	int err = 0;
+
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, key)) {
+		const char *text = cJSON_GetStringValue(item);
+
+		if (text && !err)
+			err = add(p, text);
+	}
+	return err;
+}
+
 static int read_policy(struct slice json, struct policy *ret)
 {
 	cJSON *root = cJSON_ParseWithLength((const char *)json.p, json.n);
 	const char *mode = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "mode"));
 	double limit = number(root, "body_limit"), budget = number(root, "conn_budget");
-	const cJSON *name;
 	struct policy p = { 0 };
 	int err = mode ? 0 : -EBADMSG;
 
@@ -55,12 +78,8 @@ static int read_policy(struct slice json, struct policy *ret)
 	p.capture.paused = is_true(root, "paused");
 	p.capture.body_limit = limit >= 1 && limit < 1e15 ? (uint64_t)limit : 0;
 	p.capture.conn_budget = budget >= 1 && budget < 1e15 ? (uint64_t)budget : 0;
-	cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(root, "names")) {
-		const char *text = cJSON_GetStringValue(name);
-
-		if (text && !err)
-			err = policy_add(&p, text);
-	}
+	err = err ? err : read_list(root, "names", &p, policy_add);
+	err = err ? err : read_list(root, "ends", &p, policy_add_end);
 	cJSON_Delete(root);
 	if (err)
 		policy_release(&p);

@@ -6,13 +6,21 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/end_rule.h"
+
 static const char *const modes[] = { "all", "chosen", "except" };
+
+static void free_list(char **list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(list[i]);
+	free(list);
+}
 
 void capture_release(struct capture *c)
 {
-	for (size_t i = 0; i < c->nnames; i++)
-		free(c->names[i]);
-	free(c->names);
+	free_list(c->names, c->nnames);
+	free_list(c->ends, c->nends);
 	*c = (struct capture){ 0 };
 }
 
@@ -29,25 +37,38 @@ static int parse_mode(const cJSON *v, struct capture *c)
 	return -EINVAL;
 }
 
-static int parse_names(const cJSON *v, struct capture *c)
+static bool is_name(const char *s)
 {
-	const cJSON *name;
+	size_t len = strlen(s);
+
+	return len > 0 && len <= CAPTURE_NAME_MAX;
+}
+
+static bool is_end(const char *s)
+{
+	struct end_rule r;
+
+	return strlen(s) <= END_RULE_MAX && end_rule_parse(s, &r) == 0;
+}
+
+/* Strings for which ok says true. */
+static int parse_list(const cJSON *v, bool (*ok)(const char *s), char ***ret, size_t *ret_n)
+{
+	const cJSON *item;
 	int n = cJSON_GetArraySize(v);
 
 	if (!cJSON_IsArray(v) || n > CAPTURE_NAMES_MAX)
 		return -EINVAL;
-	c->names = calloc((size_t)n + 1, sizeof(*c->names));
-	if (!c->names)
+	*ret = calloc((size_t)n + 1, sizeof(**ret));
+	if (!*ret)
 		return -ENOMEM;
-	cJSON_ArrayForEach(name, v) {
-		size_t len = cJSON_IsString(name) ? strlen(name->valuestring) : 0;
-
-		if (len == 0 || len > CAPTURE_NAME_MAX)
+	cJSON_ArrayForEach(item, v) {
+		if (!cJSON_IsString(item) || !ok(item->valuestring))
 			return -EINVAL;
-		c->names[c->nnames] = strdup(name->valuestring);
-		if (!c->names[c->nnames])
+		(*ret)[*ret_n] = strdup(item->valuestring);
+		if (!(*ret)[*ret_n])
 			return -ENOMEM;
-		c->nnames++;
+		++*ret_n;
 	}
 	return 0;
 }
@@ -83,8 +104,12 @@ static int parse_members(const cJSON *j, struct capture *c, const char **ret_why
 	if (v && (r = parse_mode(v, c)) < 0)
 		*ret_why = "mode is one of \"all\", \"chosen\", \"except\"";
 	v = cJSON_GetObjectItemCaseSensitive(j, "names");
-	if (r == 0 && v && (r = parse_names(v, c)) < 0)
+	if (r == 0 && v && (r = parse_list(v, is_name, &c->names, &c->nnames)) < 0)
 		*ret_why = "names is a list of at most 1000 container names or ids";
+	v = cJSON_GetObjectItemCaseSensitive(j, "ends");
+	if (r == 0 && v && (r = parse_list(v, is_end, &c->ends, &c->nends)) < 0)
+		*ret_why = "ends is a list of at most 1000 rules like \"port 80,8000-8100\", \"not port 22\", "
+			   "\"address 10.0.0.0/8\", \"not address ::1\", \"udp 53\"";
 	if (r == 0 && (parse_size(j, "body_limit", &c->body_limit) < 0 ||
 		       parse_size(j, "conn_budget", &c->conn_budget) < 0)) {
 		*ret_why = "body_limit and conn_budget are numbers of bytes";
@@ -118,15 +143,23 @@ int capture_parse(struct slice json, struct capture *ret, const char **ret_why)
 	return r;
 }
 
+static void put_list(struct buf *out, const char *key, char *const *list, size_t n)
+{
+	buf_printf(out, ",\"%s\":[", key);
+	for (size_t i = 0; i < n; i++) {
+		buf_puts(out, i ? "," : "");
+		buf_put_json_str(out, slice_str(list[i]));
+	}
+	buf_puts(out, "]");
+}
+
 void capture_json(struct buf *out, const struct capture *c)
 {
-	buf_printf(out, "{\"mode\":\"%s\",\"names\":[", modes[c->mode]);
-	for (size_t i = 0; i < c->nnames; i++) {
-		buf_puts(out, i ? "," : "");
-		buf_put_json_str(out, slice_str(c->names[i]));
-	}
+	buf_printf(out, "{\"mode\":\"%s\"", modes[c->mode]);
+	put_list(out, "names", c->names, c->nnames);
+	put_list(out, "ends", c->ends, c->nends);
 	buf_printf(out,
-		   "],\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%" PRIu64
+		   ",\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%" PRIu64
 		   ",\"conn_budget\":%" PRIu64 "}",
 		   c->hosts ? "true" : "false", c->include_new ? "true" : "false",
 		   c->paused ? "true" : "false", c->body_limit, c->conn_budget);
@@ -138,6 +171,8 @@ void capture_settings(const struct capture *c, Limpid__V1__Settings *ret)
 	ret->mode = c->mode;
 	ret->names = c->names;
 	ret->n_names = c->nnames;
+	ret->ends = c->ends;
+	ret->n_ends = c->nends;
 	ret->hosts = c->hosts;
 	ret->include_new = c->include_new;
 	ret->paused = c->paused;

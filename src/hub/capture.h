@@ -15,6 +15,8 @@ struct capture {
 	uint64_t body_limit, conn_budget; /* conn_budget 0: no limit */
 	char **names;
 	size_t nnames;
+	char **ends; /* rules as in base/end_rule.h */
+	size_t nends;
 };
 
 #define CAPTURE_DEFAULT                                    \

@@ -78,9 +78,11 @@ struct ipc_msg {
 		struct ipc_settings {
 			/* A set of settings is one message with begin and capture, any number with a name, and one
 			 * with commit; nothing is in force before commit. */
-			uint8_t begin, commit, pad[2];
+			uint8_t begin, commit, end, pad;
 			struct ipc_capture capture;
-			char name[128]; /* container name or id to choose (or to leave out), or "" */
+			/* container name or id to choose (or to leave out); with end, a rule about the ends of
+			 * connections (base/end_rule.h); or "" */
+			char name[128];
 		} settings;
 		struct ipc_stats {
 			uint64_t events, flows, gap_bytes, conns, bytes_held, queue_bytes, queue_dropped;

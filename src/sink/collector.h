@@ -17,6 +17,8 @@ struct collector_settings { /* from the hub */
 	uint64_t body_limit, conn_budget;
 	const char *const *names;
 	size_t nnames;
+	const char *const *ends; /* rules as in base/end_rule.h, not checked */
+	size_t nends;
 };
 
 struct collector_container {

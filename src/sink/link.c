@@ -98,6 +98,8 @@ static void on_settings(struct collector *c, const Limpid__V1__Settings *m)
 		.conn_budget = m->conn_budget,
 		.names = (const char *const *)m->names,
 		.nnames = m->n_names,
+		.ends = (const char *const *)m->ends,
+		.nends = m->n_ends,
 	};
 
 	if (s.mode <= 2 && c->o.settings)

@@ -474,7 +474,6 @@ int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e)
 		rc = bpf_map__update_elem(b->skel->maps.addr_rules, &e->addrs[i].key,
 					  sizeof(e->addrs[i].key), &e->addrs[i].rule,
 					  sizeof(e->addrs[i].rule), BPF_ANY);
-	policy_changed(b);
 	return rc;
 }
 

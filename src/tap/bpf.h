@@ -58,7 +58,8 @@ int tap_bpf_rule_cgroup(struct tap_bpf *b, uint64_t cgroup_id, int rule);
 int tap_bpf_rule_tgid(struct tap_bpf *b, uint32_t tgid, int rule);
 /* Adds the globs that are keys (comms.h); policy.comms must be set.  0 or negative errno. */
 int tap_bpf_set_comms(struct tap_bpf *b, const char *const *globs, size_t n, enum ev_rule rule);
-/* Which connections are captured, of those whose process is; policy.ends must be e->kinds.  0 or negative errno. */
+/* Which connections are captured, of those whose process is; in force with the next tap_bpf_set_policy, whose policy.ends
+ * must be e->kinds.  0 or negative errno. */
 int tap_bpf_set_ends(struct tap_bpf *b, const struct ends *e);
 /* -ENOENT: no such connection (any more). */
 int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v);

@@ -28,6 +28,8 @@ int ends_udp(struct ends *e, const char *s);
 /* "10.0.0.5", "10.0.0.0/8", "::1", "2001:db8::/32"; IPv4 covers its mapped form.  0; -EINVAL: none of
  * these (a bit behind the prefix is one, too); -E2BIG: more than EV_ADDR_RULES. */
 int ends_address(struct ends *e, enum ev_rule rule, const char *s);
+/* Any of these as base/end_rule.h has it: "not port 80".  0; -EINVAL; -E2BIG. */
+int ends_rule(struct ends *e, const char *s);
 /* ", only port 80 and address 10.0.0.0/8, not port 22": for people; "" when nothing was chosen. */
 void ends_sentence(const struct ends *e, char *ret, size_t n);
 

@@ -7,36 +7,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/end_rule.h"
+
 #define ID_SHORT 12 /* digits by which Docker shows an id */
+
+static int append(char (**list)[128], size_t *n, const char *s)
+{
+	void *more;
+
+	if (*n >= POLICY_NAMES)
+		return -E2BIG;
+	more = realloc(*list, (*n + 1) * sizeof(**list));
+	if (!more)
+		return -ENOMEM;
+	*list = more;
+	memset((*list)[*n], 0, sizeof((*list)[*n])); /* they are compared as memory */
+	(void)snprintf((*list)[(*n)++], sizeof(**list), "%s", s);
+	return 0;
+}
 
 int policy_add(struct policy *p, const char *name)
 {
-	void *names;
+	return append(&p->names, &p->n, name);
+}
 
-	if (p->n >= POLICY_NAMES)
-		return -E2BIG;
-	names = realloc(p->names, (p->n + 1) * sizeof(*p->names));
-	if (!names)
-		return -ENOMEM;
-	p->names = names;
-	(void)snprintf(p->names[p->n++], sizeof(*p->names), "%s", name);
-	return 0;
+int policy_add_end(struct policy *p, const char *rule)
+{
+	struct end_rule r;
+
+	if (strlen(rule) > END_RULE_MAX || end_rule_parse(rule, &r) < 0)
+		return -EINVAL;
+	return append(&p->ends, &p->nends, rule);
 }
 
 int policy_copy(struct policy *to, const struct policy *from)
 {
 	struct policy p = { .capture = from->capture };
+	int err = 0;
 
-	for (size_t i = 0; i < from->n; i++) {
-		int err = policy_add(&p, from->names[i]);
-
-		if (err) {
-			policy_release(&p);
-			return err;
-		}
-	}
-	*to = p;
-	return 0;
+	for (size_t i = 0; i < from->n && !err; i++)
+		err = policy_add(&p, from->names[i]);
+	for (size_t i = 0; i < from->nends && !err; i++)
+		err = policy_add_end(&p, from->ends[i]);
+	if (err)
+		policy_release(&p);
+	else
+		*to = p;
+	return err;
 }
 
 bool policy_names(const struct policy *p, const struct container *c)
@@ -121,5 +138,6 @@ void policy_sentence(const struct policy *p, char *ret, size_t n)
 void policy_release(struct policy *p)
 {
 	free(p->names);
+	free(p->ends);
 	*p = (struct policy){ 0 };
 }

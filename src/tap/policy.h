@@ -7,16 +7,20 @@
 #include "event.h"
 #include "ipc/ipc.h"
 
-#define POLICY_NAMES 1024
+#define POLICY_NAMES 1024 /* and as many rules about ends */
 
 struct policy { /* zero-initialised: every container */
 	struct ipc_capture capture;
 	char (*names)[128]; /* names, ids (12 digits or more) or globs; owned */
 	size_t n;
+	char (*ends)[128]; /* rules as in base/end_rule.h; owned */
+	size_t nends;
 };
 
 /* 0; -ENOMEM; -E2BIG: more than POLICY_NAMES. */
 int policy_add(struct policy *p, const char *name);
+/* The same; -EINVAL: it is no rule about ends. */
+int policy_add_end(struct policy *p, const char *rule);
 int policy_copy(struct policy *to, const struct policy *from);
 bool policy_names(const struct policy *p, const struct container *c);
 /* known: the container was there when the policy came into force. */

@@ -306,16 +306,40 @@ uint32_t tap_host_pidns(void)
 	return (uint32_t)st.st_ino;
 }
 
+int tap_apply_ends(struct tap *t)
+{
+	struct ends *e = calloc(1, sizeof(*e));
+	int err = e ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < t->policy.nends && !err; i++) {
+		err = ends_rule(e, t->policy.ends[i]);
+		if (err == -E2BIG) {
+			log_warn("only the first %d addresses of the settings are looked at",
+				 EV_ADDR_RULES);
+			err = 0;
+		}
+	}
+	if (!err && memcmp(e, &t->ends, sizeof(*e)) != 0) {
+		err = tap_bpf_set_ends(t->bpf, e);
+		t->ends = *e;
+	}
+	free(e);
+	return err;
+}
+
 void tap_apply_policy(struct tap *t)
 {
 	struct ipc_msg m = { .capture = t->policy.capture };
 	struct ev_policy p = { .host_pidns = t->host_pidns,
-			       .ends = t->o.ends ? t->o.ends->kinds : 0,
 			       .comms = t->o.ncomms + t->o.nnot_comms > 0 };
 	const struct container *c;
 	char sentence[400];
 	int err;
 
+	err = tap_apply_ends(t);
+	if (err)
+		log_error("the kernel does not take the choice of connections: %s", strerror(-err));
+	p.ends = t->ends.kinds;
 	map_release(&t->known);
 	for (c = containers_next(t->containers, NULL); c; c = containers_next(t->containers, c))
 		(void)map_put(&t->known, id_key(c->id), t); /* out of memory: seen as new */
@@ -336,9 +360,7 @@ void tap_apply_policy(struct tap *t)
 		(void)snprintf(sentence + n, sizeof(sentence) - n, "%s",
 			       ", and the processes that --pid and --comm name"); /* cut */
 	}
-	if (t->o.ends)
-		ends_sentence(t->o.ends, sentence + strlen(sentence),
-			      sizeof(sentence) - strlen(sentence));
+	ends_sentence(&t->ends, sentence + strlen(sentence), sizeof(sentence) - strlen(sentence));
 	for (size_t i = 0; i < t->o.nnot_comms; i++) {
 		size_t n = strlen(sentence);
 

@@ -233,9 +233,11 @@ static void find_connections(struct tap *t)
 static bool same_choice(const struct policy *a, const struct policy *b)
 {
 	if (a->capture.mode != b->capture.mode || a->capture.hosts != b->capture.hosts ||
-	    a->capture.include_new != b->capture.include_new || a->n != b->n)
+	    a->capture.include_new != b->capture.include_new || a->n != b->n ||
+	    a->nends != b->nends)
 		return false;
-	return a->n == 0 || memcmp(a->names, b->names, a->n * sizeof(*a->names)) == 0;
+	return (a->n == 0 || memcmp(a->names, b->names, a->n * sizeof(*a->names)) == 0) &&
+	       (a->nends == 0 || memcmp(a->ends, b->ends, a->nends * sizeof(*a->ends)) == 0);
 }
 
 static void settings_complete(struct tap *t)
@@ -280,9 +282,11 @@ static void settings_came(struct tap *t, const struct ipc_settings *s)
 		policy_release(&t->next);
 		t->next.capture = s->capture;
 	}
-	if (s->name[0] && policy_add(&t->next, s->name) < 0)
-		log_warn("only the first %d containers of the settings are looked at",
-			 POLICY_NAMES);
+	if (s->name[0] && (s->end ? policy_add_end(&t->next, s->name) :
+				    policy_add(&t->next, s->name)) < 0)
+		log_warn("'%s' of the hub's settings is left out: it means nothing here, or there are more "
+			 "than %d",
+			 s->name, POLICY_NAMES);
 	if (s->commit)
 		settings_complete(t);
 }
@@ -557,7 +561,7 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	rc = rc ? rc : open_loop(t);
 	if (rc)
 		goto out;
-	rc = o->ends ? tap_bpf_set_ends(t->bpf, o->ends) : 0;
+	rc = tap_apply_ends(t);
 	if (rc)
 		goto out;
 	rc = tap_bpf_set_comms(t->bpf, o->not_comms, o->nnot_comms, EV_RULE_EXCLUDE);

@@ -26,7 +26,6 @@ struct tap_options { /* everything is borrowed until tap_close */
 	size_t ncomms;
 	const char *const *not_comms; /* such as comms_key takes */
 	size_t nnot_comms;
-	const struct ends *ends; /* connections to capture */
 	const uint32_t *own; /* Limpid's other processes: never captured */
 	size_t nown;
 	uint16_t own_ports[EV_OWN_PORTS];

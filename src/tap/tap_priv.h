@@ -22,6 +22,7 @@ struct tap {
 
 	struct policy policy, next, first; /* in force; being received; the hub's first */
 	bool has_first, keep_choice, keep_body_limit, keep_conn_budget;
+	struct ends ends; /* the policy's, as they are in force */
 	struct map known; /* containers that were there when the policy came into force: id_key() */
 	struct map cgroups; /* cgroup id to struct tap_cgroup */
 	struct map tracked; /* tgids that got a rule here because of --pid or --comm */
@@ -63,6 +64,8 @@ void tap_task(void *ctx, const struct ev_task *ev);
 void tap_tls_found(void *ctx, const struct tls_watch_lib *l);
 /* Answers decode's question. */
 void tap_who(struct tap *t, uint64_t cgroup_id);
+/* Which connections the policy means; 0 or negative errno.  tap_apply_policy has to follow. */
+int tap_apply_ends(struct tap *t);
 /* The policy changed: rules and messages follow. */
 void tap_apply_policy(struct tap *t);
 /* Everything decode must know, after it was started. */

@@ -118,13 +118,15 @@ static void settings_are_read_with_defaults_for_what_is_missing(void **state)
 	capture_release(&c);
 	assert_int_equal(
 		capture_parse(SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\\u00e9\"],"
-					"\"include_new\":false,\"body_limit\":0,\"conn_budget\":65536}"),
+					"\"include_new\":false,\"body_limit\":0,\"conn_budget\":65536,"
+					"\"ends\":[\"port 80,8000-8100\",\"not address ::1\"]}"),
 			      &c, &why),
 		0);
 	capture_json(&b, &c);
 	assert_true(slice_eq(
 		buf_slice(&b),
-		SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\xc3\xa9\"],\"hosts\":false,"
+		SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\xc3\xa9\"],"
+			  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"],\"hosts\":false,"
 			  "\"include_new\":false,\"paused\":false,\"body_limit\":0,\"conn_budget\":65536}")));
 	capture_release(&c);
 	buf_release(&b);
@@ -148,6 +150,11 @@ static void wrong_settings_are_refused_with_a_reason(void **state)
 		"{\"body_limit\":-1}",
 		"{\"body_limit\":1e300}",
 		"{\"body_limit\":\"1\"}",
+		"{\"ends\":\"port 80\"}",
+		"{\"ends\":[\"80\"]}",
+		"{\"ends\":[\"port 0\"]}",
+		"{\"ends\":[\"not udp 53\"]}",
+		"{\"ends\":[\"port 80\",\"address 10.0.0.1/8\"]}",
 		"{\"conn_budget\":-1}",
 		"{\"conn_budget\":null}",
 	};

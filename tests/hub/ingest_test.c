@@ -48,6 +48,7 @@ static void everything_an_agent_says_arrives(void **state)
 	struct collector_fact fact = { "docker", "docker 28.2 answers", "", 0 };
 	struct collector_counter counter = { "gaps", 77 };
 	char *names[] = { (char *)(uintptr_t) "web", (char *)(uintptr_t) "api" };
+	char *ends[] = { (char *)(uintptr_t) "not port 22" };
 	Limpid__V1__Settings s = LIMPID__V1__SETTINGS__INIT;
 	struct hub *h = hub_new(NULL);
 	struct agent a;
@@ -63,6 +64,8 @@ static void everything_an_agent_says_arrives(void **state)
 	s.n_names = 2;
 	s.body_limit = 1 << 30;
 	s.conn_budget = 1ull << 33;
+	s.ends = ends;
+	s.n_ends = 1;
 	assert_int_equal(ingest_settings(h->in, &s), 0);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(write_flow(&a, i, 100), 0);
@@ -76,6 +79,7 @@ static void everything_an_agent_says_arrives(void **state)
 	assert_int_equal(a.last.mode, 1);
 	assert_int_equal(a.last.body_limit, 1 << 30);
 	assert_int_equal(a.last.conn_budget, 1ull << 33);
+	assert_int_equal(a.last.nends, 1);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(h->durable[i], 1);
 	assert_int_equal(h->bytes, 1000);

@@ -170,7 +170,7 @@ test("route: what is in the address bar comes back from it", () => {
 
 const container = (name) => ({ id: name.repeat(64).slice(0, 64), name });
 const [a, b, c] = ["a", "b", "c"].map(container);
-const all = { mode: "all", names: [], hosts: false, include_new: true, paused: false, body_limit: 0, conn_budget: 0 };
+const all = { mode: "all", names: [], hosts: false, include_new: true, paused: false, body_limit: 0, conn_budget: 0, ends: [] };
 
 test("picker: unticking under “all” makes it “all except”, ticking the last one again makes it “all”", () => {
 	const off = { ...all, ...pick(all, [a], false) };

@@ -42,6 +42,7 @@ export interface Capture {
 	paused: boolean;
 	body_limit: number;
 	conn_budget: number; /* 0: no limit */
+	ends: string[]; /* "port 80,443", "not address 10.0.0.0/8" */
 }
 
 export interface Container {

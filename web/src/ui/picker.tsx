@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is recorded, for everybody: kept apart from the filter, which is one tab's.
-import { signal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { count, oneLine, size } from "../model/format";
 import type { Capture, Container } from "../model/api";
+import { formatEnds, parseEnds } from "../model/ends";
 import { changeMode, pick, picked } from "../model/pick";
 import { capture, changeCapture, containers, loadContainers } from "../session";
 import { Icon } from "./icons";
@@ -104,6 +105,45 @@ function Sizes(p: { name: string; label: string; title?: string; zero: string; u
 	);
 }
 
+/* The choice by port and address.  It is sent when the field is left or Enter is pressed. */
+function Ends({ cap }: { cap: Capture }) {
+	const error = useSignal("");
+	const typed = useSignal<string | null>(null);
+	const shown = typed.value ?? formatEnds(cap.ends);
+	const send = () => {
+		if (typed.value === null) return;
+		const r = parseEnds(typed.value);
+		error.value = "error" in r ? r.error : "";
+		if ("error" in r) return;
+		typed.value = null;
+		if (r.rules.join() !== cap.ends.join()) void changeCapture({ ends: r.rules });
+	};
+	return (
+		<div class="pick-ends">
+			<label for="pick-ends">Connections</label>
+			<input
+				id="pick-ends"
+				type="text"
+				placeholder="all; or: port 80, 443 not address 10.0.0.0/8"
+				title="Of what is chosen above, only connections with such a port or address at either end; udp: datagrams that are kept"
+				aria-invalid={error.value ? "true" : undefined}
+				aria-describedby={error.value ? "pick-ends-error" : undefined}
+				value={shown}
+				onInput={(e) => (typed.value = (e.target as HTMLInputElement).value)}
+				onKeyDown={(e) => {
+					if (e.key === "Enter") send();
+				}}
+				onBlur={send}
+			/>
+			{error.value && (
+				<p id="pick-ends-error" class="pick-error" role="alert">
+					{error.value}
+				</p>
+			)}
+		</div>
+	);
+}
+
 const MODES: [Capture["mode"], string][] = [
 	["all", "All"],
 	["chosen", "Chosen"],
@@ -184,6 +224,7 @@ export function Picker() {
 			)}
 			{cap && (
 				<div class="picker-foot">
+					<Ends cap={cap} />
 					<Sizes name="body_limit" label="Keep of each body" zero="the usual" usual={LIMITS} value={cap.body_limit} onChange={(n) => void changeCapture({ body_limit: n })} />
 					<Sizes
 						name="conn_budget"
