@@ -116,7 +116,7 @@ struct ev_data {
 	__u8 data[];
 };
 
-/* The totals make a loss at the very end of a stream visible. */
+/* The totals make a loss at the very end of a stream visible.  how 0: no end; they were asked for. */
 struct ev_close {
 	struct ev_hdr h;
 	__u64 total[2];	    /* bytes moved so far on the socket, by enum ev_dir */

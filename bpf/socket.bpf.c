@@ -367,3 +367,16 @@ int socket_skip(struct skip_args *a)
 		c->skip[stream] = to;
 	return 0;
 }
+
+struct totals_args {
+	__u64 cookie;
+};
+
+SEC(ORDER_SEC)
+int socket_totals(struct totals_args *a)
+{
+	__u64 cookie = a->cookie;
+	struct conn *c = conn_find(cookie);
+
+	return c && c->announced ? totals_event(c, cookie) : -1;
+}

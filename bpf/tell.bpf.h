@@ -53,6 +53,27 @@ SUB int close_event(struct conn *c, const struct sock *sk, __u64 cookie, __u32 h
 	return 0;
 }
 
+/* What has moved so far, for who asked.  1: the ring has no room. */
+static __always_inline int totals_event(const struct conn *c, __u64 cookie)
+{
+	void *ring = ring_of(cookie);
+	struct ev_close *k = ring ? bpf_ringbuf_reserve(ring, sizeof(*k), 0) : NULL;
+
+	if (!k)
+		return 1;
+	__builtin_memset(k, 0, sizeof(*k));
+	k->h.ts_ns = bpf_ktime_get_ns();
+	k->h.kind = EV_CLOSE;
+	k->h.cookie = cookie;
+	k->h.size = sizeof(*k);
+	k->total[EV_READ] = c->pos[EV_READ];
+	k->total[EV_WRITE] = c->pos[EV_WRITE];
+	k->tls_total[EV_READ] = c->tls_pos[EV_READ];
+	k->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
+	bpf_ringbuf_submit(k, wake_flags(ring));
+	return 0;
+}
+
 /* Looks at the ends of the connection when the policy has changed since that was done last.  One that is not
  * wanted any more ends for the reader; one that is wanted again begins in its middle. */
 SUB int conn_screen(struct conn *c, const struct sock *sk, __u64 cookie)

@@ -99,6 +99,14 @@ static void skip_hook(void *ctx, uint64_t cookie, enum ev_dir dir, bool plain, u
 	(void)ipc_send(d->ipc, IPC_VERDICT, &m, -1); /* as above */
 }
 
+static void totals_hook(void *ctx, uint64_t cookie)
+{
+	const struct decode *d = ctx;
+	struct ipc_msg m = { .verdict = { .cookie = cookie, .totals = 1 } };
+
+	(void)ipc_send(d->ipc, IPC_VERDICT, &m, -1); /* not taken: asked again */
+}
+
 static void flow_hook(void *ctx, const struct flow *f)
 {
 	struct decode *d = ctx;
@@ -174,6 +182,9 @@ static void message(struct decode *d, const struct ipc_msg *m, int fd)
 		break;
 	case IPC_TLS_LIB:
 		(void)names_tls_lib(d->names, &m->tls_lib); /* the same */
+		break;
+	case IPC_TLS_PROCESS:
+		tls_use_answer(d->tls, &m->tls_process);
 		break;
 	case IPC_HEALTH:
 		d->containers_new |= strcmp(m->health.key, "docker") == 0;
@@ -416,10 +427,14 @@ static int set_up(struct decode *d)
 						 .names = names_hook,
 						 .tls = tls_hook,
 						 .verdict = verdict_hook,
-						 .skip = skip_hook };
+						 .skip = skip_hook,
+						 .tls_why = report_why,
+						 .use = report_use,
+						 .totals = totals_hook };
 	uint8_t seed[16];
 
 	d->names = names_new();
+	d->tls = tls_use_new();
 	d->facts = calloc(DECODE_FACTS, sizeof(*d->facts));
 	d->hold = d->names ? hold_new(d->names, out, d) : NULL;
 	conn_limits_default(&d->limits);
@@ -434,7 +449,7 @@ static int set_up(struct decode *d)
 	} else {
 		d->sink = d->to_hub ? report_collector(d) : print_sink(d->o->args, FD_OUTPUT);
 	}
-	if (!d->facts || !d->hold || !(d->sink || d->recorder) ||
+	if (!d->facts || !d->tls || !d->hold || !(d->sink || d->recorder) ||
 	    getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return -ENOMEM;
 	d->table = conn_table_new(&d->limits, &hooks, d, epoch_ns(), seed);

@@ -8,6 +8,7 @@
 #include "cmd/hold.h"
 #include "cmd/names.h"
 #include "cmd/notes.h"
+#include "cmd/tls_use.h"
 #include "sink/collector.h"
 
 #define DECODE_FACTS 256
@@ -20,6 +21,7 @@ struct decode {
 	struct conn_limits limits;
 	struct names *names;
 	struct hold *hold;
+	struct tls_use *tls;
 	struct sink *sink;	   /* the hub's, or the terminal's; NULL when recording */
 	struct recorder *recorder; /* else NULL */
 	bool to_hub;		   /* sink is a collector */
@@ -36,6 +38,9 @@ struct decode {
 	bool failed;	   /* the recording could not be written */
 };
 
+/* Hooks of the connection table (ctx: struct decode), for the ledger. */
+void report_use(void *ctx, const struct conn_use *u);
+enum tls_reason report_why(void *ctx, uint32_t pid);
 /* Tells the hub; every second, and when something changed. */
 void report_health(struct decode *d);
 void report_containers(struct decode *d);

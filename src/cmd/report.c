@@ -82,6 +82,22 @@ static size_t loss_facts(const struct decode *d, struct collector_fact *facts,
 	return n;
 }
 
+void report_use(void *ctx, const struct conn_use *u)
+{
+	struct decode *d = ctx;
+	struct ipc_msg m = { .tls_who.pid = u->pid };
+
+	if (tls_use_note(d->tls, u, d->now_ns))
+		(void)ipc_send(d->ipc, IPC_TLS_WHO, &m, -1); /* not taken: shown as unknown */
+}
+
+enum tls_reason report_why(void *ctx, uint32_t pid)
+{
+	const struct decode *d = ctx;
+
+	return tls_use_why(d->tls, pid);
+}
+
 void report_health(struct decode *d)
 {
 	const struct collector_stats *q = collector_stats(d->sink);
@@ -130,6 +146,7 @@ void report_health(struct decode *d)
 		{ "decode.restarts", d->restarts },
 	};
 	struct collector_fact facts[DECODE_FACTS + CAUSES];
+	struct collector_ledger tls;
 	char texts[CAUSES][200];
 	size_t n = loss_facts(d, facts, texts);
 
@@ -138,7 +155,8 @@ void report_health(struct decode *d)
 						      .text = d->facts[i].text,
 						      .hint = d->facts[i].hint,
 						      .level = d->facts[i].level };
-	collector_health(d->sink, facts, n, counters, sizeof(counters) / sizeof(*counters));
+	tls_use_list(d->tls, d->names, d->now_ns, &tls);
+	collector_health(d->sink, facts, n, counters, sizeof(counters) / sizeof(*counters), &tls);
 }
 
 static void report_runtime(struct decode *d)

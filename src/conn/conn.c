@@ -2,6 +2,7 @@
 #include "conn/conn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ASK_NS 20000000u /* not with each of thousands of flows a second */
@@ -271,9 +272,28 @@ static const char *l4_name(enum ev_l4 l4)
 	return "tcp";
 }
 
+void conn_server_name(const struct conn *c, char *ret, size_t size)
+{
+	const struct party *p = c->side == EV_SERVER ? &c->self : &c->other;
+	char ip[46];
+
+	flow_addr_format(p->addr, ip);
+	if (c->l4 == EV_UNIX)
+		(void)snprintf(ret, size, "%s", c->path ? c->path : "");
+	else
+		(void)snprintf(ret, size, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, p->port);
+}
+
 void conn_emit(void *ctx, const struct flow *f)
 {
 	struct layer *l = ctx;
+
+	if (!l->c->lender)
+		conn_emit_tls(l, f, l->plain ? secure_describe(l->c, l->proto) : NULL);
+}
+
+void conn_emit_tls(struct layer *l, const struct flow *f, const struct flow_tls *tls)
+{
 	struct conn *c = l->c;
 	bool server = c->side == EV_SERVER;
 	struct flow out = *f;
@@ -287,7 +307,7 @@ void conn_emit(void *ctx, const struct flow *f)
 	l->fc = (struct flow_conn){ .id = c->id,
 				    .client = peer_of(server ? &c->other : &c->self),
 				    .server = peer_of(server ? &c->self : &c->other),
-				    .tls = l->plain ? secure_describe(c, l->proto) : NULL,
+				    .tls = tls,
 				    .l4 = l4_name(c->l4),
 				    .path = c->path   ? c->path
 					    : c->peer ? c->peer->path
@@ -306,6 +326,14 @@ void conn_emit(void *ctx, const struct flow *f)
 
 /* --- the end --- */
 
+/* Of what nobody copies, this is all that is heard until the end. */
+static void note_totals(struct layer *l, const __u64 total[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (l->phase == PHASE_OPAQUE && l->dir[i].seen < total[i])
+			l->dir[i].seen = total[i];
+}
+
 void conn_close(struct conn *c, const struct ev_close *ev)
 {
 	bool all = ev->how & (EV_END_ALL | EV_END_RESET);
@@ -318,6 +346,10 @@ void conn_close(struct conn *c, const struct ev_close *ev)
 	if (all) { /* before that, a library may still have plaintext to give */
 		layer_total(&c->plain, EV_WRITE, ev->tls_total[EV_WRITE]);
 		layer_total(&c->plain, EV_READ, ev->tls_total[EV_READ]);
+	}
+	if (!ev->how) { /* an answer to hooks.totals */
+		note_totals(&c->raw, ev->total);
+		return;
 	}
 	layer_feed(&c->raw);
 	layer_feed(&c->plain);
@@ -339,6 +371,11 @@ void conn_finish(struct conn *c)
 
 	layer_finish(&c->raw);
 	layer_finish(&c->plain);
+	unread_use(c);
+	if (unread_end(c)) {
+		s->undecrypted_conns++;
+		return;
+	}
 	if (c->lender || c->covered || c->peer)
 		return; /* the other end counts */
 	if (c->is_tls && !c->plain_seen)

@@ -6,6 +6,7 @@
  *   layer.c   bytes to messages: detection, parsing, gaps, ends
  *   conn.c    identity, flows on their way out, close
  *   secure.c  what a handshake says in the clear
+ *   unread.c  the row of a TLS connection that nobody reads; who uses how much TLS
  *   pair.c    two sockets that are the ends of one connection
  *   table.c   events, limits, time
  */
@@ -86,6 +87,16 @@ struct secure { /* of a connection that carries TLS */
 	struct tls_facts *copy; /* as the other end saw more of it; NULL: it did not */
 	struct flow_tls tls;	/* its strings are in those two, and here: */
 	char cipher[8], group[8], alert[8];
+	uint64_t since_ns; /* when it was recognised; 0: only plaintext was seen */
+	uint64_t from[2];  /* positions in the raw streams where TLS begins */
+	/* The row of one that is not read: */
+	uint8_t id[16];
+	bool row, ended; /* was written; for the last time */
+	uint64_t told;	 /* bytes, with its last write */
+	/* Asking the kernel how much moved: when next, after how long again, what it was. */
+	uint64_t ask_ns, wait_ns, asked_sum;
+	bool used; /* counted for its process, with so many bytes: */
+	uint64_t used_wire, used_plain;
 };
 
 struct conn {
@@ -183,6 +194,9 @@ struct conn *conn_new(struct conn_table *t, uint64_t cookie);
 void conn_identify(struct conn *c, const struct ev_open *ev);
 void conn_close(struct conn *c, const struct ev_close *ev);
 void conn_emit(void *ctx, const struct flow *f); /* ctx: struct layer */
+void conn_emit_tls(struct layer *l, const struct flow *f, const struct flow_tls *tls);
+/* Where the server is, for people: "10.0.0.4:443", a path, or "". */
+void conn_server_name(const struct conn *c, char *ret, size_t size);
 void conn_new_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16]);
 void conn_verdict(struct conn *c, enum ev_verdict v);
 void conn_count_undecrypted(struct conn *c);		    /* after anything that may change it */
@@ -200,6 +214,13 @@ bool secure_read(struct layer *l, enum ev_dir dir);
 const struct flow_tls *secure_describe(struct conn *c, const struct proto *p);
 size_t secure_held(const struct conn *c);
 void secure_release(struct conn *c);
+
+/* --- unread.c --- */
+void unread_begin(struct layer *l); /* TLS was recognised */
+void unread_tick(struct conn *c);   /* every second */
+void unread_use(struct conn *c);    /* tells what moved since the last time */
+/* Writes the row of a TLS connection that is not read (any more) for the last time.  True: it had or has one. */
+bool unread_end(struct conn *c);
 
 /* --- pair.c --- */
 int pair_index(struct conn *c); /* under its addresses; 0, -ENOMEM */

@@ -115,6 +115,7 @@ static bool tls(struct layer *l, bool *ret_changed)
 	if (rc == 0) {
 		l->c->is_tls = true;
 		l->phase = PHASE_HELLO;
+		unread_begin(l);
 		conn_count_undecrypted(l->c);
 		*ret_changed = true;
 	}
@@ -126,7 +127,8 @@ bool layer_hellos(struct layer *l)
 	bool some = secure_read(l, EV_READ);
 
 	some |= secure_read(l, EV_WRITE);
-	if (l->dir[EV_READ].hello_done && l->dir[EV_WRITE].hello_done)
+	/* What a probe reads is not copied any more. */
+	if (l->c->plain_seen || (l->dir[EV_READ].hello_done && l->dir[EV_WRITE].hello_done))
 		layer_opaque(l);
 	return some;
 }

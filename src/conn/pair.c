@@ -209,6 +209,8 @@ void pair_take_over(struct conn *c)
 	if (!c->lender || !p || p->plain_seen || p->raw.phase == PHASE_PARSE)
 		return;
 	layer_finish(&p->raw);
+	if (p->secure && p->secure->row)
+		(void)unread_end(p);
 	lend(p);
 	c->lender = false;
 	layer_wake(&c->plain);
@@ -282,6 +284,6 @@ void pair_part(struct conn *c)
 		return;
 	c->peer = NULL;
 	p->peer = NULL;
-	p->covered |= p->lender;
+	p->covered |= p->lender || c->plain_seen;
 	conn_count_undecrypted(p);
 }

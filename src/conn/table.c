@@ -224,6 +224,10 @@ static int on_open(struct conn_table *t, const struct ev_open *ev)
 	pair_share(c);
 	if (c->peer) /* what it said of itself stands, whatever address c has for it */
 		pair_share(c->peer);
+	if (t->hooks.use && c->self.pid)
+		t->hooks.use(t->ctx, &(struct conn_use){ .pid = c->self.pid,
+							 .cgroup_id = c->self.cgroup_id,
+							 .comm = c->self.comm });
 	layer_feed(&c->raw); /* the side may be what was missing */
 	layer_feed(&c->plain);
 	settle(c);
@@ -253,6 +257,8 @@ static void note_data(struct conn *c, const struct ev_data *ev)
 		if (c->peer)
 			conn_count_undecrypted(c->peer);
 		layer_feed(&c->raw);
+		if (c->secure && c->secure->row)
+			(void)unread_end(c);
 	}
 	pair_take_over(c);
 }
@@ -297,7 +303,8 @@ static int on_close(struct conn_table *t, const struct ev_close *ev)
 
 	if (!c)
 		return 0;
-	touch(c);
+	if (ev->how) /* else it was asked for */
+		touch(c);
 	conn_close(c, ev);
 	if (c->closing && layer_complete(&c->raw) && layer_complete(&c->plain))
 		end(c);
@@ -364,6 +371,7 @@ static void expire(struct conn *c)
 		match_expire(c->raw.m, before);
 	if (c->plain.m)
 		match_expire(c->plain.m, before);
+	unread_tick(c);
 	if (t->now_ns - c->last_ns > EXPIRE_NS) {
 		layer_trim(&c->raw);
 		layer_trim(&c->plain);

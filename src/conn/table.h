@@ -6,7 +6,8 @@
  * an exchange is one flow however many ends were captured: that of the end which yields messages
  * first.
  *
- * A TLS connection of which no probe sees the plaintext gives no flow and is counted.
+ * A TLS connection of which no probe sees the plaintext is counted, and gives one flow: protocol "tls", what the
+ * handshake said, the bytes that went each way, and why it is not read (unread.c).
  */
 #ifndef LIMPID_CONN_TABLE_H
 #define LIMPID_CONN_TABLE_H
@@ -14,6 +15,7 @@
 #include "event.h"
 #include "flow/flow.h"
 #include "proto/proto.h"
+#include "tls/reason.h"
 
 struct conn_limits {
 	size_t conns;	     /* connections; the least recently used gives way */
@@ -33,6 +35,15 @@ struct conn_names { /* what is known of an end's process; strings borrowed until
 	const char *container, *container_id, *image, *project;
 };
 
+struct conn_use { /* of TLS, by one process; borrowed */
+	uint32_t pid;
+	uint64_t cgroup_id;
+	const char *comm;
+	uint64_t wire, plain; /* bytes on its sockets that carry TLS; bytes of plaintext that were seen */
+	unsigned tls_conns;   /* connections that are new */
+	unsigned unread;      /* connections that got a row because they are not read */
+};
+
 struct conn_hooks {
 	flow_fn flow;
 	/* Optional: names for a process (cgroup_id of an EV_OPEN, and pid), or, with cgroup_id 0, for an
@@ -45,6 +56,12 @@ struct conn_hooks {
 	/* Optional: of that direction nothing before position to has to be copied any more (plain: of what a TLS probe
 	 * sees).  What is left out comes as EV_WHY_BUDGET and is no gap. */
 	void (*skip)(void *ctx, uint64_t cookie, enum ev_dir dir, bool plain, uint64_t to);
+	/* Optional: why TLS of that process is not read, as far as that lies in the process; TLS_WHY_READ: it is. */
+	enum tls_reason (*tls_why)(void *ctx, uint32_t pid);
+	/* Optional: what a process moved since the last call; also, with nothing moved, that it has a socket. */
+	void (*use)(void *ctx, const struct conn_use *u);
+	/* Optional: asks for an EV_CLOSE of that socket with how 0: what moved so far, which nobody copies. */
+	void (*totals)(void *ctx, uint64_t cookie);
 	/* Optional: what detection chooses from instead of proto_all(); ends with NULL, borrowed. */
 	const struct proto *const *protos;
 };

@@ -45,7 +45,7 @@ enum flow_tls_flag {
 /* Strings are NULL when not known.  From cipher on: what the handshake said in the clear. */
 struct flow_tls {
 	const char *library, *version; /* "openssl", "3.0.15" */
-	const char *road;	       /* "probes", "keys" or "kernel" */
+	const char *road; /* "probes", "keys" or "kernel"; "none": not read, and reason says why */
 	const char *sni, *alpn;
 	const char *protocol; /* "TLS 1.3"; NULL: its ServerHello was not seen */
 	const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
@@ -56,6 +56,8 @@ struct flow_tls {
 	int64_t not_after;	      /* its end, Unix time in seconds; 0: not seen */
 	const char *alert, *alert_by; /* what broke the handshake off: "unknown_ca", "client" */
 	unsigned flags;		      /* enum flow_tls_flag */
+	/* Of a connection that is not read: a code that stays the same, a sentence, what to do ("": nothing). */
+	const char *reason, *why, *hint;
 };
 
 enum flow_seen { FLOW_SEEN_CLIENT = 1, FLOW_SEEN_SERVER = 2 }; /* or-ed */

@@ -264,6 +264,11 @@ static void put_tls(struct buf *out, const struct flow_tls *t)
 		buf_puts(out, "null");
 	}
 	put_bits(out, "flags", t->flags, flow_tls_flag_name);
+	if (t->reason) {
+		str(out, "reason", t->reason);
+		str(out, "why", t->why);
+		str(out, "hint", t->hint);
+	}
 	buf_puts(out, "}");
 }
 

@@ -151,6 +151,9 @@ static void tls_out(Limpid__V1__Tls *m, const struct flow_tls *t)
 	m->alert = chars(t->alert);
 	m->alert_by = chars(t->alert_by);
 	m->flags = t->flags;
+	m->reason = chars(t->reason);
+	m->why = chars(t->why);
+	m->hint = chars(t->hint);
 }
 
 static void conn_out(struct conn_pb *m, const struct flow_conn *c)
@@ -295,6 +298,9 @@ static void tls_in(struct arena *a, const Limpid__V1__Tls *m, struct flow_tls *t
 	t->alert = opt_chars(a, m->alert);
 	t->alert_by = opt_chars(a, m->alert_by);
 	t->flags = m->flags;
+	t->reason = opt_chars(a, m->reason);
+	t->why = opt_chars(a, m->why);
+	t->hint = opt_chars(a, m->hint);
 }
 
 static int conn_in(struct arena *a, const Limpid__V1__Conn *m, const struct flow_conn **ret)

@@ -69,7 +69,23 @@ static bool check_verdict(const struct ipc_msg *m)
 	const struct ipc_verdict *v = &m->verdict;
 
 	return v->cookie != 0 && v->verdict <= EV_COPY_NONE && v->skip <= 1 && v->dir <= EV_WRITE &&
-	       v->plain <= 1;
+	       v->plain <= 1 && v->totals <= 1;
+}
+
+static bool check_tls_who(const struct ipc_msg *m)
+{
+	return m->tls_who.pid != 0;
+}
+
+static bool check_tls_process(const struct ipc_msg *m)
+{
+	const struct ipc_tls_process *p = &m->tls_process;
+	bool ok = p->pid != 0 && ENDED(p->comm) && p->gone <= 1 &&
+		  p->nlibs <= sizeof(p->libs) / sizeof(*p->libs);
+
+	for (size_t i = 0; ok && i < p->nlibs; i++)
+		ok = ENDED(p->libs[i].name) && ENDED(p->libs[i].version) && ENDED(p->libs[i].path);
+	return ok;
 }
 
 static bool check_settings(const struct ipc_msg *m)
@@ -97,11 +113,13 @@ static const struct rule {
 	{ IPC_HEALTH, sizeof(struct ipc_health), IPC_DECODE, check_health },
 	{ IPC_STOP, 0, IPC_DECODE, check_any },
 	{ IPC_CAPTURE, sizeof(struct ipc_capture), IPC_DECODE, check_capture },
+	{ IPC_TLS_PROCESS, sizeof(struct ipc_tls_process), IPC_DECODE, check_tls_process },
 	{ IPC_VERDICT, sizeof(struct ipc_verdict), IPC_TAP, check_verdict },
 	{ IPC_CONNECT, 0, IPC_TAP, check_any },
 	{ IPC_SETTINGS, sizeof(struct ipc_settings), IPC_TAP, check_settings },
 	{ IPC_STATS, sizeof(struct ipc_stats), IPC_TAP, check_any },
 	{ IPC_WHO, sizeof(struct ipc_cgroup), IPC_TAP, check_who },
+	{ IPC_TLS_WHO, sizeof(struct ipc_tls_who), IPC_TAP, check_tls_who },
 };
 
 static const struct rule *rule_of(unsigned kind)

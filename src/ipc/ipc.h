@@ -21,12 +21,14 @@ enum ipc_kind {
 	IPC_HEALTH,	   /* struct ipc_health: a named fact for the health report */
 	IPC_STOP,	   /* no body: flush and exit */
 	IPC_CAPTURE,	   /* struct ipc_capture: what is in force now */
+	IPC_TLS_PROCESS,   /* struct ipc_tls_process: answer to IPC_TLS_WHO, and again when it changes */
 	/* decode to tap */
 	IPC_VERDICT = 64, /* struct ipc_verdict */
 	IPC_CONNECT,	  /* no body: connect to the hub again */
 	IPC_SETTINGS,	  /* struct ipc_settings: one rule list entry from the hub */
 	IPC_STATS,	  /* struct ipc_stats */
 	IPC_WHO,	  /* struct ipc_cgroup without an id: whose is it?  Answered by IPC_CGROUP */
+	IPC_TLS_WHO,	  /* struct ipc_tls_who: which TLS is in that process? */
 };
 
 #define IPC_BODY_MAX 1000
@@ -51,6 +53,21 @@ struct ipc_msg {
 			uint8_t tls;  /* as ev_data.tls */
 			char name[16], version[32];
 		} tls_lib;
+		struct ipc_tls_who {
+			uint32_t pid;
+		} tls_who;
+		struct ipc_tls_process {
+			uint32_t pid;
+			uint8_t reason; /* enum tls_reason: why it is not read; 0: it is */
+			uint8_t nlibs;	/* those that fit */
+			uint8_t more;	/* libraries that did not */
+			uint8_t gone;	/* it has ended */
+			char comm[EV_COMM_LEN];
+			struct ipc_tls_use {
+				char name[16], version[32], path[200]; /* path: cut at its beginning */
+				uint8_t reason; /* as above, of this library */
+			} libs[3];
+		} tls_process;
 		struct ipc_hub {
 			int32_t err; /* 0 or positive errno */
 			char text[120]; /* one sentence when err is not 0 */
@@ -67,7 +84,8 @@ struct ipc_msg {
 			uint64_t cookie;
 			uint64_t skip_to; /* with skip: nothing before this position is wanted */
 			uint32_t verdict; /* enum ev_verdict; not with skip */
-			uint8_t skip, dir, plain, pad; /* dir: enum ev_dir; plain: of TLS probes */
+			uint8_t skip, dir, plain; /* dir: enum ev_dir; plain: of TLS probes */
+			uint8_t totals; /* no verdict: an EV_CLOSE with how 0 is wanted */
 		} verdict;
 		struct ipc_capture {
 			uint32_t mode;	/* enum ipc_mode */

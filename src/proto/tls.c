@@ -21,6 +21,7 @@ struct way {			  /* one direction */
 	uint8_t alert[ALERT_SIZE], nalert;
 	uint8_t by; /* enum tls_by */
 	bool ccs, done;
+	uint64_t taken;
 	uint32_t left;	/* bytes of the record still to come */
 	uint32_t mleft; /* of the message */
 	struct buf msg;
@@ -49,6 +50,11 @@ void tls_hs_free(struct tls_hs *h)
 const struct tls_facts *tls_hs_facts(const struct tls_hs *h)
 {
 	return &h->facts;
+}
+
+uint64_t tls_hs_taken(const struct tls_hs *h, unsigned dir)
+{
+	return h->way[dir & 1].taken;
 }
 
 bool tls_hs_done(const struct tls_hs *h, unsigned dir)
@@ -268,6 +274,7 @@ int tls_hs_feed(struct tls_hs *h, unsigned dir, struct slice in)
 
 		if (w->left == 0) {
 			w->head[w->nhead++] = in.p[0];
+			w->taken++;
 			in = slice_cut(in, 1, in.n);
 			if (w->nhead < sizeof(w->head))
 				continue;
@@ -277,6 +284,7 @@ int tls_hs_feed(struct tls_hs *h, unsigned dir, struct slice in)
 		}
 		rc = take(h, w, slice_cut(in, 0, n));
 		w->left -= (uint32_t)n;
+		w->taken += n;
 		in = slice_cut(in, n, in.n);
 	}
 	if (rc < 0)

@@ -52,6 +52,8 @@ struct tls_hs *tls_hs_new(void); /* NULL: out of memory */
 int tls_hs_feed(struct tls_hs *h, unsigned dir, struct slice in);
 void tls_hs_lost(struct tls_hs *h,
 		 unsigned dir); /* bytes are missing: nothing more is read of dir */
+/* Bytes of dir that were taken: those in the clear, and the head of the first record that is not. */
+uint64_t tls_hs_taken(const struct tls_hs *h, unsigned dir);
 bool tls_hs_done(const struct tls_hs *h, unsigned dir);
 const struct tls_facts *tls_hs_facts(const struct tls_hs *h);
 /* Which direction is the client's: 0, 1, or -1: not known. */

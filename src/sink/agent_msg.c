@@ -99,8 +99,68 @@ out:
 	return r;
 }
 
+static ProtobufCBinaryData bytes(const char *s)
+{
+	return (ProtobufCBinaryData){ s ? strlen(s) : 0, (uint8_t *)(uintptr_t)s };
+}
+
+static int libraries_out(struct arena *a, const struct collector_tls *t, Limpid__V1__TlsProcess *m)
+{
+	Limpid__V1__TlsLibrary *mem = arena_alloc(a, (t->nlibs + 1) * sizeof(*mem));
+
+	m->libraries = arena_alloc(a, (t->nlibs + 1) * sizeof(*m->libraries));
+	if (!mem || !m->libraries)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->nlibs; i++) {
+		limpid__v1__tls_library__init(&mem[i]);
+		mem[i].name = chars(t->libs[i].name);
+		mem[i].version = bytes(t->libs[i].version);
+		mem[i].path = bytes(t->libs[i].path);
+		mem[i].code = chars(t->libs[i].code);
+		m->libraries[i] = &mem[i];
+	}
+	m->n_libraries = t->nlibs;
+	m->more_libraries = t->more_libs;
+	return 0;
+}
+
+static int ledger_out(struct arena *a, const struct collector_ledger *l, Limpid__V1__Health *h)
+{
+	Limpid__V1__TlsProcess *mem = arena_alloc(a, (l->n + 1) * sizeof(*mem));
+
+	h->tls = arena_alloc(a, (l->n + 1) * sizeof(*h->tls));
+	if (!mem || !h->tls)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct collector_tls *t = &l->rows[i];
+		Limpid__V1__TlsProcess *m = &mem[i];
+
+		limpid__v1__tls_process__init(m);
+		m->pid = t->pid;
+		m->processes = t->processes;
+		m->comm = bytes(t->comm);
+		m->container = chars(t->container);
+		m->code = chars(t->code);
+		m->text = chars(t->text);
+		m->hint = chars(t->hint);
+		m->readable = t->readable;
+		m->gone = t->gone;
+		m->connections = t->conns;
+		m->unread = t->unread;
+		m->wire_bytes = t->wire;
+		m->plain_bytes = t->plain;
+		if (libraries_out(a, t, m) < 0)
+			return -ENOMEM;
+		h->tls[i] = m;
+	}
+	h->n_tls = l->n;
+	h->tls_left_out = l->left_out;
+	return 0;
+}
+
 int agent_msg_health(struct buf *out, const struct collector_fact *facts, size_t nfacts,
-		     const struct collector_counter *counters, size_t ncounters)
+		     const struct collector_counter *counters, size_t ncounters,
+		     const struct collector_ledger *tls)
 {
 	Limpid__V1__Health h = LIMPID__V1__HEALTH__INIT;
 	Limpid__V1__AgentMessage m = LIMPID__V1__AGENT_MESSAGE__INIT;
@@ -112,7 +172,7 @@ int agent_msg_health(struct buf *out, const struct collector_fact *facts, size_t
 	buf_clear(out);
 	h.facts = a ? arena_alloc(a, nfacts * sizeof(*h.facts)) : NULL;
 	h.counters = a ? arena_alloc(a, ncounters * sizeof(*h.counters)) : NULL;
-	if (!cm || !fm || !h.facts || !h.counters)
+	if (!cm || !fm || !h.facts || !h.counters || (tls && ledger_out(a, tls, &h) < 0))
 		goto out;
 	for (size_t i = 0; i < nfacts; i++) {
 		limpid__v1__fact__init(&fm[i]);

@@ -10,7 +10,8 @@ int agent_msg_hello(struct buf *out, const struct collector_options *o);
 int agent_msg_containers(struct buf *out, const struct collector_container *list, size_t n,
 			 const char *runtime);
 int agent_msg_health(struct buf *out, const struct collector_fact *facts, size_t nfacts,
-		     const struct collector_counter *counters, size_t ncounters);
+		     const struct collector_counter *counters, size_t ncounters,
+		     const struct collector_ledger *tls);
 
 /* A batch is written by hand, so that flows are encoded once, where they stay until acknowledged.
  *   AgentMessage.batch { Batch.seq, Batch.flows ... }

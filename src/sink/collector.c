@@ -252,11 +252,12 @@ void collector_runtime(struct sink *s, const char *runtime)
 }
 
 void collector_health(struct sink *s, const struct collector_fact *facts, size_t nfacts,
-		      const struct collector_counter *counters, size_t ncounters)
+		      const struct collector_counter *counters, size_t ncounters,
+		      const struct collector_ledger *tls)
 {
 	struct collector *c = of(s);
 
-	c->health.due = agent_msg_health(&c->health.bytes, facts, nfacts, counters, ncounters) == 0;
+	c->health.due = agent_msg_health(&c->health.bytes, facts, nfacts, counters, ncounters, tls) == 0;
 }
 
 const struct collector_stats *collector_stats(const struct sink *s)

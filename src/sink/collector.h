@@ -37,6 +37,26 @@ struct collector_counter {
 	uint64_t value;
 };
 
+struct collector_tls_lib {
+	const char *name, *version, *path, *code; /* code: "read", or why not */
+};
+struct collector_tls { /* processes of one kind, and their TLS */
+	uint32_t pid;	    /* of one of them */
+	unsigned processes; /* how many */
+	const char *comm, *container; /* container: NULL: none */
+	const char *code, *text, *hint; /* why it is not read (src/tls/reason.h) */
+	bool readable, gone; /* gone: all of them ended */
+	struct collector_tls_lib libs[3];
+	size_t nlibs;
+	unsigned more_libs;
+	uint64_t conns, unread, wire, plain; /* connections; those not read; bytes encrypted; bytes read */
+};
+struct collector_ledger {
+	const struct collector_tls *rows;
+	size_t n;
+	uint64_t left_out; /* processes, for the limits */
+};
+
 struct collector_options {
 	const char *agent_id, *hostname, *version, *kernel;
 	const char *token;  /* metadata "authorization: Bearer ..."; NULL: none */
@@ -67,9 +87,10 @@ void collector_tick(struct sink *s, uint64_t now_ns);
 void collector_containers(struct sink *s, const struct collector_container *list, size_t n);
 /* "docker 28.2", or why there is none; goes with the next list. */
 void collector_runtime(struct sink *s, const char *runtime);
-/* Once a second. */
+/* Once a second.  tls may be NULL. */
 void collector_health(struct sink *s, const struct collector_fact *facts, size_t nfacts,
-		      const struct collector_counter *counters, size_t ncounters);
+		      const struct collector_counter *counters, size_t ncounters,
+		      const struct collector_ledger *tls);
 const struct collector_stats *collector_stats(const struct sink *s);
 
 #endif

@@ -297,6 +297,7 @@ static void put_tls(struct text *t, const struct flow_tls *tls)
 	put_day(b, tls->not_after);
 	put_fact(b, ", for ", tls->subject ? tls->names : NULL);
 	put_fact(b, ", by ", tls->issuer);
+	put_fact(b, "\n  * not read: ", tls->why);
 	colour(t, "\033[0m");
 	buf_puts(b, "\n");
 }

@@ -66,6 +66,8 @@ int tap_bpf_verdict(struct tap_bpf *b, uint64_t cookie, enum ev_verdict v);
 /* Bytes of that direction (plain: of what TLS probes see) before position to need not be copied: they become a hole
  * with EV_WHY_BUDGET.  It can be taken further, not back.  -ENOENT as above. */
 int tap_bpf_skip(struct tap_bpf *b, uint64_t cookie, enum ev_dir dir, bool plain, uint64_t to);
+/* Has an EV_CLOSE with how 0 sent: what the connection moved so far.  -ENOENT as above; -EAGAIN: the ring is full. */
+int tap_bpf_totals(struct tap_bpf *b, uint64_t cookie);
 /* Of each direction of a connection, and of its plaintext apart, at most so many bytes are copied; what moves after them
  * becomes a hole with EV_WHY_BUDGET.  0: no limit.  Takes effect with the next call. */
 void tap_bpf_set_budget(struct tap_bpf *b, uint64_t bytes);

@@ -53,6 +53,17 @@ int tap_bpf_skip(struct tap_bpf *b, uint64_t cookie, enum ev_dir dir, bool plain
 	return value ? -ENOENT : 0;
 }
 
+int tap_bpf_totals(struct tap_bpf *b, uint64_t cookie)
+{
+	uint64_t args = cookie;
+	uint32_t value = 0;
+	int rc = order(tap_bpf_skel(b)->progs.socket_totals, &args, sizeof(args), &value);
+
+	if (rc)
+		return rc;
+	return value == 1 ? -EAGAIN : value ? -ENOENT : 0;
+}
+
 int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX])
 {
 	int cpus = libbpf_num_possible_cpus(), rc = 0;

@@ -244,6 +244,7 @@ void tap_tls_found(void *ctx, const struct tls_watch_lib *l)
 	struct tap *t = ctx;
 	char key[48];
 
+	ledger_library(t->ledger, l);
 	(void)snprintf(key, sizeof(key), "tls.%u", l->lib);
 	if (l->attached)
 		tap_fact(t, key, 0, "", "%s %s is decrypted: %s (%s)", l->name, l->version, l->path,
@@ -264,6 +265,22 @@ void tap_tls_found(void *ctx, const struct tls_watch_lib *l)
 		(void)outbox_send(&t->out, IPC_TLS_LIB, &m, -1);
 		log_debug("%s %s in %s: %s", l->name, l->version, l->path, l->how);
 	}
+}
+
+void tap_tls_changed(void *ctx, const struct ipc_tls_process *p)
+{
+	struct tap *t = ctx;
+	struct ipc_msg m = { .tls_process = *p };
+
+	(void)outbox_send(&t->out, IPC_TLS_PROCESS, &m, -1); /* not taken: shown as it was */
+}
+
+void tap_tls_who(struct tap *t, uint32_t pid)
+{
+	struct ipc_tls_process p;
+
+	ledger_ask(t->ledger, pid, &p);
+	tap_tls_changed(t, &p);
 }
 
 /* A failure is no matter: the next process there tries again. */
@@ -291,6 +308,7 @@ void tap_task(void *ctx, const struct ev_task *ev)
 	tap_processes_task(t, ev);
 	if (ev->h.kind == EV_EXIT) /* its sockets are closed after this */
 		tap_sweep_soon(t);
+	ledger_task(t->ledger, ev);
 	tls_watch_task(t->tls, ev);
 }
 
@@ -380,6 +398,7 @@ void tap_greet(struct tap *t)
 	uint64_t key;
 	void *g;
 
+	ledger_forget_asked(t->ledger);
 	(void)outbox_send(&t->out, IPC_CAPTURE, &m, -1);
 	for (size_t i = 0; i < t->nfacts; i++)
 		(void)outbox_send(&t->out, IPC_HEALTH, &t->facts[i], -1);

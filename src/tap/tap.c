@@ -295,7 +295,9 @@ static void settings_came(struct tap *t, const struct ipc_settings *s)
 
 static void verdict_came(const struct tap *t, const struct ipc_verdict *v)
 {
-	if (v->skip) /* either: the connection is gone, fine */
+	if (v->totals)
+		(void)tap_bpf_totals(t->bpf, v->cookie); /* no room: asked again */
+	else if (v->skip) /* either: the connection is gone, fine */
 		(void)tap_bpf_skip(t->bpf, v->cookie, v->dir, v->plain, v->skip_to);
 	else
 		(void)tap_bpf_verdict(t->bpf, v->cookie, v->verdict);
@@ -315,6 +317,9 @@ static void message(struct tap *t, const struct ipc_msg *m)
 		break;
 	case IPC_WHO:
 		tap_who(t, m->cgroup.cgroup_id);
+		break;
+	case IPC_TLS_WHO:
+		tap_tls_who(t, m->tls_who.pid);
 		break;
 	default: /* IPC_STATS; ipc_recv lets nothing else through */
 		break;
@@ -558,7 +563,8 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	(void)snprintf(err, errlen, "cannot watch processes and containers");
 	t->containers = containers_new(o->docker_socket, tap_container_changed, t);
 	rc = t->containers ? tls_watch_new(&t->tls, t->bpf, tap_tls_found, t) : -ENOMEM;
-	rc = rc ? rc : open_loop(t);
+	t->ledger = rc ? NULL : ledger_new(t->tls, tap_tls_changed, t);
+	rc = rc ? rc : t->ledger ? open_loop(t) : -ENOMEM;
 	if (rc)
 		goto out;
 	rc = tap_apply_ends(t);
@@ -597,6 +603,7 @@ void tap_close(struct tap *t)
 	end_connect(t);
 	if (t->tls)
 		tls_watch_free(t->tls);
+	ledger_free(t->ledger);
 	containers_free(t->containers);
 	if (t->bpf)
 		tap_bpf_close(t->bpf);

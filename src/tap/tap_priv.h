@@ -4,6 +4,7 @@
 #define LIMPID_TAP_TAP_PRIV_H
 
 #include "base/map.h"
+#include "tap/ledger.h"
 #include "tap/outbox.h"
 #include "tap/tap.h"
 #include "tap/tls_watch.h"
@@ -16,6 +17,7 @@ struct tap {
 	struct tap_bpf *bpf;
 	struct tap_untold untold;
 	struct tls_watch *tls;
+	struct ledger *ledger;
 	struct containers *containers;
 	enum containers_state docker; /* as last told */
 	bool docker_told;
@@ -62,7 +64,9 @@ void tap_sweep_soon(struct tap *t);
 void tap_container_changed(void *ctx, const struct container *c, bool gone);
 void tap_task(void *ctx, const struct ev_task *ev);
 void tap_tls_found(void *ctx, const struct tls_watch_lib *l);
-/* Answers decode's question. */
+/* Answer decode's questions. */
+void tap_tls_who(struct tap *t, uint32_t pid);
+void tap_tls_changed(void *ctx, const struct ipc_tls_process *p);
 void tap_who(struct tap *t, uint64_t cgroup_id);
 /* Which connections the policy means; 0 or negative errno.  tap_apply_policy has to follow. */
 int tap_apply_ends(struct tap *t);

@@ -33,6 +33,7 @@ struct file {
 	uint8_t tls;
 	struct tap_tls_links *links; /* NULL: not attached */
 	char *path, *version, *how;
+	enum tls_reason reason; /* why it is not attached any more */
 };
 struct tls_watch {
 	struct tap_bpf *b;
@@ -45,6 +46,8 @@ struct tls_watch {
 	uint16_t nlibs;
 	size_t attached;
 	bool no_returns; /* return probes are not safe here */
+	void (*used)(void *ctx, uint32_t pid, uint16_t lib);
+	void *used_ctx;
 };
 static struct file nothing; /* a file without a TLS library; its address is all that counts */
 
@@ -109,11 +112,13 @@ static void give_up_those(struct tls_watch *w, bool (*is_it)(const struct file *
 	while (map_next(&w->files, &pos, &key, &v)) {
 		struct file *f = v;
 
-		if (f != &nothing && f->links && is_it(f, arg))
+		if (f != &nothing && f->links && is_it(f, arg)) {
+			f->reason = TLS_WHY_CHANGED;
 			give_up(w, f,
 				"the file was changed while it was in use: its probes were "
 				"removed; programs that "
 				"start to use it now are looked at anew");
+		}
 	}
 }
 
@@ -164,6 +169,7 @@ static void tell(struct tls_watch *w, const struct file *f, const char *problem)
 		.how = f->how,
 		.attached = f->links != NULL,
 		.problem = problem,
+		.reason = f->links ? TLS_WHY_READ : f->reason ? f->reason : TLS_WHY_REFUSED,
 	};
 
 	w->found(w->ctx, &l);
@@ -288,6 +294,12 @@ static struct file *look_at(struct tls_watch *w, uint32_t pid, const char *path,
 
 /* --- processes ------------------------------------------------------------------------------------ */
 
+static void used(const struct tls_watch *w, uint32_t pid, const struct file *f)
+{
+	if (w->used && f && f != &nothing)
+		w->used(w->used_ctx, pid, f->lib);
+}
+
 struct visit {
 	struct tls_watch *w;
 	uint32_t pid;
@@ -314,6 +326,7 @@ static bool visit_mapping(void *ctx, const struct maps_entry *e)
 	if (fd < 0)
 		return v->addr == 0;
 	f = look_at(v->w, v->pid, e->path, fd);
+	used(v->w, v->pid, f);
 	v->nothing = f == &nothing;
 	if (f == &nothing)
 		(void)remember(&v->w->names, key, f); /* else it is looked at again */
@@ -333,7 +346,7 @@ static void visit_exe(struct tls_watch *w, uint32_t pid)
 		return;
 	n = readlink(name, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
-	(void)look_at(w, pid, path, fd);
+	used(w, pid, look_at(w, pid, path, fd));
 	close(fd);
 }
 
@@ -379,6 +392,7 @@ static void check_sanity(struct tls_watch *w)
 		if (f == &nothing || !f->links || tap_bpf_tls_stats(w->b, f->lib, &stats) != 0 ||
 		    !stats.off)
 			continue;
+		f->reason = TLS_WHY_MISREAD;
 		give_up(w, f,
 			"its calls said that they moved more than their buffers hold, so it is "
 			"left "
@@ -449,6 +463,12 @@ int tls_watch_new(struct tls_watch **ret, struct tap_bpf *b, tls_watch_fn found,
 	w->no_returns = err != 0;
 	*ret = w;
 	return 0;
+}
+
+void tls_watch_on_use(struct tls_watch *w, void (*fn)(void *ctx, uint32_t pid, uint16_t lib), void *ctx)
+{
+	w->used = fn;
+	w->used_ctx = ctx;
 }
 
 void tls_watch_avoid_returns(struct tls_watch *w)

@@ -549,7 +549,7 @@ static void agents_say_what_containers_there_are_and_how_they_are(void **state)
 	collector_runtime(a.sink, "docker 28.2");
 	UNTIL(&a, h, collector_stats(a.sink)->connected);
 	collector_containers(a.sink, list, 1);
-	collector_health(a.sink, &fact, 1, counters, 4);
+	collector_health(a.sink, &fact, 1, counters, 4, NULL);
 	send_flow(&a, 1, 200, SLICE_LIT("{}"));
 	send_flow(&a, 2, 200, SLICE_LIT("{}"));
 	settle(&a, h);

@@ -58,7 +58,7 @@ static void everything_an_agent_says_arrives(void **state)
 	agent_open(&a, ID, NULL, 1 << 20);
 	collector_runtime(a.sink, "docker 28.2");
 	collector_containers(a.sink, &c, 1);
-	collector_health(a.sink, &fact, 1, &counter, 1);
+	collector_health(a.sink, &fact, 1, &counter, 1, NULL);
 	s.mode = 1;
 	s.names = names;
 	s.n_names = 2;
@@ -249,7 +249,7 @@ static void containers_and_health_are_said_again_after_a_reconnect(void **state)
 	(void)state;
 	agent_open(&a, ID, NULL, 1 << 20);
 	collector_containers(a.sink, &c, 1);
-	collector_health(a.sink, NULL, 0, NULL, 0);
+	collector_health(a.sink, NULL, 0, NULL, 0, NULL);
 	STEP_UNTIL(&a, h, h->containers == 1);
 	hub_kill(h);
 	STEP_UNTIL(&a, h, !stats(&a)->connected);

@@ -43,6 +43,16 @@ static struct ipc_msg good(enum ipc_kind kind)
 		m.size = sizeof(m.cgroup);
 		m.cgroup.cgroup_id = 7;
 		break;
+	case IPC_TLS_WHO:
+		m.size = sizeof(m.tls_who);
+		m.tls_who.pid = 7;
+		break;
+	case IPC_TLS_PROCESS:
+		m.size = sizeof(m.tls_process);
+		m.tls_process.pid = 7;
+		m.tls_process.nlibs = 3;
+		strcpy(m.tls_process.libs[2].name, "openssl");
+		break;
 	case IPC_TLS_LIB:
 		m.size = sizeof(m.tls_lib);
 		m.tls_lib.lib = m.tls_lib.tls = 1;
@@ -98,7 +108,8 @@ static int deliver_msg(const struct ipc_msg *m)
 
 static const enum ipc_kind kinds[] = { IPC_CONTAINER, IPC_CGROUP,   IPC_TLS_LIB, IPC_HUB,
 				       IPC_HEALTH,    IPC_STOP,	    IPC_CAPTURE, IPC_VERDICT,
-				       IPC_CONNECT,   IPC_SETTINGS, IPC_STATS,	 IPC_WHO };
+				       IPC_CONNECT,   IPC_SETTINGS, IPC_STATS,	 IPC_WHO,
+				       IPC_TLS_WHO,   IPC_TLS_PROCESS };
 #define NKINDS (sizeof(kinds) / sizeof(*kinds))
 
 static void every_kind_arrives_as_it_was_sent(void **state)
@@ -207,6 +218,13 @@ static void a_number_out_of_its_range_is_refused(void **state)
 	REFUSED(IPC_VERDICT, m.verdict.skip = 2);
 	REFUSED(IPC_VERDICT, m.verdict.dir = 2);
 	REFUSED(IPC_VERDICT, m.verdict.plain = 2);
+	REFUSED(IPC_VERDICT, m.verdict.totals = 2);
+	REFUSED(IPC_TLS_WHO, m.tls_who.pid = 0);
+	REFUSED(IPC_TLS_PROCESS, m.tls_process.pid = 0);
+	REFUSED(IPC_TLS_PROCESS, m.tls_process.gone = 2);
+	REFUSED(IPC_TLS_PROCESS, m.tls_process.nlibs = 4);
+	REFUSED(IPC_TLS_PROCESS, memset(m.tls_process.libs[2].path, 'a', sizeof(m.tls_process.libs[2].path)));
+	REFUSED(IPC_TLS_PROCESS, memset(m.tls_process.comm, 'a', sizeof(m.tls_process.comm)));
 	REFUSED(IPC_SETTINGS, m.settings.begin = 2);
 	REFUSED(IPC_SETTINGS, m.settings.commit = 2);
 	REFUSED(IPC_SETTINGS, m.settings.capture.mode = 3);

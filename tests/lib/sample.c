@@ -19,6 +19,9 @@ const struct flow *sample_flow(void)
 		.not_after = 253402300799,
 		.alert = "unknown_ca",
 		.alert_by = "client",
+		.reason = "no-library",
+		.why = "Nobody knows.",
+		.hint = "Ask.",
 		.flags = FLOW_TLS_RESUMED | FLOW_TLS_CLIENT_CERT,
 	};
 	static const struct flow_conn conn = {

@@ -383,6 +383,7 @@ static void encrypted_alert_is_known_by_its_length(void **state)
 	assert_int_equal(tls_hs_feed(h, 0, t.piece[0].bytes), 0);
 	assert_int_equal(tls_hs_feed(h, 1, t.piece[1].bytes), 1);
 	assert_int_equal(tls_hs_facts(h)->alert_by, TLS_NOBODY);
+	assert_int_equal(tls_hs_taken(h, 0), t.piece[0].bytes.n);
 	assert_int_equal(
 		tls_hs_feed(h, 0, SLICE_LIT("\x14\x03\x03\x00\x01\x01\x17\x03\x03\x00\x13")), 1);
 	assert_int_equal(tls_hs_facts(h)->alert_by, TLS_CLIENT);
