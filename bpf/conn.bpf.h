@@ -154,6 +154,14 @@ static __always_inline struct sock *fd_sock(struct task_struct *task, __u32 fd)
 	return sk && (sock_is_tcp(sk) || sock_is_unix(sk) || sock_is_udp(sk)) ? sk : NULL;
 }
 
+/* User space looks at scan_wanted and tls_met. */
+static __always_inline void loader_call(void)
+{
+	struct ev_hdr h = { .size = sizeof(h) }; /* kind 0: for the loader itself */
+
+	bpf_ringbuf_output(&tasks, &h, sizeof(h), BPF_RB_FORCE_WAKEUP);
+}
+
 /* The kernel makes cookies on demand, and only for a program that holds a typed socket.  Every TCP socket
  * gets one at its first change of state; those from before capture, by the scan of all descriptors.  What
  * slips between (it waited in an accept queue) makes user space scan again. */
@@ -167,10 +175,8 @@ static __always_inline __u64 sock_cookie(struct sock *sk)
 	if (!cookie) {
 		loss(EV_LOSS_INFLIGHT, 1);
 		if (!scan_wanted) {
-			struct ev_hdr h = { .size = sizeof(h) }; /* kind 0: for the loader itself */
-
 			scan_wanted = 1;
-			bpf_ringbuf_output(&tasks, &h, sizeof(h), BPF_RB_FORCE_WAKEUP);
+			loader_call();
 		}
 	}
 	return cookie;

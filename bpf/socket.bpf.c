@@ -129,7 +129,8 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 	if (by == HOOKED_SYSCALL)
 		return false;
 	if (sock_encrypts(sk, call->dir)) /* the socket's functions are other ones */
-		return by == HOOKED_FUNCTION && call->dir == EV_READ && call->shape == CALL_UNSEEN && splice_hooked;
+		return by == HOOKED_FUNCTION && call->shape == CALL_UNSEEN &&
+		       (call->dir == EV_READ ? splice_hooked : tls_hooked);
 	return by == HOOKED_FUNCTION || (call->dir == EV_WRITE && call->shape == CALL_UNSEEN);
 }
 

@@ -47,11 +47,11 @@ static __always_inline int begin_page(struct sock *sk, const struct page *page, 
 static __always_inline int begin_skb(struct sock *sk, const struct sk_buff *skb, __u32 offset)
 {
 	struct iter it = { .base = number_of(skb), .base_left = offset };
-	struct task_ctx *t = task_map_find(&task_ctxs);
+	struct task_ctx *t;
 
 	if (sock_is_unix(sk) ? !unix_hooked : !sock_is_tcp(sk))
 		return 0;
-	if (t && t->call.nr && t->call.dir == EV_READ && t->call.shape == CALL_UNSEEN)
+	if (syscall_takes(EV_READ))
 		return 0;
 	fn_begin(sk, EV_READ, 0, &it);
 	t = task_map_find(&task_ctxs); /* it was made there */
@@ -269,6 +269,54 @@ int kprobe_skb_splice_bits(struct pt_regs *ctx)
 
 SEC("?kretprobe/skb_splice_bits")
 int kretprobe_skb_splice_bits(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+/* TLS by the kernel, which is a module: probes, because they find it when it is there, also where TCP has fentry. */
+SEC("?kprobe/tls_sw_sendmsg")
+int kprobe_tls_sw_sendmsg(struct pt_regs *ctx)
+{
+	return syscall_takes(EV_WRITE) ?
+		       0 :
+		       begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_WRITE, 0);
+}
+
+SEC("?kretprobe/tls_sw_sendmsg")
+int kretprobe_tls_sw_sendmsg(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+SEC("?kprobe/tls_sw_sendpage")
+int kprobe_tls_sw_sendpage(struct pt_regs *ctx)
+{
+	return syscall_takes(EV_WRITE) ? 0 :
+					 begin_page((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx),
+						    PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
+}
+
+SEC("?kretprobe/tls_sw_sendpage")
+int kretprobe_tls_sw_sendpage(struct pt_regs *ctx)
+{
+	return fn_end((int)PT_REGS_RC(ctx));
+}
+
+SEC("?kprobe/tls_sw_recvmsg")
+int kprobe_tls_sw_recvmsg(struct pt_regs *ctx)
+{
+	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
+
+	if (syscall_takes(EV_READ))
+		return 0;
+	barrier_var(fourth); /* as in kprobe_tcp_recvmsg */
+	barrier_var(fifth);
+	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ,
+		     recv_args == 6 ? fifth : fourth);
+}
+
+SEC("?kretprobe/tls_sw_recvmsg")
+int kretprobe_tls_sw_recvmsg(struct pt_regs *ctx)
 {
 	return fn_end((int)PT_REGS_RC(ctx));
 }

@@ -31,6 +31,14 @@ static __always_inline void fn_drop(struct task_ctx *t)
 		__sync_fetch_and_add(&c->busy[t->fn.dir & 1], -1);
 }
 
+/* The hooks of system calls take the one under way. */
+static __always_inline bool syscall_takes(__u8 dir)
+{
+	struct task_ctx *t = task_map_find(&task_ctxs);
+
+	return t && t->call.nr && t->call.dir == dir && t->call.shape != CALL_NONE;
+}
+
 SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 {
 	struct task_ctx *t = task_ctx_get();

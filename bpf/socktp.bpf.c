@@ -9,7 +9,7 @@
  * taken from the packet.  tcp_rcv_space_adjust comes when that is done, while the packet is still there and the
  * socket still locked; only then copied_seq tells whether they left the stream, which a peek leaves as it was.
  *
- * AF_UNIX and UDP have no such places, and no sequence numbers either: sock_send_length and sock_recv_length (6.3 and
+ * AF_UNIX, UDP and TLS by the kernel have no such places, and no sequence numbers of their own either: sock_send_length and sock_recv_length (6.3 and
  * later) tell how much was moved, which becomes a hole.
  */
 #include "sockfn.bpf.h"
@@ -68,7 +68,7 @@ static __always_inline bool in_old_call(const struct task_ctx *t)
 #endif
 }
 
-/* n bytes of AF_UNIX or UDP were moved.  True: no hook of a system call will tell of them, and t->fn is that call. */
+/* n bytes of AF_UNIX, UDP or TLS by the kernel were moved.  True: no hook of a system call will tell of them, and t->fn is that call. */
 SUB int unwatched_begin(struct task_ctx *t, struct sock *sk, __u8 dir, int n, __u32 flags)
 {
 	struct call *call = &t->fn;
@@ -81,7 +81,7 @@ SUB int unwatched_begin(struct task_ctx *t, struct sock *sk, __u8 dir, int n, __
 	call->dir = dir;
 	call->flags = flags;
 	call->counted = 0;
-	call->udp = !sock_is_unix(sk);
+	call->udp = sock_is_udp(sk);
 	if (!call->udp) {
 		transfer_begin(t, call, sk, n);
 		return call->shape != CALL_NONE;
@@ -97,7 +97,7 @@ static __always_inline int on_length(struct sock *sk, __u8 dir, int n, __u32 fla
 {
 	struct task_ctx *t;
 
-	if (n <= 0 || !(sock_is_unix(sk) || sock_is_udp(sk)))
+	if (n <= 0 || !(sock_is_unix(sk) || sock_is_udp(sk) || (sock_is_tcp(sk) && sock_encrypts(sk, dir))))
 		return 0;
 	t = task_ctx_get();
 	if (!t || !unwatched_begin(t, sk, dir, n, flags))
@@ -108,7 +108,7 @@ static __always_inline int on_length(struct sock *sk, __u8 dir, int n, __u32 fla
 SEC("?tp_btf/sock_send_length")
 int BPF_PROG(tp_sock_send_length, struct sock *sk, int ret)
 {
-	return sock_is_tcp(sk) ? fn_end(ret) : on_length(sk, EV_WRITE, ret, 0);
+	return sock_is_tcp(sk) && !sock_encrypts(sk, EV_WRITE) ? fn_end(ret) : on_length(sk, EV_WRITE, ret, 0);
 }
 
 SEC("?tp_btf/sock_recv_length")

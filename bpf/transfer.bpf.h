@@ -47,6 +47,8 @@ static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 coo
 
 /* The functions with which TCP itself moves bytes, by enum ev_dir: learnt by the scan. */
 volatile __u64 tcp_moves[2] __weak;
+volatile __u8 tls_met __weak;	 /* a socket with TLS by the kernel: its functions can be hooked now */
+volatile __u8 tls_hooked __weak; /* and are: what the system calls cannot read (CALL_UNSEEN, io_uring) */
 
 SUB int ulp_encrypts(const struct sock *sk, const struct tcp_ulp_ops *ulp, __u8 dir)
 {
@@ -58,7 +60,13 @@ SUB int ulp_encrypts(const struct sock *sk, const struct tcp_ulp_ops *ulp, __u8 
 	if (name[0] != 't' || name[1] != 'l' || name[2] != 's' || name[3] || !prot)
 		return 0;
 	moves = dir == EV_WRITE ? (__u64)BPF_CORE_READ(prot, sendmsg) : (__u64)BPF_CORE_READ(prot, recvmsg);
-	return tcp_moves[dir & 1] && moves != tcp_moves[dir & 1];
+	if (!tcp_moves[dir & 1] || moves == tcp_moves[dir & 1])
+		return 0;
+	if (!tls_met) {
+		tls_met = 1;
+		loader_call();
+	}
+	return 1;
 }
 
 /* Whether TCP encrypts (decrypts) what is moved in that direction: it got its keys, which are never taken away. */

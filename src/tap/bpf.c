@@ -378,14 +378,14 @@ int tap_bpf_tasks_fd(const struct tap_bpf *b)
 int tap_bpf_tasks_poll(struct tap_bpf *b, void (*fn)(void *ctx, const struct ev_task *ev),
 		       void *ctx)
 {
-	int n;
+	int n, rc;
 
 	b->task_fn = fn;
 	b->task_ctx = ctx;
 	n = ring_buffer__consume(b->tasks);
 	if (b->rescan) {
-		int rc = scan_sockets(b);
-
+		hooks_tls(&b->hooks, b->skel);
+		rc = scan_sockets(b);
 		if (rc)
 			log_debug("sockets could not be scanned again: %s", strerror(-rc));
 	}

@@ -70,6 +70,16 @@ static const struct {
 	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_RECV_TP, "tp_tcp_received" },
 	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_RECV_TP, "tp_skb_copied" },
 };
+/* Of TLS by the kernel, where functions are hooked: attached when it is there (hooks_tls). */
+static const struct {
+	const char *prog;
+	bool needed; /* else it is of some kernels only */
+} tls_programs[] = {
+	{ "kretprobe_tls_sw_sendpage", false }, { "kprobe_tls_sw_sendpage", false },
+	{ "kretprobe_tls_sw_recvmsg", true },	{ "kprobe_tls_sw_recvmsg", true },
+	{ "kretprobe_tls_sw_sendmsg", true },	{ "kprobe_tls_sw_sendmsg", true },
+};
+#define NTLS	  (sizeof(tls_programs) / sizeof(*tls_programs))
 #define NPROGRAMS (sizeof(programs) / sizeof(*programs))
 
 const char *tap_backend_name(enum tap_backend b)
@@ -283,6 +293,10 @@ bool hooks_demote(struct hooks *h, const char *why)
 	enum tap_backend best = TAP_BACKEND_AUTO;
 	bool named = false;
 
+	if (strstr(why, "_tls_sw_")) { /* it can be done without */
+		h->no_tls = true;
+		return true;
+	}
 	for (size_t i = 0; i < NPROGRAMS && !named; i++) {
 		char quoted[64];
 
@@ -339,6 +353,12 @@ void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_ho
 
 /* --- carrying it out ------------------------------------------------------------------------------ */
 
+static bool wants_tls(const struct hooks *h)
+{
+	return !h->no_tls && h->state[HOOK_SEND].used > TAP_BACKEND_TRACEPOINT &&
+	       h->state[HOOK_RECV].used > TAP_BACKEND_TRACEPOINT;
+}
+
 static bool planned(const struct hooks *h, size_t i)
 {
 	return h->state[programs[i].hook].used == programs[i].backend &&
@@ -355,6 +375,13 @@ void hooks_prepare(struct hooks *h, struct limpid_bpf *skel)
 		if (p)
 			(void)bpf_program__set_autoload(p, planned(h, i));
 	}
+	for (size_t i = 0; i < NTLS; i++) {
+		struct bpf_program *p =
+			bpf_object__find_program_by_name(skel->obj, tls_programs[i].prog);
+
+		if (p)
+			(void)bpf_program__set_autoload(p, wants_tls(h));
+	}
 }
 
 static __u8 hooked(const struct hooks *h, enum hook i)
@@ -362,6 +389,28 @@ static __u8 hooked(const struct hooks *h, enum hook i)
 	if (h->state[i].used > TAP_BACKEND_TRACEPOINT)
 		return HOOKED_FUNCTION;
 	return i == HOOK_SEND && h->send_tp ? HOOKED_UNSEEN : HOOKED_SYSCALL;
+}
+
+void hooks_tls(struct hooks *h, struct limpid_bpf *skel)
+{
+	size_t before = h->nlinks;
+
+	if (!wants_tls(h) || skel->bss->tls_hooked)
+		return;
+	for (size_t i = 0; i < NTLS; i++) {
+		struct bpf_program *p =
+			bpf_object__find_program_by_name(skel->obj, tls_programs[i].prog);
+		struct bpf_link *l = p ? bpf_program__attach(p) : NULL;
+
+		if (l) {
+			h->links[h->nlinks++] = l;
+		} else if (tls_programs[i].needed) {
+			while (h->nlinks > before)
+				bpf_link__destroy(h->links[--h->nlinks]);
+			return; /* it is not there, or not yet */
+		}
+	}
+	skel->bss->tls_hooked = 1;
 }
 
 int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
@@ -388,6 +437,7 @@ int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
 		}
 		h->nlinks++;
 	}
+	hooks_tls(h, skel);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "tap/bpf.h"
 
 #define HOOKS_REASON 256
-#define HOOKS_LINKS  24
+#define HOOKS_LINKS  32
 
 enum hook { HOOK_SEND, HOOK_RECV, HOOKS };
 struct hooks {
@@ -26,6 +26,7 @@ struct hooks {
 	bool unix_sendpage;
 	bool af_unix;  /* the functions of AF_UNIX streams, as far as they are known here */
 	bool splice;   /* skb_splice_bits */
+	bool no_tls;   /* the kernel refuses to load the programs of its TLS */
 	bool send_tp;  /* the tracepoint tcp_sendmsg_locked, and those of length_tp */
 	bool length_tp; /* the tracepoints sock_send_length and sock_recv_length */
 	bool recv_tp;  /* the tracepoints skb_copy_datagram_iovec and tcp_rcv_space_adjust */
@@ -38,6 +39,8 @@ void hooks_plan(struct hooks *h, enum tap_backend forced);
 void hooks_prepare(struct hooks *h, struct limpid_bpf *skel);
 /* 0, or negative errno with the cause in why: "prog 'NAME': ..." */
 int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n);
+/* Hooks TLS by the kernel if that is there: as a part of hooks_attach, and when a socket with it was met. */
+void hooks_tls(struct hooks *h, struct limpid_bpf *skel);
 /* why names the program at fault like libbpf does, or no program: then all of the best kind are.  False: there
  * is nothing left to fall back to. */
 bool hooks_demote(struct hooks *h, const char *why);

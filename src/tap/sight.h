@@ -17,7 +17,8 @@ enum sight {
 struct sight_row {
 	const char *what;
 	bool sends; /* else it receives */
-	enum ev_l4 l4;
+	enum ev_l4 l4; /* or: */
+#define SIGHT_KTLS ((enum ev_l4)3) /* TCP with TLS by the kernel */
 	enum sight by[TAP_BACKENDS];
 };
 extern const struct sight_row sight_rows[];

@@ -101,7 +101,11 @@ struct expect expect_recv(enum tap_backend b, enum ev_l4 l4, uint32_t op)
 
 struct expect expect_tls(enum tap_backend b, bool out, uint32_t op)
 {
-	bool unseen = out ? op >= S_SENDFILE : op == R_SPLICE && b == TAP_BACKEND_TRACEPOINT;
+	bool unseen = out ? op >= S_SENDFILE : op == R_SPLICE || op >= R_URING_RECV;
 
-	return unseen ? (struct expect)NO_BUFFER : (struct expect)BYTES;
+	if (b != TAP_BACKEND_TRACEPOINT || !unseen)
+		return (struct expect)BYTES;
+	if (is_uring(op, out) && !kernel_since(6, 3))
+		return (struct expect){ SEEN_NOT, EV_WHY_NONE };
+	return (struct expect)NO_BUFFER;
 }

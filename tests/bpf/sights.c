@@ -17,6 +17,12 @@ static const uint32_t ops[][2] = {
 	{ R_SPLICE, R_SPLICE },
 	{ R_TRUNC, R_TRUNC },
 	{ R_ZEROCOPY, R_ZEROCOPY },
+	{ S_WRITE, S_MORE }, /* of TLS by the kernel */
+	{ R_READ, R_PEEK },
+	{ S_SENDFILE, S_TEE },
+	{ R_SPLICE, R_SPLICE },
+	{ S_URING_SEND, S_URING_SENDMSG_ZC },
+	{ R_URING_RECV, R_URING_SQPOLL },
 	{ S_WRITE, S_MORE }, /* of AF_UNIX */
 	{ R_READ, R_PEEK },
 	{ S_SENDFILE, S_TEE },
@@ -31,7 +37,9 @@ static const uint32_t ops[][2] = {
 
 static bool agrees(const struct sight_row *row, enum tap_backend b, uint32_t op)
 {
-	enum seen is = (row->sends ? expect_send(b, row->l4, op) : expect_recv(b, row->l4, op)).seen;
+	enum seen is = (row->l4 == SIGHT_KTLS ? expect_tls(b, row->sends, op)
+			: row->sends ? expect_send(b, row->l4, op)
+				     : expect_recv(b, row->l4, op)).seen;
 	enum sight says = row->by[b];
 	bool right = (is == SEEN_BYTES) == (says == SIGHT_BYTES || says == SIGHT_BYTES_RECEIVED) &&
 		     (is == SEEN_NOT) == (says == SIGHT_NOTHING);

@@ -15,6 +15,8 @@
  *	-N       non-blocking, with small socket buffers: writes come back with WANT_WRITE
  *	-P       SSL_peek before each read              -R  read-ahead
  *	-S       confined: seccomp kills the process for system calls that container profiles do not know
+ *	-K       encryption is left to the kernel, or the program ends; -2  TLS 1.2, with which OpenSSL 3.0 leaves decryption to
+ *		 it as well; -F  server: answers are sent by SSL_sendfile
  *	-W       client: after the first request wait for a line on standard input, and count from there
  */
 #include <dlfcn.h>
@@ -54,8 +56,11 @@
 	F(int, SSL_write_ex, (void *, const void *, size_t, size_t *))    \
 	F(int, SSL_get_error, (const void *, int))                        \
 	F(int, SSL_shutdown, (void *))                                    \
+	F(void *, SSL_get_wbio, (const void *))                           \
+	F(void *, SSL_get_rbio, (const void *))                           \
 	F(void, SSL_free, (void *))
 #define CRYPTO                                                            \
+	F(long, BIO_ctrl, (void *, int, long, void *))                    \
 	F(void *, EVP_MD_CTX_new, (void))                                 \
 	F(const void *, EVP_sha256, (void))                               \
 	F(int, EVP_DigestInit_ex, (void *, const void *, void *))         \
@@ -66,6 +71,9 @@
 #define F(type, name, args) static type(*name) args;
 FUNCTIONS CRYPTO
 #undef F
+/* Not in OpenSSL 1.1.1. */
+static uint64_t (*SSL_CTX_set_options)(void *, uint64_t);
+static ssize_t (*SSL_sendfile)(void *, int, off_t, size_t, int);
 
 #define CTRL_MODE	33 /* SSL_CTRL_MODE, SSL_CTRL_SET_READ_AHEAD */
 #define CTRL_READ_AHEAD 41
@@ -73,10 +81,15 @@ FUNCTIONS CRYPTO
 #define WANT_READ	2
 #define WANT_WRITE	3
 #define BODY_MAX	(16U << 20)
+#define CTRL_MAX_PROTO	124
+#define TLS_1_2		0x0303
+#define ENABLE_KTLS	8  /* SSL_OP_ENABLE_KTLS */
+#define KTLS_SEND	73 /* BIO_CTRL_GET_KTLS_SEND */
+#define KTLS_RECV	76
 
 	static struct {
 	const char *ssl, *crypto, *cert, *key;
-	bool server, ex, nonblock, peek, read_ahead, wait, confined;
+	bool server, ex, nonblock, peek, read_ahead, wait, confined, ktls, tls12, file;
 	unsigned n, request, answer;
 	int port;
 } opt = {
@@ -108,6 +121,10 @@ static void load(void)
 	CRYPTO
 #undef FROM
 #undef F
+	SSL_CTX_set_options = (uint64_t(*)(void *, uint64_t))dlsym(ssl, "SSL_CTX_set_options");
+	SSL_sendfile = (ssize_t(*)(void *, int, off_t, size_t, int))dlsym(ssl, "SSL_sendfile");
+	if ((opt.ktls || opt.file) && (!SSL_CTX_set_options || !SSL_sendfile))
+		die("this OpenSSL knows nothing of the kernel's TLS");
 }
 
 struct half {
@@ -176,6 +193,26 @@ static bool send_all(struct conn *c, const uint8_t *p, size_t n)
 	return true;
 }
 
+static bool send_file(struct conn *c, const uint8_t *p, size_t n)
+{
+	int fd = memfd_create("peer", 0);
+
+	if (fd < 0 || write(fd, p, n) != (ssize_t)n)
+		die("memfd");
+	for (size_t done = 0; done < n;) {
+		ssize_t rc = SSL_sendfile(c->ssl, fd, (off_t)done, n - done, 0);
+
+		if (rc <= 0 && !wait_for(c, (int)rc)) {
+			close(fd);
+			return false;
+		}
+		done += rc > 0 ? (size_t)rc : 0;
+	}
+	close(fd);
+	half_add(&c->sent, p, n);
+	return true;
+}
+
 static bool receive(struct conn *c, uint8_t *p, size_t n)
 {
 	while (n > 0) {
@@ -224,6 +261,9 @@ static void start(struct conn *c)
 	for (int rc; (rc = opt.server ? SSL_accept(c->ssl) : SSL_connect(c->ssl)) != 1;)
 		if (!wait_for(c, rc))
 			die("handshake");
+	if (opt.ktls && (!BIO_ctrl(SSL_get_wbio(c->ssl), KTLS_SEND, 0, NULL) ||
+			 (opt.tls12 && !BIO_ctrl(SSL_get_rbio(c->ssl), KTLS_RECV, 0, NULL))))
+		die("the kernel did not take over");
 }
 
 static void end(struct conn *c)
@@ -255,7 +295,7 @@ static void *serve(void *arg)
 	while (receive(&c, (uint8_t *)head, sizeof(head)) && head[0] <= BODY_MAX &&
 	       head[1] <= BODY_MAX && receive(&c, body, head[0])) {
 		fill(body, head[1], c.sent.n + 7);
-		if (!send_all(&c, body, head[1]))
+		if (!(opt.file ? send_file : send_all)(&c, body, head[1]))
 			break;
 	}
 	end(&c);
@@ -342,7 +382,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		die("usage");
 	opt.server = strcmp(argv[1], "server") == 0;
-	while ((o = getopt(argc - 1, argv + 1, "l:c:xn:s:r:NPRWS")) != -1)
+	while ((o = getopt(argc - 1, argv + 1, "l:c:xn:s:r:NPRWSK2F")) != -1)
 		switch (o) {
 		case 'l':
 			opt.ssl = optarg;
@@ -374,6 +414,15 @@ int main(int argc, char **argv)
 		case 'W':
 			opt.wait = true;
 			break;
+		case 'K':
+			opt.ktls = true;
+			break;
+		case '2':
+			opt.tls12 = true;
+			break;
+		case 'F':
+			opt.file = true;
+			break;
 		case 'S':
 			opt.confined = true;
 			break;
@@ -389,6 +438,10 @@ int main(int argc, char **argv)
 		confine();
 	ctx = SSL_CTX_new(TLS_method());
 	SSL_CTX_ctrl(ctx, CTRL_MODE, MODE_MOVING, NULL);
+	if (opt.ktls)
+		SSL_CTX_set_options(ctx, ENABLE_KTLS);
+	if (opt.tls12)
+		SSL_CTX_ctrl(ctx, CTRL_MAX_PROTO, TLS_1_2, NULL);
 	if (opt.read_ahead)
 		SSL_CTX_ctrl(ctx, CTRL_READ_AHEAD, 1, NULL);
 	if (opt.server) {

@@ -10,7 +10,7 @@
  *		nested N sticky N raw-after BYTES
  * raw-after: bytes of ciphertext that were still copied, in the two directions together, after plaintext was
  * seen.  At the end: "loss unmapped BYTES ring BYTES fault BYTES".  -t attaches every library twice.
- * -e uses no return probes, as where they are not safe.
+ * -e uses no return probes, as where they are not safe.  -k probes no library: what remains is TLS by the kernel.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ struct conn {
 static struct map conns;
 static unsigned port;
 static volatile sig_atomic_t stop;
-static bool twice, exits;
+static bool twice, exits, kernel_only;
 static struct tap_bpf *bpf;
 static uint64_t map_seen_ns; /* when the mapping under way was recorded */
 
@@ -145,6 +145,12 @@ static void on_task(void *ctx, const struct ev_task *ev)
 	map_seen_ns = 0;
 }
 
+static void on_no_task(void *ctx, const struct ev_task *ev)
+{
+	(void)ctx;
+	(void)ev;
+}
+
 static void attach_plan(const struct tls_plan *plan, const struct tls_watch_lib *l, int fd)
 {
 	struct tap_tls_place places[TLS_PLAN_SITES];
@@ -207,11 +213,13 @@ int main(int argc, char **argv)
 	char err[512];
 	int o;
 
-	while ((o = getopt(argc, argv, "tep:")) != -1)
+	while ((o = getopt(argc, argv, "tekp:")) != -1)
 		if (o == 't')
 			twice = true;
 		else if (o == 'e')
 			exits = true;
+		else if (o == 'k')
+			kernel_only = true;
 		else if (o == 'p')
 			port = (unsigned)strtoul(optarg, NULL, 10);
 	signal(SIGTERM, on_signal);
@@ -229,7 +237,8 @@ int main(int argc, char **argv)
 	    tap_bpf_rule_tgid(bpf, (uint32_t)getpid(), EV_RULE_EXCLUDE) != 0 ||
 	    tap_bpf_set_policy(bpf, &policy) != 0)
 		return 1;
-	(void)tls_watch_scan(w);
+	if (!kernel_only)
+		(void)tls_watch_scan(w);
 	printf("ready %s\n", tap_bpf_tls_backend(bpf));
 	fflush(stdout);
 	scanned = now_ns();
@@ -238,8 +247,8 @@ int main(int argc, char **argv)
 				       { src->ops->fd(src), POLLIN, 0 } };
 
 		(void)poll(p, 2, 2);
-		(void)tap_bpf_tasks_poll(bpf, on_task, w);
-		if (now_ns() - scanned > 1000000000) {
+		(void)tap_bpf_tasks_poll(bpf, kernel_only ? on_no_task : on_task, w);
+		if (!kernel_only && now_ns() - scanned > 1000000000) {
 			(void)tls_watch_scan(w);
 			scanned = now_ns();
 		}
