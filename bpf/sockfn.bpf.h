@@ -16,6 +16,26 @@
 #include "iter.bpf.h"
 #include "transfer.bpf.h"
 
+/* The self-test of user space (src/tap/hooks_test.c): the server's port of its connection, whose calls are noted although nobody
+ * is captured, and by enum ev_dir which of FN_ENTERED and FN_LEFT was met. */
+#define FN_ENTERED 1
+#define FN_LEFT	   2
+volatile __u32 fn_test_port __weak, fn_tests[2] __weak;
+
+static __always_inline int fn_test(struct task_ctx *t, const struct sock *sk, __u8 dir)
+{
+	__u32 port = fn_test_port;
+
+	if (!port || (BPF_CORE_READ(sk, __sk_common.skc_num) != port &&
+		      bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport)) != port))
+		return 0;
+	t->fn.nr = FN_CALL;
+	t->fn.shape = CALL_NONE;
+	t->fn.dir = dir;
+	fn_tests[dir & 1] |= FN_ENTERED;
+	return 0;
+}
+
 /* Of the kernel itself: NFS, for example, even when a process is made to send. */
 static __always_inline bool sock_is_kernels(const struct sock *sk)
 {
@@ -49,7 +69,7 @@ SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 		return 0;
 	}
 	if (!task_wanted(t) || sock_is_kernels(sk))
-		return 0;
+		return fn_test(t, sk, dir);
 	if (t->fn.nr)
 		fn_drop(t);
 	t->fn_seen = 1;
@@ -75,8 +95,11 @@ SUB int fn_end(long ret)
 	if (!t || !t->fn.nr)
 		return 0;
 	t->fn.nr = 0;
-	if (t->fn.shape == CALL_NONE)
+	if (t->fn.shape == CALL_NONE) {
+		if (fn_test_port)
+			fn_tests[t->fn.dir & 1] |= FN_LEFT;
 		return 0;
+	}
 	transfer_end(&t->fn, ret);
 	return ret ? 0 : transfer_empty(&t->fn, (struct sock *)t->fn.sk);
 }

@@ -438,7 +438,7 @@ int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
 		h->nlinks++;
 	}
 	hooks_tls(h, skel);
-	return 0;
+	return hooks_test(h, skel, why, n);
 }
 
 void hooks_detach(struct hooks *h)

@@ -3,7 +3,7 @@
  *
  *	hooks_plan		the best of each, by trying an empty program
  *	hooks_prepare		the skeleton is open: only what was planned will be loaded
- *	hooks_attach		it is loaded
+ *	hooks_attach		it is loaded; are they called?
  *	hooks_demote		one of these failed, or the self-test: next best, to be opened anew
  */
 #ifndef LIMPID_TAP_BPF_HOOKS_H
@@ -41,6 +41,8 @@ void hooks_prepare(struct hooks *h, struct limpid_bpf *skel);
 int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n);
 /* Hooks TLS by the kernel if that is there: as a part of hooks_attach, and when a socket with it was met. */
 void hooks_tls(struct hooks *h, struct limpid_bpf *skel);
+/* hooks_test.c, a part of hooks_attach: nobody is captured yet; whether the kernel calls them.  Some milliseconds. */
+int hooks_test(const struct hooks *h, struct limpid_bpf *skel, char *why, size_t n);
 /* why names the program at fault like libbpf does, or no program: then all of the best kind are.  False: there
  * is nothing left to fall back to. */
 bool hooks_demote(struct hooks *h, const char *why);

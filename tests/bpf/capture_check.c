@@ -36,6 +36,7 @@ static const struct group groups[] = {
 	  transport },
 	{ "race", "many threads on one socket", NULL, race, NULL },
 	{ "overload", "more than the ring holds", NULL, overload, NULL },
+	{ "deaf", "hooks that the kernel does not call", NULL, deaf, NULL },
 };
 #define GROUPS (sizeof(groups) / sizeof(*groups))
 

@@ -46,6 +46,8 @@ void movers(struct watch *w, struct worker *k);	     /* every way to move bytes 
 void unix_movers(struct watch *w, struct worker *k); /* the same over AF_UNIX */
 /* udp.c */
 void udp(struct watch *w, struct worker *k); /* datagrams */
+/* deaf.c */
+void deaf(struct watch *w); /* hooks that the kernel does not call; w is not used */
 /* sights.c */
 void sights(struct watch *w, struct worker *k); /* the program's own table of what is seen; neither is used */
 /* odd.c */

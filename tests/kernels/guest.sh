@@ -48,7 +48,7 @@ guest_init() {
 		cat <<-'INIT'
 			#!/bin/busybox sh
 			b=/bin/busybox
-			export PATH=/bin HOME=/root
+			export PATH=/bin HOME=/root LIMPID_GUEST=1
 			$b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b mount -t devtmpfs dev /dev
 			$b mount -t cgroup2 cgroup /sys/fs/cgroup; $b mount -t tracefs tracefs /sys/kernel/tracing
 			$b mount -t tmpfs tmp /tmp
