@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # More than the rings hold: the decoder is stopped for two seconds under HTTP traffic.  Every byte that is missing is
-# in a gap, exchanges after it are read, and what the program moved, the kernel's counters, the decoder's, the API and
-# doctor say the same.  And a long download of which only the beginning is wanted.
+# in a gap, exchanges after it are read, and what the program moved, the kernel's counters, the decoder's, the API,
+# doctor and the Health page as it is drawn say the same.  And a long download of which only the beginning is wanted.
 . "$(dirname "$0")/lib.sh"
 need_root
 
@@ -79,6 +79,27 @@ check "doctor says the same of the running one" doctor_agrees
 check "with a sentence and what to do" grep -q -A1 'by full rings\|because the rings were filling up' "$TMP/doctor"
 equal "as JSON it is what the API says" "$(jq -c '.agents[0].counters["loss.ring_bytes"]' "$TMP/health.json")" \
 	"$($LIMPID doctor --json --running "$URL" | jq -c '.agents[0].counters["loss.ring_bytes"]')"
+
+# As a person reads it: the numbers that Chromium has drawn.
+if command -v node >/dev/null && [ -x /usr/bin/chromium ]; then
+	[ -d web/node_modules/playwright-core ] || make -s build/web/node_modules.stamp
+	check "the Health page is drawn" timeout --kill-after=10 90 sh -c \
+		"node tests/web/health.mjs 'http://127.0.0.1:$http/' $TOKEN health-overload.png >'$TMP/drawn'"
+	drawn() { jq -r ".[\"$1\"][$2]" "$TMP/drawn"; }
+	shown=0 same=yes
+	for why in $LOSSES; do
+		v=$(value "loss.${why}_bytes")
+		[ "$v" = 0 ] || [ "$(drawn "$why" 0) $(drawn "$why" 1)" = "$v $v" ] || same="no: $why"
+		[ "$v" = 0 ] || shown=$((shown + 1))
+	done
+	equal "it shows the bytes missing, by reason, exactly" yes "$same"
+	equal "and no other reason" "$((shown + 3))" "$(jq length "$TMP/drawn")" # captured, missing, moved
+	equal "what it says is missing is what the program moved and nobody captured" \
+		"$((moved - $(value conn.captured_bytes)))" "$(drawn missing 1)"
+	equal "of what it says was moved" "$moved $(value conn.captured_bytes)" "$(drawn moved 1) $(drawn captured 1)"
+else
+	skip "the Health page is drawn" "node or chromium is missing: tools/bootstrap test"
+fi
 $LIMPID doctor --running "http://127.0.0.1:$http/#t=00000000000000000000000000000000" >"$TMP/doctor" 2>&1
 equal "a wrong token is an error" 1 $?
 check "that says so" grep -q 'the token is wrong' "$TMP/doctor"

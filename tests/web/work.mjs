@@ -144,9 +144,11 @@ export async function picker() {
 	});
 }
 
+const LOST = { "conn.moved_bytes": 48211934, "conn.captured_bytes": 41092110, "loss.ring_bytes": 6120413, "told.ring_bytes": 6120000, "loss.budget_bytes": 999824, "told.budget_bytes": 999824, "loss.shed_bytes": 0, "told.shed_bytes": 0, "loss.untold_bytes": 0 };
+
 export async function health() {
 	await test("Health shows agents, their facts with what to do, and every loss", async () => {
-		feeder.say({ health: { facts: FACTS, counters: { "conn.open": 42, "conn.truncated": 1, "conn.undecrypted_now": 2, "loss.ring_records": 7 } } });
+		feeder.say({ health: { facts: FACTS, counters: { ...LOST, "conn.open": 42, "conn.truncated": 1, "conn.undecrypted_now": 2, "loss.ring_records": 7 } } });
 		await page.keyboard.press("2");
 		await until("it is there", async () => /testhost/.test(await text(".health")) && /42/.test(await text(".health")));
 		const t = await text(".health");
@@ -154,9 +156,16 @@ export async function health() {
 		assert.match(t, /probe\.denied/);
 		await until("the losses", async () => /dropped\s+7\s+truncated\s+1\s+not decrypted\s+2\b/.test(await text(".health")));
 		assert.match(t, /6\.1\.0-test/);
+		const table = (await text(".missing")).replace(/\u202f/g, "").replace(/\s+/g, " ");
+		assert.match(table, /captured 41092110 the buffers were full 6120413 6120000 not wanted: limits, budgets, pauses 999824 999824 missing, together 7120237 7119824 moved 48211934/);
+		assert.match(await text(".missing-note"), /told within seconds/);
+		assert.doesNotMatch(t, /shed bytes/);
 		await themed(async (scheme) => {
 			await clean("health");
 			await screen(`health-${scheme}`);
+			await $(".missing-note").scrollIntoViewIfNeeded();
+			await screen(`health-missing-${scheme}`);
+			await $(".page-head").scrollIntoViewIfNeeded();
 		});
 	});
 	await test("the status bar counts, and a click on a loss shows it", async () => {

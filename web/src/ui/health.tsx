@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { age, count, duration, size } from "../model/format";
 import type { Agent, Health } from "../model/api";
+import { MISSING, missing, type Missing } from "../model/missing";
 import { health, healthError, loadHealth } from "../session";
 import { copyText } from "./clipboard";
 import { FactLine, factLevel } from "./first-run";
@@ -9,8 +10,7 @@ import { Icon } from "./icons";
 import { Gauge } from "./status-bar";
 
 const GROUPS = new Map([
-	["loss", "Missing, as the kernel counted it"],
-	["told", "Missing, as its records told the decoder"],
+	["loss", "Other losses"],
 	["conn", "Connections and streams"],
 	["queue", "Queue to the hub"],
 	["decode", "Decoder"],
@@ -19,11 +19,13 @@ const GROUPS = new Map([
 /* An agent's counters, "loss.ring_bytes", by what stands before the dot. */
 function counterGroups(a: Agent): [string, Tile[]][] {
 	const by = new Map<string, Tile[]>();
+	const table = missing(a.counters);
 	for (const [key, n] of Object.entries(a.counters).sort(([x], [y]) => (x < y ? -1 : 1))) {
+		if (table && MISSING.has(key)) continue;
 		const [, group = "other", name = key] = /^(\w+)\.(.+)$/.exec(key) ?? [];
 		const value = /(^|_)bytes(_|$)/.test(name) ? size(n) : count(n);
 		const list = by.get(group) ?? [];
-		list.push([name.replace(/_/g, " "), value, n > 0 && ((/^(loss|told)$/.test(group) && name !== "budget_bytes") || /dropped|bad|restarts/.test(name))]);
+		list.push([name.replace(/_/g, " "), value, n > 0 && (group === "loss" || /dropped|bad|restarts/.test(name))]);
 		by.set(group, list);
 	}
 	const order = [...GROUPS.keys()];
@@ -31,8 +33,68 @@ function counterGroups(a: Agent): [string, Tile[]][] {
 	return [...by].sort(([x], [y]) => place(x) - place(y));
 }
 
+/* Exact numbers: somebody wants to see them add up. */
+function MissingTable({ m }: { m: Missing }) {
+	if (!m.told && !m.kernel)
+		return (
+			<section class="counter-group">
+				<h4>Bytes</h4>
+				<p class="all-there">
+					<Icon name="ok" />
+					<span>
+						<span class="num">{count(m.moved)}</span> moved, none is missing
+					</span>
+				</p>
+			</section>
+		);
+	return (
+		<section class="counter-group">
+			<h4>Bytes</h4>
+			<table class="missing">
+				<thead>
+					<tr>
+						<td />
+						<th scope="col">counted by the kernel</th>
+						<th scope="col">told to the decoder</th>
+					</tr>
+				</thead>
+				<tbody>
+					<tr data-key="captured">
+						<th scope="row">captured</th>
+						<td />
+						<td class="num">{count(m.captured)}</td>
+					</tr>
+					{m.reasons.map((r) => (
+						<tr key={r.key} data-key={r.key} class={r.wanted ? "loss" : ""}>
+							<th scope="row">
+								<Icon name={r.wanted ? "warn" : "ok"} /> {r.text}
+							</th>
+							<td class="num">{r.key === "without_reason" ? "" : count(r.kernel)}</td>
+							<td class="num">{count(r.told)}</td>
+						</tr>
+					))}
+				</tbody>
+				<tfoot>
+					<tr data-key="missing">
+						<th scope="row">missing, together</th>
+						<td class="num">{count(m.kernel)}</td>
+						<td class="num">{count(m.told)}</td>
+					</tr>
+					<tr data-key="moved">
+						<th scope="row">moved</th>
+						<td />
+						<td class="num">{count(m.moved)}</td>
+					</tr>
+				</tfoot>
+			</table>
+			{m.kernel !== m.told && <p class="muted missing-note">What the kernel has counted is told within seconds, or when its connection says something again.</p>}
+		</section>
+	);
+}
+
 function AgentCard({ a }: { a: Agent }) {
 	const facts = [...a.facts].sort((x, y) => y.level - x.level);
+	const table = missing(a.counters);
 	return (
 		<section class="card">
 			<header>
@@ -53,6 +115,7 @@ function AgentCard({ a }: { a: Agent }) {
 				))}
 				{!facts.length && <FactLine level="wait">No report from this agent yet</FactLine>}
 			</ul>
+			{table && <MissingTable m={table} />}
 			{counterGroups(a).map(([group, list]) => (
 				<section class="counter-group">
 					<h4>{GROUPS.get(group) ?? group}</h4>
