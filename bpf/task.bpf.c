@@ -60,13 +60,14 @@ int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 {
 	struct kernfs_node *kn = BPF_CORE_READ(cgroup, kn);
 	struct ev_task *ev;
+	__u64 mark;
 
-	if (BPF_CORE_READ(cgroup, root, hierarchy_id) || !name_has_id(number_of(BPF_CORE_READ(kn, name))))
+	if (!cgroup_counts(cgroup, &mark) || !name_has_id(number_of(BPF_CORE_READ(kn, name))))
 		return 0;
 	ev = task_event(EV_CGROUP);
 	if (!ev)
 		return 0;
-	ev->cgroup_id = BPF_CORE_READ(kn, id);
+	ev->cgroup_id = BPF_CORE_READ(kn, id) | mark;
 	bpf_ringbuf_submit(ev, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

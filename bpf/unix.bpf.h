@@ -119,7 +119,7 @@ SUB int unix_fill(struct ev_open *ev, const struct sock *sk)
 	if (task) {
 		struct css_set *set = BPF_CORE_READ(task, cgroups);
 
-		ev->peer_cgroup_id = BPF_CORE_READ(set, dfl_cgrp, kn, id);
+		ev->peer_cgroup_id = own_cgroup(BPF_CORE_READ(set, dfl_cgrp), cgroup_v1(set));
 		BPF_CORE_READ_INTO(&ev->peer_comm, task, comm);
 	}
 	n = unix_path(ev, ev->side == EV_SERVER || (ev->side == EV_SIDE_UNKNOWN && !other) ? own

@@ -117,6 +117,7 @@ struct cgroup_subsys_state {
 	struct cgroup_subsys_state *parent;
 };
 struct cgroup_root {
+	unsigned int subsys_mask;
 	int hierarchy_id; /* 0: of version 2 */
 };
 struct cgroup {

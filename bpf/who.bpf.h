@@ -71,35 +71,58 @@ __weak __noinline __u64 cgroup_of_container(__u64 at_cgroup)
 	return 0;
 }
 
+/* Of version 1's trees the one that is looked at: the controller's number; 0: the kernel has neither. */
+static __always_inline __u64 controller_v1(void)
+{
+	return bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)
+		       ? bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)
+	       : bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)
+		       ? bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)
+		       : 0;
+}
+
 static __always_inline struct cgroup *cgroup_v1(struct css_set *set)
 {
-	__u64 nr = bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)
-			   ? bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)
-		   : bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)
-			   ? bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)
-			   : 0;
-	void *at =
-		(void *)set + bpf_core_field_offset(struct css_set, subsys) + nr * sizeof(void *);
+	void *at = (void *)set + bpf_core_field_offset(struct css_set, subsys) +
+		   controller_v1() * sizeof(void *);
 	struct cgroup_subsys_state *css = NULL;
 
 	bpf_probe_read_kernel(&css, sizeof(css), at);
 	return css ? BPF_CORE_READ(css, cgroup) : NULL;
 }
 
-/* The cgroup that says whose the task is: of its container, else its own in the version 2 tree. */
+/* Whether that cgroup is of a tree that task_cgroup looks at; *ret_mark: what its ids are marked with. */
+static __always_inline bool cgroup_counts(const struct cgroup *cgroup, __u64 *ret_mark)
+{
+	*ret_mark = 0;
+	if (!BPF_CORE_READ(cgroup, root, hierarchy_id))
+		return true;
+	*ret_mark = EV_CGROUP_V1;
+	return BPF_CORE_READ(cgroup, root, subsys_mask) >> controller_v1() & 1;
+}
+
+/* The innermost: in the version 2 tree, or, where all are in the root of that because nobody uses it, in version 1's. */
+static __always_inline __u64 own_cgroup(struct cgroup *v2, struct cgroup *v1)
+{
+	if (!BPF_CORE_READ(v2, self.parent) && v1 && BPF_CORE_READ(v1, self.parent))
+		return BPF_CORE_READ(v1, kn, id) | EV_CGROUP_V1;
+	return BPF_CORE_READ(v2, kn, id);
+}
+
+/* The cgroup that says whose the task is: of its container, else its own. */
 SUB __u64 task_cgroup(struct css_set *set, __u32 *ret_container)
 {
-	struct cgroup *own = BPF_CORE_READ(set, dfl_cgrp);
+	struct cgroup *own = BPF_CORE_READ(set, dfl_cgrp), *v1 = cgroup_v1(set);
 	__u64 id = cgroup_of_container(number_of(own));
 
 	*ret_container = 1;
 	if (id)
 		return id;
-	id = cgroup_of_container(number_of(cgroup_v1(set)));
+	id = cgroup_of_container(number_of(v1));
 	if (id)
 		return id | EV_CGROUP_V1;
 	*ret_container = 0;
-	return BPF_CORE_READ(own, kn, id);
+	return own_cgroup(own, v1);
 }
 
 static __always_inline __u32 task_pidns(struct task_struct *task)

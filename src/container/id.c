@@ -221,6 +221,7 @@ static int open_cgroup(uint64_t cgroup_id)
 
 int container_of_cgroup(uint64_t cgroup_id, bool isolated, char ret_id[65])
 {
+	bool v1 = cgroup_id & CONTAINER_CGROUP_V1;
 	char link[64], path[4096];
 	int fd = open_cgroup(cgroup_id);
 	const char *at = path;
@@ -240,10 +241,10 @@ int container_of_cgroup(uint64_t cgroup_id, bool isolated, char ret_id[65])
 		return 0;
 	if (!isolated)
 		return -ENOENT;
-	for (const char *const *mount = mounts_v2; *mount; mount++) {
+	for (const char *const *mount = v1 ? mounts_v1 : mounts_v2; *mount; mount++) {
 		size_t len = strlen(*mount);
 
-		if (is_tree(*mount, false) && strncmp(path, *mount, len) == 0)
+		if (is_tree(*mount, v1) && strncmp(path, *mount, len) == 0)
 			at = path + len;
 	}
 	return container_name_in_path(at, ret_id);
