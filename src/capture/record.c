@@ -44,6 +44,8 @@ static bool container_is_sound(const struct record_container *c)
 	       is_terminated(c->project, sizeof(c->project)) &&
 	       is_terminated(c->service, sizeof(c->service)) &&
 	       is_terminated(c->state, sizeof(c->state)) &&
+	       (c->h.size < sizeof(*c) || (is_terminated(c->pod, sizeof(c->pod)) &&
+					   is_terminated(c->namespace, sizeof(c->namespace)))) &&
 	       c->naddrs <= sizeof(c->addrs) / sizeof(c->addrs[0]) && c->gone <= 1;
 }
 
@@ -56,7 +58,8 @@ static bool name_is_sound(const struct ev_hdr *ev)
 		return ev->size == sizeof(struct record_cgroup) &&
 		       is_terminated(((const struct record_cgroup *)ev)->id, RECORD_ID_LEN);
 	case RECORD_CONTAINER:
-		return ev->size == sizeof(struct record_container) &&
+		return (ev->size == sizeof(struct record_container) ||
+			ev->size == offsetof(struct record_container, pod)) &&
 		       container_is_sound((const struct record_container *)ev);
 	case RECORD_TLS_LIB:
 		return ev->size == sizeof(*lib) && is_terminated(lib->name, sizeof(lib->name)) &&

@@ -34,6 +34,7 @@ struct record_container {
 	char id[RECORD_ID_LEN], name[128], image[256], project[64], service[64], state[16];
 	uint8_t addrs[8][16];
 	uint8_t naddrs, gone, pad[6];
+	char pod[128], namespace[64]; /* not in recordings of older versions, whose h.size says so */
 };
 struct record_tls_lib {
 	struct ev_hdr h;

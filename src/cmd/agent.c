@@ -130,6 +130,7 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 	c->tap = (struct tap_options){ .bpf = { .backend = a->backend,
 						.events_bytes = a->events_bytes },
 				       .docker_socket = a->docker,
+				       .cri_socket = a->cri,
 				       .policy = &c->policy,
 				       .keep_choice = has_choice(a),
 				       .keep_body_limit = a->body_limit != 0,

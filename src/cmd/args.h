@@ -31,7 +31,7 @@ struct args {
 	uint64_t conn_budget; /* 0: not given, no limit */
 	uint64_t events_bytes;
 	enum tap_backend backend;
-	const char *docker;
+	const char *docker, *cri;
 	/* hub */
 	const char *http, *grpc, *db, *web_host;
 	bool allow_remote;

@@ -25,6 +25,7 @@ enum key {
 	KEY_CONN_BUDGET,
 	KEY_EVENTS_RING,
 	KEY_DOCKER,
+	KEY_CRI,
 	KEY_BACKEND,
 };
 
@@ -38,7 +39,8 @@ static void list_option(struct argp_state *state, const char *arg, const char **
 static const struct argp_option capture_options[] = {
 	{ NULL, 0, NULL, 0, "What to capture (default: every container, never Limpid itself):", 1 },
 	{ "container", KEY_CONTAINER, "NAME", 0,
-	  "containers with this name, id or glob (repeatable)", 1 },
+	  "containers with this name, id or glob; in a pod also NAMESPACE/POD/NAME (repeatable)",
+	  1 },
 	{ "pid", KEY_PID, "PID", 0, "this process and those it starts (repeatable)", 1 },
 	{ "not-container", KEY_NOT_CONTAINER, "NAME", 0, "every container but these (repeatable)",
 	  1 },
@@ -59,11 +61,17 @@ static const struct argp_option capture_options[] = {
 	  "copy UDP datagrams with such a port at either end; others are counted (repeatable)", 1 },
 	{ "body-limit", KEY_BODY_LIMIT, "SIZE", 0, "bytes kept of each body (default 1M)", 1 },
 	{ "conn-budget", KEY_CONN_BUDGET, "SIZE", 0,
-	  "bytes copied of each direction of a connection; the rest is only counted (default: no limit)", 1 },
+	  "bytes copied of each direction of a connection; the rest is only counted (default: no "
+	  "limit)",
+	  1 },
 	{ "events-ring", KEY_EVENTS_RING, "SIZE", 0,
 	  "buffers in the kernel, together; a power of two (default 32M)", 1 },
 	{ "docker", KEY_DOCKER, "SOCKET", 0,
 	  "Docker's socket (default DOCKER_HOST, /var/run/docker.sock)", 1 },
+	{ "cri", KEY_CRI, "SOCKET", 0,
+	  "socket of Kubernetes' runtime (default CONTAINER_RUNTIME_ENDPOINT, or containerd's, "
+	  "CRI-O's, k3s's)",
+	  1 },
 	{ "backend", KEY_BACKEND, "NAME", 0,
 	  "fentry, kprobe or tracepoint (default: the best that works; see limpid doctor)", 1 },
 	{ 0 },
@@ -153,7 +161,9 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 	case KEY_CONN_BUDGET:
 		args_size_option(state, "conn-budget", arg, &a->conn_budget);
 		if (a->conn_budget == 0)
-			argp_error(state, "--conn-budget must be at least 1; without it there is no limit");
+			argp_error(
+				state,
+				"--conn-budget must be at least 1; without it there is no limit");
 		return 0;
 	case KEY_EVENTS_RING:
 		args_size_option(state, "events-ring", arg, &a->events_bytes);
@@ -163,6 +173,9 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_DOCKER:
 		a->docker = arg;
+		return 0;
+	case KEY_CRI:
+		a->cri = arg;
 		return 0;
 	case KEY_BACKEND:
 		if (tap_backend_parse(arg, &a->backend) < 0)

@@ -187,7 +187,8 @@ static void message(struct decode *d, const struct ipc_msg *m, int fd)
 		tls_use_answer(d->tls, &m->tls_process);
 		break;
 	case IPC_HEALTH:
-		d->containers_new |= strcmp(m->health.key, "docker") == 0;
+		d->containers_new |= strcmp(m->health.key, "docker") == 0 ||
+				     strcmp(m->health.key, "cri") == 0;
 		report_fact(d, &m->health);
 		break;
 	case IPC_CAPTURE:

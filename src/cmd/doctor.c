@@ -92,32 +92,69 @@ static void ignore(void *ctx, const struct container *c, bool gone)
 	(void)gone;
 }
 
-static void check_docker(struct report *r, const struct args *a)
+static size_t running_by(const struct containers *c, enum containers_which which)
 {
-	struct containers *c = containers_new(a->docker, ignore, NULL);
 	const struct container *one = NULL;
-	size_t running = 0;
+	size_t n = 0;
 
-	for (int waited = 0;
-	     c && waited < DOCKER_WAIT_MS && !containers_problem(c) && !containers_settled(c);
-	     waited += 50) {
-		struct pollfd p = { .fd = containers_fd(c), .events = POLLIN };
+	while ((one = containers_next(c, one)))
+		n += !one->gone_ns && !one->sandbox && one->told_by & 1u << which &&
+		     strcmp(one->state, "exited") != 0;
+	return n;
+}
 
-		(void)poll(&p, 1, 50);
-		(void)containers_poll(c); /* its problem is asked below */
-	}
-	while (c && (one = containers_next(c, one)))
-		running += !one->gone_ns;
-	if (c && containers_state(c) == CONTAINERS_OK)
-		say(r, LEVEL_OK, "docker", "", "Docker %s answers; %zu containers are there",
-		    containers_version(c), running);
+static void check_docker(struct report *r, const struct containers *c, bool other)
+{
+	struct containers_engine e;
+
+	containers_engine(c, CONTAINERS_DOCKER, &e);
+	if (e.state == CONTAINERS_OK)
+		say(r, LEVEL_OK, "docker", "", "%s %s answers; %zu containers are there", e.name,
+		    e.version, running_by(c, CONTAINERS_DOCKER));
+	else if (e.absent && other)
+		say(r, LEVEL_OK, "docker", "", "there is no Docker");
 	else
 		say(r, LEVEL_NOTICE, "docker",
 		    "start Docker, or name its socket with --docker; --all captures processes "
 		    "outside containers",
-		    "%s",
-		    c && containers_problem(c) ? containers_problem(c)
-					       : "Docker does not answer in time");
+		    "%s", e.problem ? e.problem : "Docker does not answer in time");
+}
+
+static void check_cri(struct report *r, const struct containers *c)
+{
+	struct containers_engine e;
+
+	containers_engine(c, CONTAINERS_CRI, &e);
+	if (e.state == CONTAINERS_OK)
+		say(r, LEVEL_OK, "cri", "",
+		    "%s %s answers for Kubernetes at %s; %zu containers are there", e.name,
+		    e.version, e.socket, running_by(c, CONTAINERS_CRI));
+	else if (e.absent)
+		say(r, LEVEL_OK, "cri", "",
+		    "no runtime for Kubernetes (containerd with its CRI, CRI-O) is there");
+	else
+		say(r, LEVEL_NOTICE, "cri",
+		    "start the runtime, or name its socket with --cri; in a container, mount it",
+		    "%s", e.problem ? e.problem : "Kubernetes' runtime does not answer in time");
+}
+
+/* What those without an engine that tells names are called. */
+static void check_engines(struct report *r, const struct args *a)
+{
+	struct containers *c = containers_new(a->docker, a->cri, ignore, NULL);
+	struct containers_engine cri;
+
+	if (!c)
+		return;
+	for (int waited = 0; waited < DOCKER_WAIT_MS && !containers_settled(c); waited += 50) {
+		struct pollfd p = { .fd = containers_fd(c), .events = POLLIN };
+
+		(void)poll(&p, 1, 50);
+		containers_poll(c);
+	}
+	containers_engine(c, CONTAINERS_CRI, &cri);
+	check_docker(r, c, cri.state == CONTAINERS_OK);
+	check_cri(r, c);
 	containers_free(c);
 }
 
@@ -160,8 +197,7 @@ static void hook(void *ctx, const struct tap_hook *h)
 
 static void check_capture(struct report *r, const struct args *a)
 {
-	const struct tap_bpf_options o = { .backend = a->backend,
-					   .events_bytes = a->events_bytes };
+	const struct tap_bpf_options o = { .backend = a->backend, .events_bytes = a->events_bytes };
 	struct tls_watch *w = NULL;
 	struct tap_bpf *b = NULL;
 	char err[400] = "";
@@ -198,7 +234,7 @@ int run_doctor(const struct args *a)
 	check_kernel(&r);
 	if (check_capabilities(&r))
 		check_capture(&r, a);
-	check_docker(&r, a);
+	check_engines(&r, a);
 	if (r.json) {
 		buf_printf(&r.out, "],\"ok\":%s}\n", r.worst < LEVEL_PROBLEM ? "true" : "false");
 		(void)fwrite(r.out.p, 1, r.out.n, stdout);

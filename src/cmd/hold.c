@@ -135,6 +135,8 @@ static void name_peer(const struct hold *h, struct flow_peer *p)
 	p->container_id = n.container_id;
 	p->image = n.image;
 	p->project = n.project;
+	p->pod = n.pod;
+	p->ns = n.ns;
 }
 
 static void pass_on(struct hold *h, const struct flow *f)

@@ -148,6 +148,8 @@ static void fill(const struct ipc_container *c, struct conn_names *ret)
 	ret->container_id = c->id;
 	ret->image = c->image[0] ? c->image : NULL;
 	ret->project = c->project[0] ? c->project : NULL;
+	ret->pod = c->pod[0] ? c->pod : NULL;
+	ret->ns = c->pod[0] && c->namespace[0] ? c->namespace : NULL;
 }
 
 enum names_of names_by_cgroup(const struct names *n, uint64_t cgroup_id, struct conn_names *ret)

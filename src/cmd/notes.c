@@ -29,6 +29,8 @@ static int record_container(struct recorder *r, const struct ipc_container *c, u
 	TEXT(to.image, c->image);
 	TEXT(to.project, c->project);
 	TEXT(to.service, c->service);
+	TEXT(to.pod, c->pod);
+	TEXT(to.namespace, c->namespace);
 	TEXT(to.state, c->state);
 	memcpy(to.addrs, c->addrs, sizeof(to.addrs));
 	return recorder_put(r, &to.h);
@@ -45,6 +47,10 @@ static void replay_container(struct names *n, const struct record_container *c)
 	TEXT(to.image, c->image);
 	TEXT(to.project, c->project);
 	TEXT(to.service, c->service);
+	if (c->h.size == sizeof(*c)) {
+		TEXT(to.pod, c->pod);
+		TEXT(to.namespace, c->namespace);
+	}
 	TEXT(to.state, c->state);
 	memcpy(to.addrs, c->addrs, sizeof(to.addrs));
 	(void)names_container(n, &to); /* out of memory: shown by address */

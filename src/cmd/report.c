@@ -159,11 +159,25 @@ void report_health(struct decode *d)
 	collector_health(d->sink, facts, n, counters, sizeof(counters) / sizeof(*counters), &tls);
 }
 
+/* Those that answer; else why Docker does not. */
 static void report_runtime(struct decode *d)
 {
-	for (size_t i = 0; i < d->nfacts; i++)
-		if (strcmp(d->facts[i].key, "docker") == 0)
-			collector_runtime(d->sink, d->facts[i].text);
+	static const char *const keys[] = { "docker", "cri" };
+	char text[400] = "";
+
+	for (unsigned level = 0; level <= 2 && !text[0]; level++) {
+		for (size_t i = 0; i < d->nfacts; i++) {
+			const struct ipc_health *f = &d->facts[i];
+			size_t n = strlen(text);
+
+			for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+				if (f->level == level && strcmp(f->key, keys[k]) == 0)
+					(void)snprintf(text + n, sizeof(text) - n, "%s%s",
+						       n ? "; " : "", f->text); /* cut */
+		}
+	}
+	if (text[0])
+		collector_runtime(d->sink, text);
 }
 
 static struct collector_container view_of(const struct ipc_container *c)
@@ -174,6 +188,8 @@ static struct collector_container view_of(const struct ipc_container *c)
 		.image = c->image,
 		.project = c->project,
 		.service = c->service,
+		.pod = c->pod,
+		.ns = c->namespace,
 		.state = c->state,
 		.networks = c->networks,
 		.addrs = (uint8_t(*)[16])(uintptr_t)c->addrs,
@@ -198,7 +214,8 @@ void report_containers(struct decode *d)
 			list = p;
 			cap = more;
 		}
-		list[n++] = view_of(c);
+		if (!c->sandbox) /* it runs nothing that could be captured */
+			list[n++] = view_of(c);
 	}
 	report_runtime(d);
 	collector_containers(d->sink, list, n);

@@ -48,7 +48,7 @@ void party_forget_names(struct party *p)
 {
 	free(p->names);
 	p->names = NULL;
-	p->container = p->container_id = p->image = p->project = NULL;
+	p->container = p->container_id = p->image = p->project = p->pod = p->ns = NULL;
 	p->inferred = false;
 	p->asked_ns = 0;
 }
@@ -64,7 +64,7 @@ void party_copy(struct party *p, const struct party *from)
 	*p = *from;
 	p->asked_ns = 0;
 	p->names = NULL;
-	p->container = p->container_id = p->image = p->project = NULL;
+	p->container = p->container_id = p->image = p->project = p->pod = p->ns = NULL;
 }
 
 static const char *keep(char **at, const char *s)
@@ -97,7 +97,8 @@ static void find_names(struct conn_table *t, struct party *p)
 		p->asked_ns = t->now_ns;
 		return;
 	}
-	at = malloc(1 + room(n.container) + room(n.container_id) + room(n.image) + room(n.project));
+	at = malloc(1 + room(n.container) + room(n.container_id) + room(n.image) + room(n.project) +
+		    room(n.pod) + room(n.ns));
 	if (!at) {
 		t->stats.nomem++;
 		return;
@@ -107,6 +108,8 @@ static void find_names(struct conn_table *t, struct party *p)
 	p->container_id = keep(&at, n.container_id);
 	p->image = keep(&at, n.image);
 	p->project = keep(&at, n.project);
+	p->pod = keep(&at, n.pod);
+	p->ns = keep(&at, n.ns);
 	p->inferred = !p->cgroup_id;
 }
 
@@ -118,7 +121,9 @@ static struct flow_peer peer_of(const struct party *p)
 				  .container = p->container,
 				  .container_id = p->container_id,
 				  .image = p->image,
-				  .project = p->project };
+				  .project = p->project,
+				  .pod = p->pod,
+				  .ns = p->ns };
 
 	memcpy(peer.addr, p->addr, sizeof(peer.addr));
 	return peer;

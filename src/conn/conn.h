@@ -79,7 +79,7 @@ struct party { /* one end */
 	char comm[EV_COMM_LEN];
 	char *names; /* memory of the strings; NULL: not known */
 	uint64_t asked_ns; /* when names were asked for in vain; 0: not */
-	const char *container, *container_id, *image, *project;
+	const char *container, *container_id, *image, *project, *pod, *ns;
 };
 
 struct secure { /* of a connection that carries TLS */

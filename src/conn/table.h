@@ -32,7 +32,7 @@ struct conn_limits {
 };
 
 struct conn_names { /* what is known of an end's process; strings borrowed until the next call */
-	const char *container, *container_id, *image, *project;
+	const char *container, *container_id, *image, *project, *pod, *ns;
 };
 
 struct conn_use { /* of TLS, by one process; borrowed */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* container.h - which container a cgroup, a process or an address belongs to.
  *
- * Docker is asked over its unix socket: one list at the start, then its event stream.  A
- * container that is gone keeps its entry until the limit is reached, oldest first.
+ * Docker (or podman) is asked over its unix socket: one list at the start, then its event stream.  So is what
+ * Kubernetes runs its containers with (containerd, CRI-O), through the Container Runtime Interface: a list now and
+ * then, and each container when it is first seen.  A container that is gone keeps its entry until the limit is
+ * reached, oldest first.
  */
 #ifndef LIMPID_CONTAINER_CONTAINER_H
 #define LIMPID_CONTAINER_CONTAINER_H
@@ -18,17 +20,35 @@ struct container {
 	uint64_t cgroup_id; /* 0: not known yet */
 	char id[65];	    /* 64 hex digits, or a name (container_name_in_path) */
 	char name[128], image[256], project[64],
-		service[64];		    /* project, service: Docker Compose's */
-	char state[16];			    /* Docker's word: "running", "exited" */
+		service[64];	      /* project, service: Docker Compose's */
+	char pod[128], namespace[64]; /* Kubernetes'; "": not in a pod */
+	bool sandbox;	/* holds a pod's namespaces and addresses; named like the pod */
+	char state[16]; /* Docker's word: "running", "exited"; "": nobody told of it */
 	uint8_t addrs[CONTAINER_ADDRS][16]; /* IPv4 mapped, network order */
 	size_t naddrs;
 	char networks[256];	      /* comma-separated */
 	uint32_t pid;		      /* of its first process, host's namespace; 0: not running */
 	uint64_t started_ns, gone_ns; /* CLOCK_MONOTONIC; gone_ns 0: still there */
-	bool asked; /* the name is a makeshift, Docker was asked for the right one and will answer */
+	unsigned
+		asked; /* by enum containers_which: the name is a makeshift, that engine was asked for the
+			   * right one and will answer */
+	bool pod_asked;	  /* the pod was not known when the container was: it was asked for */
+	unsigned told_by; /* by enum containers_which: which engines know it */
 };
 
+enum containers_which { CONTAINERS_DOCKER, CONTAINERS_CRI, CONTAINERS_ENGINES };
+
 enum containers_state { CONTAINERS_OFF, CONTAINERS_CONNECTING, CONTAINERS_OK };
+
+struct containers_engine {
+	const char *name;    /* "Docker", "podman", "containerd", "cri-o"; borrowed, as all are */
+	const char *socket;  /* where it is, or would be */
+	const char *version; /* NULL: it does not answer */
+	const char *problem; /* one clear sentence, or NULL */
+	enum containers_state state;
+	bool settled; /* it has told all it knows: what was running is listed */
+	bool absent;  /* nobody named it, and it is not there; or it has nothing to say to us */
+};
 
 struct containers;
 /* c is borrowed; gone: it stopped.  Called from containers_poll and
@@ -36,20 +56,19 @@ struct containers;
 typedef void (*container_fn)(void *ctx, const struct container *c, bool gone);
 
 /* docker_socket: NULL: DOCKER_HOST's unix socket, or /var/run/docker.sock, or, when that is not there, podman's
- * (/run/podman/podman.sock).  Absence is not an error: it is tried again every two seconds.  NULL: out of
- * memory. */
-struct containers *containers_new(const char *docker_socket, container_fn changed, void *ctx);
+ * (/run/podman/podman.sock).  cri_socket: NULL: CONTAINER_RUNTIME_ENDPOINT's, or the usual ones of containerd, CRI-O, k3s,
+ * k0s and MicroK8s, whichever is there; "": none.  Absence is not an error: it is tried again every two seconds.
+ * NULL: out of memory. */
+struct containers *containers_new(const char *docker_socket, const char *cri_socket,
+				  container_fn changed, void *ctx);
 int containers_fd(
 	const struct containers *c); /* an epoll descriptor: readable: call containers_poll */
-/* Never blocks.  0, or the last error as negative errno (also in containers_problem). */
-int containers_poll(struct containers *c);
-enum containers_state containers_state(const struct containers *c);
-/* Docker has told all it knows: what was running is listed with its cgroup. */
+void containers_poll(struct containers *c); /* never blocks; errors show in containers_engine */
+void containers_engine(const struct containers *c, enum containers_which which,
+		       struct containers_engine *ret);
+/* Each engine has told all it knows, or will not: what was running is listed, Docker's with its cgroup. */
 bool containers_settled(const struct containers *c);
-const char *containers_problem(const struct containers *c); /* one clear sentence, or NULL */
-const char *containers_version(const struct containers *c); /* Docker's, or NULL */
-const char *containers_engine(const struct containers *c);  /* "Docker", "podman" */
-/* Containers of runtimes that nobody tells about (no state): those whose cgroup is gone are gone.  To be called
+/* Containers whose end nobody tells at once (all but Docker's): those whose cgroup is gone are gone.  To be called
  * now and then. */
 void containers_sweep(struct containers *c);
 const struct container *containers_find(const struct containers *c,
@@ -57,7 +76,7 @@ const struct container *containers_find(const struct containers *c,
 const struct container *containers_find_id(const struct containers *c, const char *id);
 const struct container *containers_next(const struct containers *c, const struct container *prev);
 /* A process of container id was seen in this cgroup: remembers that, and makes an entry (named by the first
- * twelve digits until Docker says better) when there is none.  Does not call `changed`.  Borrowed; NULL: out
+ * twelve digits until an engine says better) when there is none.  Does not call `changed`.  Borrowed; NULL: out
  * of memory. */
 const struct container *containers_seen(struct containers *c, const char *id, uint64_t cgroup_id);
 void containers_free(struct containers *c);

@@ -60,10 +60,22 @@ static void networks(struct container *c, const cJSON *settings)
 	}
 }
 
+/* A kubelet that runs its containers with Docker (cri-dockerd) gives them names for machines, and says in labels what
+ * they are. */
+static void kubernetes(struct container *c, const cJSON *l)
+{
+	COPY(c->pod, text(l, "io.kubernetes.pod.name"));
+	COPY(c->namespace, text(l, "io.kubernetes.pod.namespace"));
+	c->sandbox = strcmp(text(l, "io.kubernetes.docker.type"), "podsandbox") == 0;
+	if (c->pod[0])
+		COPY(c->name, c->sandbox ? c->pod : text(l, "io.kubernetes.container.name"));
+}
+
 static void labels(struct container *c, const cJSON *l)
 {
 	COPY(c->project, text(l, "com.docker.compose.project"));
 	COPY(c->service, text(l, "com.docker.compose.service"));
+	kubernetes(c, l);
 }
 
 /* "/web"; a linked container has "/other/alias" as well. */

@@ -128,6 +128,8 @@ bool entries_update(struct container *c, const struct container *from)
 	changed |= TAKE(image);
 	changed |= TAKE(project);
 	changed |= TAKE(service);
+	changed |= TAKE(pod);
+	changed |= TAKE(namespace);
 	changed |= TAKE(state);
 	changed |= TAKE(networks);
 	/* Docker forgets the addresses of what stopped; its last flows still need them. */
@@ -136,6 +138,10 @@ bool entries_update(struct container *c, const struct container *from)
 	     memcmp(from->addrs, c->addrs, from->naddrs * sizeof(from->addrs[0])) != 0)) {
 		memcpy(c->addrs, from->addrs, sizeof(c->addrs));
 		c->naddrs = from->naddrs;
+		changed = true;
+	}
+	if (from->sandbox && !c->sandbox) {
+		c->sandbox = true;
 		changed = true;
 	}
 	if (from->pid && from->pid != c->pid) {

@@ -117,8 +117,8 @@ static bool peer_names(const struct flow_peer *p, visit_fn visit, void *ctx)
 	char ip[46];
 
 	flow_addr_format(p->addr, ip);
-	return see(visit, ctx, p->container) || see(visit, ctx, p->comm) ||
-	       see(visit, ctx, ip[0] ? ip : NULL);
+	return see(visit, ctx, p->container) || see(visit, ctx, p->pod) ||
+	       see(visit, ctx, p->comm) || see(visit, ctx, ip[0] ? ip : NULL);
 }
 
 static bool t_src(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
@@ -156,6 +156,8 @@ BOTH_ENDS(t_container, container)
 BOTH_ENDS(t_container_id, container_id)
 BOTH_ENDS(t_image, image)
 BOTH_ENDS(t_project, project)
+BOTH_ENDS(t_pod, pod)
+BOTH_ENDS(t_ns, ns)
 BOTH_ENDS(t_proc, comm)
 
 static bool headers_named(const struct flow_half *h, const char *name, visit_fn visit, void *ctx)
@@ -385,9 +387,9 @@ static const struct key keys[] = {
 	{ "query", KIND_TEXT, true, FILTER_SUMMARY, t_query, NULL,
 	  "query.NAME: one parameter, decoded" },
 	{ "src", KIND_TEXT, false, FILTER_SUMMARY, t_src, NULL,
-	  "client: container, process or address" },
+	  "client: container, pod, process or address" },
 	{ "dst", KIND_TEXT, false, FILTER_SUMMARY, t_dst, NULL,
-	  "server: container, process, address or socket path" },
+	  "server: container, pod, process, address or socket path" },
 	{ "sock", KIND_TEXT, false, FILTER_SUMMARY, t_sock, NULL,
 	  "path of the unix socket; abstract names begin with @" },
 	{ "l4", KIND_CHOICE, false, FILTER_SUMMARY, t_l4, NULL, "tcp, unix or udp" },
@@ -398,6 +400,9 @@ static const struct key keys[] = {
 	{ "image", KIND_TEXT, false, FILTER_HEADERS, t_image, NULL, "image at either end" },
 	{ "compose", KIND_TEXT, false, FILTER_HEADERS, t_project, NULL,
 	  "Compose project at either end" },
+	{ "pod", KIND_TEXT, false, FILTER_SUMMARY, t_pod, NULL, "Kubernetes pod at either end" },
+	{ "ns", KIND_TEXT, false, FILTER_SUMMARY, t_ns, NULL,
+	  "Kubernetes namespace at either end" },
 	{ "proc", KIND_TEXT, false, FILTER_SUMMARY, t_proc, NULL, "process name at either end" },
 	{ "header", KIND_TEXT, true, FILTER_HEADERS, t_header, NULL,
 	  "header.NAME in request or answer" },

@@ -150,3 +150,11 @@ void flow_addr_format(const uint8_t addr[16], char ret[46])
 	else
 		(void)inet_ntop(AF_INET6, addr, ret, 46);
 }
+
+const char *flow_container_name(const struct flow_peer *p, char room[FLOW_NAME_MAX])
+{
+	if (!p->pod || !p->container || strcmp(p->pod, p->container) == 0)
+		return p->container;
+	(void)snprintf(room, FLOW_NAME_MAX, "%s/%s", p->pod, p->container); /* cut */
+	return room;
+}

@@ -32,6 +32,7 @@ struct flow_peer {
 	uint32_t pid;	  /* in the host's pid namespace; 0: unknown */
 	const char *comm;
 	const char *container, *container_id, *image, *project; /* project: Docker Compose's */
+	const char *pod, *ns; /* Kubernetes' pod that the container is in, and its namespace */
 };
 
 enum flow_tls_flag {
@@ -138,5 +139,9 @@ void flow_id_format(const uint8_t id[16], char ret[37]); /* 8-4-4-4-12 */
 int flow_id_parse(const char *s, uint8_t ret_id[16]);	 /* 0, -EINVAL */
 void flow_addr_format(const uint8_t addr[16],
 		      char ret[46]); /* "10.0.0.1" or "2001:db8::1"; "" if zero */
+#define FLOW_NAME_MAX 260
+/* What to call the end's container: "web", or in a pod "shop-7d9f/web"; room is for the latter.  Borrowed from p or room;
+ * NULL: it has no name. */
+const char *flow_container_name(const struct flow_peer *p, char room[FLOW_NAME_MAX]);
 
 #endif

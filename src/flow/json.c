@@ -174,6 +174,10 @@ static void put_peer(struct buf *out, const char *name, const struct flow_conn *
 	str(out, "image", p->image);
 	if (p->project)
 		str(out, "project", p->project);
+	if (p->pod)
+		str(out, "pod", p->pod);
+	if (p->ns)
+		str(out, "namespace", p->ns);
 	key(out, "pid");
 	if (p->pid)
 		buf_printf(out, "%" PRIu32, p->pid);

@@ -96,6 +96,8 @@ static void peer_out(Limpid__V1__Peer *m, const struct flow_peer *p)
 	m->container_id = chars(p->container_id);
 	m->image = chars(p->image);
 	m->project = chars(p->project);
+	m->pod = chars(p->pod);
+	m->namespace_ = chars(p->ns);
 }
 
 static int msgs_out(struct arena *a, const struct flow *f, Limpid__V1__Flow *out)
@@ -277,6 +279,8 @@ static int peer_in(struct arena *a, const Limpid__V1__Peer *m, struct flow_peer 
 	p->container_id = opt_chars(a, m->container_id);
 	p->image = opt_chars(a, m->image);
 	p->project = opt_chars(a, m->project);
+	p->pod = opt_chars(a, m->pod);
+	p->ns = opt_chars(a, m->namespace_);
 	return 0;
 }
 

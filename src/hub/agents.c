@@ -161,6 +161,8 @@ static void container_json(struct buf *out, const Limpid__V1__Container *c)
 	member(out, "image", c->image);
 	member_or_null(out, "project", c->project);
 	member_or_null(out, "service", c->service);
+	member_or_null(out, "pod", c->pod);
+	member_or_null(out, "namespace", c->namespace_);
 	member(out, "state", c->state);
 	member(out, "networks", c->networks);
 	buf_puts(out, ",\"addrs\":[");

@@ -140,7 +140,7 @@ static void get_blob(struct slice s, size_t nhead, const char *ret[NAMES])
 /* path: of the unix socket, for its server. */
 static uint32_t put_peer(struct list *l, const struct flow_peer *p, const char *path)
 {
-	const char *const names[NAMES] = { p->comm, p->container, p->container_id, path };
+	const char *const names[NAMES] = { p->comm, p->container, p->container_id, path, p->pod, p->ns };
 
 	return put_blob(&l->blobs, p->addr, 16, names);
 }
@@ -159,6 +159,8 @@ static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret, c
 	ret->container = names[1];
 	ret->container_id = names[2];
 	*ret_path = names[3];
+	ret->pod = names[4];
+	ret->ns = names[5];
 }
 
 const char *list_container_id(const struct list *l, uint32_t blob)

@@ -30,8 +30,10 @@ static void put_ip(struct buf *out, const char *key, const struct flow_peer *p, 
 static void put_name(struct buf *out, const char *key, const struct flow_peer *p, const char *path)
 {
 	const char *name = p->container ? p->container : p->comm ? p->comm : path;
-	char ip[46];
+	char ip[46], in_pod[FLOW_NAME_MAX];
 
+	if (p->pod)
+		name = flow_container_name(p, in_pod);
 	flow_addr_format(p->addr, ip);
 	str(out, key, slice_str(name ? name : ip), false);
 }

@@ -22,8 +22,9 @@ static bool check_container(const struct ipc_msg *m)
 	const struct ipc_container *c = &m->container;
 
 	return ENDED(c->id) && c->id[0] && ENDED(c->name) && ENDED(c->image) && ENDED(c->project) &&
-	       ENDED(c->service) && ENDED(c->state) && ENDED(c->networks) && c->naddrs <= 8 &&
-	       c->gone <= 1 && c->captured <= 1;
+	       ENDED(c->service) && ENDED(c->pod) && ENDED(c->namespace) && ENDED(c->state) &&
+	       ENDED(c->networks) && c->naddrs <= 8 && c->gone <= 1 && c->captured <= 1 &&
+	       c->sandbox <= 1;
 }
 
 static bool check_cgroup(const struct ipc_msg *m)

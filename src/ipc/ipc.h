@@ -31,7 +31,7 @@ enum ipc_kind {
 	IPC_TLS_WHO,	  /* struct ipc_tls_who: which TLS is in that process? */
 };
 
-#define IPC_BODY_MAX 1000
+#define IPC_BODY_MAX 1128
 struct ipc_msg {
 	uint16_t kind, size; /* size: bytes of body used */
 	uint32_t seq;
@@ -40,8 +40,9 @@ struct ipc_msg {
 		struct ipc_container {
 			uint64_t cgroup_id;
 			char id[65], name[128], image[256], project[64], service[64], state[16];
+			char pod[128], namespace[64];
 			uint8_t addrs[8][16];
-			uint8_t naddrs, gone, captured, pad;
+			uint8_t naddrs, gone, captured, sandbox;
 			char networks[128];
 		} container;
 		struct ipc_cgroup {

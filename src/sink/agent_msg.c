@@ -57,6 +57,8 @@ static int container_out(struct arena *a, const struct collector_container *c,
 	m->image = chars(c->image);
 	m->project = chars(c->project);
 	m->service = chars(c->service);
+	m->pod = chars(c->pod);
+	m->namespace_ = chars(c->ns);
 	m->state = chars(c->state);
 	m->networks = chars(c->networks);
 	m->captured = c->captured;

@@ -22,7 +22,7 @@ struct collector_settings { /* from the hub */
 };
 
 struct collector_container {
-	const char *id, *name, *image, *project, *service, *state, *networks;
+	const char *id, *name, *image, *project, *service, *state, *networks, *pod, *ns;
 	uint8_t (*addrs)[16];
 	size_t naddrs;
 	bool captured;

@@ -86,7 +86,8 @@ static void put_cut(struct buf *b, struct slice s, size_t width)
 /* web, curl@10.0.0.1; of a unix socket's ends curl and dockerd@/run/docker.sock. */
 static void put_unix_peer(struct buf *b, const struct flow_peer *p, const char *path)
 {
-	const char *name = p->container ? p->container : p->comm;
+	char in_pod[FLOW_NAME_MAX];
+	const char *name = p->container ? flow_container_name(p, in_pod) : p->comm;
 
 	if (name)
 		put_safe(b, slice_str(name), false);
@@ -101,14 +102,14 @@ static void put_unix_peer(struct buf *b, const struct flow_peer *p, const char *
 static void put_peer(struct buf *b, const struct flow_conn *c, const struct flow_peer *p,
 		     bool with_port)
 {
-	char addr[46];
+	char addr[46], in_pod[FLOW_NAME_MAX];
 
 	if (flow_is_unix(c)) {
 		put_unix_peer(b, p, with_port ? c->path : NULL);
 		return;
 	}
 	if (p->container) {
-		put_safe(b, slice_str(p->container), false);
+		put_safe(b, slice_str(flow_container_name(p, in_pod)), false);
 	} else {
 		flow_addr_format(p->addr, addr);
 		if (p->comm && p->comm[0]) {

@@ -56,6 +56,21 @@ int policy_copy(struct policy *to, const struct policy *from)
 	return err;
 }
 
+/* A pod's containers also go by their pod's name before their own, and by their namespace's before that. */
+static bool goes_by(const struct container *c, const char *glob)
+{
+	char full[sizeof(c->namespace) + sizeof(c->pod) + sizeof(c->name) + 2];
+	size_t ns;
+
+	if (c->name[0] && fnmatch(glob, c->name, 0) == 0)
+		return true;
+	if (!c->pod[0])
+		return false;
+	(void)snprintf(full, sizeof(full), "%s/%s/%s", c->namespace, c->pod, c->name);
+	ns = strlen(c->namespace) + 1;
+	return fnmatch(glob, full, 0) == 0 || fnmatch(glob, full + ns, 0) == 0;
+}
+
 bool policy_names(const struct policy *p, const struct container *c)
 {
 	for (size_t i = 0; i < p->n; i++) {
@@ -64,7 +79,7 @@ bool policy_names(const struct policy *p, const struct container *c)
 
 		if (n >= ID_SHORT && strncmp(c->id, name, n) == 0)
 			return true;
-		if (c->name[0] && fnmatch(name, c->name, 0) == 0)
+		if (goes_by(c, name))
 			return true;
 	}
 	return false;
@@ -129,7 +144,8 @@ void policy_sentence(const struct policy *p, char *ret, size_t n)
 	if (p->capture.conn_budget) {
 		char text[80];
 
-		(void)snprintf(text, sizeof(text), ", at most %llu bytes of each direction of a connection",
+		(void)snprintf(text, sizeof(text),
+			       ", at most %llu bytes of each direction of a connection",
 			       (unsigned long long)p->capture.conn_budget);
 		add(ret, n, text);
 	}

@@ -72,11 +72,14 @@ static void send_container(struct tap *t, const struct container *c)
 	TEXT(out->image, c->image);
 	TEXT(out->project, c->project);
 	TEXT(out->service, c->service);
+	TEXT(out->pod, c->pod);
+	TEXT(out->namespace, c->namespace);
 	TEXT(out->state, c->state);
 	TEXT(out->networks, c->networks);
 	out->naddrs = (uint8_t)c->naddrs;
 	memcpy(out->addrs, c->addrs, sizeof(out->addrs));
 	out->gone = c->gone_ns != 0;
+	out->sandbox = c->sandbox;
 	out->captured = wanted(t, c);
 	(void)outbox_send(&t->out, IPC_CONTAINER, &m, -1);
 }
@@ -212,29 +215,48 @@ void tap_container_changed(void *ctx, const struct container *c, bool gone)
 	send_container(t, c);
 }
 
-void tap_docker_state(struct tap *t)
+static void engine_state(struct tap *t, enum containers_which which)
 {
-	enum containers_state now = containers_state(t->containers);
-	const char *problem = containers_problem(t->containers);
+	static const char *const keys[] = {
+		[CONTAINERS_DOCKER] = "docker", [CONTAINERS_CRI] = "cri"
+	};
+	static const char *const hints[] = {
+		[CONTAINERS_DOCKER] =
+			"start Docker, or name its socket with --docker; --all captures processes "
+			"outside containers",
+		[CONTAINERS_CRI] = "start the runtime, or name its socket with --cri",
+	};
+	struct containers_engine e, other;
 
-	if (now == CONTAINERS_CONNECTING || (t->docker_told && now == t->docker))
+	containers_engine(t->containers, which, &e);
+	containers_engine(t->containers,
+			  which == CONTAINERS_DOCKER ? CONTAINERS_CRI : CONTAINERS_DOCKER, &other);
+	if (e.state == CONTAINERS_CONNECTING ||
+	    (t->engines[which].told && e.state == t->engines[which].state))
 		return;
-	if (now == CONTAINERS_OFF && !problem)
-		return; /* not tried yet */
-	if (now == CONTAINERS_OK) {
-		if (t->docker_told)
-			log_info("%s answers again", containers_engine(t->containers));
-		tap_fact(t, "docker", 0, "", "%s %s answers", containers_engine(t->containers),
-			 containers_version(t->containers));
+	if (e.state == CONTAINERS_OFF && !e.problem && !t->engines[which].told)
+		return; /* not tried yet, or none there */
+	/* A node of Kubernetes has no Docker, and needs none. */
+	if (e.absent && !t->engines[which].told && other.state != CONTAINERS_OFF)
+		return;
+	if (e.state == CONTAINERS_OK) {
+		if (t->engines[which].told)
+			log_info("%s answers again", e.name);
+		tap_fact(t, keys[which], 0, "", "%s %s answers", e.name, e.version);
 	} else {
+		const char *problem = e.problem ? e.problem : "the container runtime is gone";
+
 		log_warn("%s; processes are captured all the same", problem);
-		tap_fact(t, "docker", 1,
-			 "start Docker, or name its socket with --docker; --all captures processes "
-			 "outside containers",
-			 "%s", problem);
+		tap_fact(t, keys[which], 1, hints[which], "%s", problem);
 	}
-	t->docker = now;
-	t->docker_told = true;
+	t->engines[which].state = e.state;
+	t->engines[which].told = true;
+}
+
+void tap_engines_state(struct tap *t)
+{
+	engine_state(t, CONTAINERS_DOCKER);
+	engine_state(t, CONTAINERS_CRI);
 }
 
 /* --- processes -------------------------------------------------------------------------------- */

@@ -456,7 +456,7 @@ static bool handle(struct tap *t, int fd)
 	else if (fd == tap_bpf_tasks_fd(t->bpf))
 		(void)tap_bpf_tasks_poll(t->bpf, tap_task, t); /* lost ones are counted */
 	else if (fd == containers_fd(t->containers))
-		(void)containers_poll(t->containers); /* its state is told below */
+		containers_poll(t->containers); /* its state is told below */
 	else if (fd == tls_watch_fd(t->tls))
 		tls_watch_changed(t->tls);
 	else if (fd == t->connect)
@@ -482,7 +482,7 @@ int tap_run(struct tap *t)
 		more = more && decode_came(t);
 		for (int i = 0; i < n; i++)
 			more |= handle(t, evs[i].data.fd);
-		tap_docker_state(t);
+		tap_engines_state(t);
 	}
 	return t->result;
 }
@@ -521,21 +521,20 @@ static void first_facts(struct tap *t)
 			       &cgroup_id); /* not in one: stays empty */
 }
 
-/* Lets Docker answer before the first rules are set, so that a choice of containers holds from the start. */
-static void wait_for_docker(struct tap *t)
+/* Lets Docker and the others answer before the first rules are set, so that a choice of containers holds from the start. */
+static void wait_for_engines(struct tap *t)
 {
 	uint64_t until = tap_now_ns() + SECOND_NS / 2;
 
-	while (tap_now_ns() < until && !containers_problem(t->containers) &&
-	       !containers_settled(t->containers)) {
+	while (tap_now_ns() < until && !containers_settled(t->containers)) {
 		/* poll, because epoll_wait on that descriptor would swallow its edges. */
 		struct pollfd p = { .fd = containers_fd(t->containers), .events = POLLIN };
 
 		if (poll(&p, 1, 50) < 0)
 			break;
-		(void)containers_poll(t->containers);
+		containers_poll(t->containers);
 	}
-	tap_docker_state(t);
+	tap_engines_state(t);
 }
 
 int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hooks *h, char *err,
@@ -561,7 +560,7 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	if (rc)
 		goto out;
 	(void)snprintf(err, errlen, "cannot watch processes and containers");
-	t->containers = containers_new(o->docker_socket, tap_container_changed, t);
+	t->containers = containers_new(o->docker_socket, o->cri_socket, tap_container_changed, t);
 	rc = t->containers ? tls_watch_new(&t->tls, t->bpf, tap_tls_found, t) : -ENOMEM;
 	t->ledger = rc ? NULL : ledger_new(t->tls, tap_tls_changed, t);
 	rc = rc ? rc : t->ledger ? open_loop(t) : -ENOMEM;
@@ -579,7 +578,7 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	tap_never(t, (uint32_t)getpid(), true); /* last: a glob may match it */
 	for (size_t i = 0; i < o->nown; i++)
 		tap_never(t, o->own[i], true);
-	wait_for_docker(t);
+	wait_for_engines(t);
 	tap_apply_policy(t);
 	find_connections(t);
 	(void)tls_watch_scan(t->tls); /* what failed is said in its facts */

@@ -19,8 +19,10 @@ struct tap {
 	struct tls_watch *tls;
 	struct ledger *ledger;
 	struct containers *containers;
-	enum containers_state docker; /* as last told */
-	bool docker_told;
+	struct {
+		enum containers_state state; /* as last told */
+		bool told;
+	} engines[CONTAINERS_ENGINES];
 
 	struct policy policy, next, first; /* in force; being received; the hub's first */
 	bool has_first, keep_choice, keep_body_limit, keep_conn_budget;
@@ -74,7 +76,7 @@ int tap_apply_ends(struct tap *t);
 void tap_apply_policy(struct tap *t);
 /* Everything decode must know, after it was started. */
 void tap_greet(struct tap *t);
-void tap_docker_state(struct tap *t);
+void tap_engines_state(struct tap *t); /* tells when one answers, or no longer does */
 uint32_t tap_host_pidns(void); /* inode number of the machine's pid namespace, 0: unknown */
 void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, const char *fmt,
 	      ...) __attribute__((format(printf, 5, 6)));

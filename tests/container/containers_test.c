@@ -43,6 +43,14 @@ static void changed(void *ctx, const struct container *c, bool gone)
 	t->last = *c;
 }
 
+static struct containers_engine docker(const struct containers *c)
+{
+	struct containers_engine e;
+
+	containers_engine(c, CONTAINERS_DOCKER, &e);
+	return e;
+}
+
 static void server_start(struct server *s)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -115,7 +123,7 @@ static void server_accept(struct server *s)
 						{ containers_fd(c), POLLIN, 0 } }; \
 			poll(p_, 2, 10);                                           \
 			server_accept(&s);                                         \
-			(void)containers_poll(c);                                  \
+			containers_poll(c);                                        \
 		}                                                                  \
 		assert_true(ok_);                                                  \
 	} while (0)
@@ -132,12 +140,12 @@ static void starts_and_deaths_are_told_as_they_happen(void **state)
 
 	(void)state;
 	server_start(&s);
-	c = containers_new(s.path, changed, &t);
+	c = containers_new(s.path, "", changed, &t);
 	UNTIL(t.calls == 1);
 	assert_string_equal(t.last.name, "web");
-	assert_int_equal(containers_state(c), CONTAINERS_OK);
-	assert_string_equal(containers_version(c), "20.10.24");
-	assert_null(containers_problem(c));
+	assert_int_equal(docker(c).state, CONTAINERS_OK);
+	assert_string_equal(docker(c).version, "20.10.24");
+	assert_null(docker(c).problem);
 	say_event(&s, "{\"Type\":\"container\",\"Action\":\"create\",\"Actor\":{\"ID\":\"" B
 		      "\",\"Attributes\":{\"name\":\"job\",\"image\":\"busybox\"}}}");
 	UNTIL(t.calls == 2);
@@ -164,8 +172,8 @@ static void a_cgroup_seen_early_gets_its_name_when_docker_says_it(void **state)
 
 	(void)state;
 	server_start(&s);
-	c = containers_new(s.path, changed, &t);
-	UNTIL(containers_state(c) == CONTAINERS_OK && s.questions >= 3);
+	c = containers_new(s.path, "", changed, &t);
+	UNTIL(docker(c).state == CONTAINERS_OK && s.questions >= 3);
 	assert_string_equal(containers_seen(c, B, 77)->name, "fedcba987654");
 	assert_true(containers_find(c, 77)->asked);
 	UNTIL(s.questions >= 4); /* it asks at once who that is */
@@ -186,18 +194,17 @@ static void without_docker_it_says_so_and_tries_again(void **state)
 {
 	struct server s = { .version = VERSION, .list = PLAIN("[]") };
 	struct told t = { 0 };
-	struct containers *c = containers_new("/nonexistent/docker.sock", changed, &t);
+	struct containers *c = containers_new("/nonexistent/docker.sock", "", changed, &t);
 
 	(void)state;
-	for (int i = 0; i < 100 && !containers_problem(c); i++) {
+	for (int i = 0; i < 100 && !docker(c).problem; i++) {
 		struct pollfd p = { containers_fd(c), POLLIN, 0 };
 
 		poll(&p, 1, 100);
-		(void)containers_poll(c);
+		containers_poll(c);
 	}
-	assert_int_equal(containers_poll(c), -ENOENT);
-	assert_int_equal(containers_state(c), CONTAINERS_OFF);
-	assert_string_equal(containers_problem(c),
+	assert_int_equal(docker(c).state, CONTAINERS_OFF);
+	assert_string_equal(docker(c).problem,
 			    "Docker does not answer at /nonexistent/docker.sock; "
 			    "containers are shown by id");
 	assert_string_equal(containers_seen(c, A, 5)->name, "0123456789ab");
@@ -206,19 +213,19 @@ static void without_docker_it_says_so_and_tries_again(void **state)
 	server_start(&s);
 	close(s.listening); /* the socket file is there, nobody listens: as after a daemon died */
 	s.listening = -1;
-	c = containers_new(s.path, changed, &t);
-	UNTIL(containers_problem(c) != NULL);
+	c = containers_new(s.path, "", changed, &t);
+	UNTIL(docker(c).problem != NULL);
 	unlink(s.path);
 	rmdir(s.dir);
 	server_start(&s);
 	containers_free(c);
-	c = containers_new(s.path, changed, &t);
-	UNTIL(containers_state(c) == CONTAINERS_OK);
+	c = containers_new(s.path, "", changed, &t);
+	UNTIL(docker(c).state == CONTAINERS_OK);
 	close(s.events); /* the daemon restarts */
 	s.events = -1;
-	UNTIL(containers_state(c) == CONTAINERS_OFF);
-	UNTIL(containers_state(c) == CONTAINERS_OK);
-	assert_null(containers_problem(c));
+	UNTIL(docker(c).state == CONTAINERS_OFF);
+	UNTIL(docker(c).state == CONTAINERS_OK);
+	assert_null(docker(c).problem);
 	containers_free(c);
 	server_stop(&s);
 }
@@ -231,7 +238,7 @@ static void what_was_removed_in_between_is_found_missing(void **state)
 
 	(void)state;
 	server_start(&s);
-	c = containers_new(s.path, changed, &t);
+	c = containers_new(s.path, "", changed, &t);
 	UNTIL(t.calls == 1);
 	s.list = PLAIN("[]");
 	close(s.events);
@@ -262,11 +269,11 @@ static void malformed_answers_end_the_connection_and_nothing_else(void **state)
 		struct containers *c;
 
 		server_start(&s);
-		c = containers_new(s.path, changed, &t);
-		UNTIL(containers_problem(c) != NULL);
-		assert_non_null(strstr(containers_problem(c), "does not speak the Docker API"));
-		assert_int_equal(containers_state(c), CONTAINERS_OFF);
-		assert_null(containers_version(c));
+		c = containers_new(s.path, "", changed, &t);
+		UNTIL(docker(c).problem != NULL);
+		assert_non_null(strstr(docker(c).problem, "does not speak the Docker API"));
+		assert_int_equal(docker(c).state, CONTAINERS_OFF);
+		assert_null(docker(c).version);
 		containers_free(c);
 		server_stop(&s);
 	}

@@ -51,6 +51,8 @@ export interface Container {
 	image: string;
 	project: string | null;
 	service: string | null;
+	pod: string | null; /* Kubernetes' */
+	namespace: string | null;
 	state: string;
 	networks: string | null;
 	addrs: string[];
@@ -134,6 +136,8 @@ export interface Peer {
 	container_id?: string | null;
 	image?: string | null;
 	project?: string | null;
+	pod?: string | null;
+	namespace?: string | null;
 	pid?: number | null;
 	comm?: string | null;
 }

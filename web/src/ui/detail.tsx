@@ -305,7 +305,7 @@ function nsOf(ts: string): string {
 	return String(BigInt(Date.parse(whole + "Z") || 0) * 1000000n + BigInt((frac + "000000000").slice(0, 9).replace(/\D/g, "0")));
 }
 
-const nameOf = (p: Peer): string => p.container || p.comm || p.ip || p.path || "unknown";
+const nameOf = (p: Peer): string => (p.pod && p.container && p.pod !== p.container ? `${p.pod}/${p.container}` : p.container) || p.comm || p.ip || p.path || "unknown";
 
 function PeerCard({ title, p }: { title: string; p: Peer }) {
 	const rows: [string, string][] = [];
@@ -316,6 +316,8 @@ function PeerCard({ title, p }: { title: string; p: Peer }) {
 	add("id", p.container_id?.slice(0, 12));
 	add("image", p.image);
 	add("project", p.project);
+	add("pod", p.pod);
+	add("namespace", p.namespace);
 	add("process", p.comm);
 	add("pid", p.pid);
 	return (

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { count, oneLine, size } from "../model/format";
 import type { Capture, Container } from "../model/api";
 import { formatEnds, parseEnds } from "../model/ends";
-import { changeMode, pick, picked } from "../model/pick";
+import { changeMode, pick, picked, title } from "../model/pick";
 import { capture, changeCapture, containers, loadContainers } from "../session";
 import { Icon } from "./icons";
 import { pickerOpen } from "./top-bar";
@@ -16,7 +16,8 @@ const LIMITS = [0, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
 const BUDGETS = [0, 64 << 10, 1 << 20, 16 << 20, 256 << 20];
 
 interface Group {
-	name: string; /* Compose project, or "" */
+	name: string; /* Compose project or Kubernetes namespace, or "" */
+	kind: string; /* "compose", "namespace", or "" */
 	list: Container[];
 }
 
@@ -24,13 +25,16 @@ export function groups(list: Container[], text: string): Group[] {
 	const t = text.trim().toLowerCase();
 	const by = new Map<string, Container[]>();
 	for (const c of list) {
-		if (t && !`${c.name} ${c.image} ${c.project ?? ""} ${c.service ?? ""}`.toLowerCase().includes(t)) continue;
-		const p = c.project ?? "";
+		if (t && !`${c.name} ${c.image} ${c.project ?? ""} ${c.service ?? ""} ${c.namespace ?? ""} ${c.pod ?? ""}`.toLowerCase().includes(t)) continue;
+		const p = c.project ? `compose ${c.project}` : c.namespace ? `namespace ${c.namespace}` : "";
 		by.set(p, [...(by.get(p) ?? []), c]);
 	}
-	const order = (a: Container, b: Container) => Number(b.state === "running") - Number(a.state === "running") || (a.name < b.name ? -1 : 1);
+	const order = (a: Container, b: Container) => Number(b.state === "running") - Number(a.state === "running") || (title(a) < title(b) ? -1 : 1);
 	return [...by]
-		.map(([name, l]) => ({ name, list: l.sort(order) }))
+		.map(([key, l]) => {
+			const [kind = "", ...name] = key.split(" ");
+			return { kind, name: name.join(" "), list: l.sort(order) };
+		})
 		.sort((a, b) => Number(a.name === "") - Number(b.name === "") || (a.name < b.name ? -1 : 1));
 }
 
@@ -46,9 +50,9 @@ function Line({ c, cap }: { c: Container; cap: Capture }) {
 	const on = picked(cap, c);
 	return (
 		<li class={`pick ${on ? "" : "off"} ${c.state === "running" ? "" : "stopped"}`}>
-			<label title={oneLine(`${c.name}\n${c.image}\n${c.networks ?? ""} ${c.addrs.join(" ")}`.replace(/\n/g, "  "), 300)}>
-				<Check on={on} label={c.name} onChange={(v) => void changeCapture(pick(cap, [c], v))} />
-				<span class="pick-name">{oneLine(c.name, 120)}</span>
+			<label title={oneLine(`${title(c)}\n${c.image}\n${c.networks ?? ""} ${c.addrs.join(" ")}`.replace(/\n/g, "  "), 300)}>
+				<Check on={on} label={title(c)} onChange={(v) => void changeCapture(pick(cap, [c], v))} />
+				<span class="pick-name">{oneLine(title(c), 120)}</span>
 				<span class="pick-image">{oneLine(c.image, 160)}</span>
 				<span class="pick-state num">{!on ? "off" : c.state !== "running" ? c.state : c.flows ? count(c.flows) : "–"}</span>
 			</label>
@@ -58,11 +62,12 @@ function Line({ c, cap }: { c: Container; cap: Capture }) {
 
 function GroupBox({ g, cap }: { g: Group; cap: Capture }) {
 	const on = g.list.filter((c) => picked(cap, c)).length;
-	const closed = folded.value.has(g.name);
-	const title = g.name || "Without a project";
+	const key = `${g.kind} ${g.name}`;
+	const closed = folded.value.has(key);
+	const head = g.name || "Without a project";
 	const fold = () => {
 		const s = new Set(folded.value);
-		if (!s.delete(g.name)) s.add(g.name);
+		if (!s.delete(key)) s.add(key);
 		folded.value = s;
 	};
 	return (
@@ -70,13 +75,13 @@ function GroupBox({ g, cap }: { g: Group; cap: Capture }) {
 			<div class="pick-head">
 				<button class="bare" aria-expanded={!closed} onClick={fold}>
 					<Icon name={closed ? "right" : "more"} />
-					<span class="pick-title">{oneLine(title, 80)}</span>
-					{g.name && <span class="muted">compose</span>}
+					<span class="pick-title">{oneLine(head, 80)}</span>
+					{g.kind && <span class="muted">{g.kind}</span>}
 				</button>
 				<span class="muted num">
 					{on} of {g.list.length}
 				</span>
-				<Check on={on > 0} some={on > 0 && on < g.list.length} label={`All of ${title}`} onChange={() => void changeCapture(pick(cap, g.list, on < g.list.length))} />
+				<Check on={on > 0} some={on > 0 && on < g.list.length} label={`All of ${head}`} onChange={() => void changeCapture(pick(cap, g.list, on < g.list.length))} />
 			</div>
 			{!closed && (
 				<ul>
@@ -198,9 +203,9 @@ export function Picker() {
 			{cap && (
 				<div class="picker-list">
 					{shown.map((g) => (
-						<GroupBox key={g.name} g={g} cap={cap} />
+						<GroupBox key={`${g.kind} ${g.name}`} g={g} cap={cap} />
 					))}
-					{!shown.length && <p class="muted empty">{all.length ? "No container has this in its name, image or project." : (containers.value?.runtime || "No containers found.")}</p>}
+					{!shown.length && <p class="muted empty">{all.length ? "No container has this in its name, image, project or namespace." : (containers.value?.runtime || "No containers found.")}</p>}
 					<section class="pick-group">
 						<ul>
 							<li class="pick wide">
