@@ -211,6 +211,14 @@ struct ev_tls_site {
 				   * EV_TLS_LEN_RETURN: the return value is their number */
 	__u8 pad;
 };
+/* The same of a place in a Go program, whose end of a call is another place than its beginning. */
+struct ev_go_site {
+	__u16 lib;
+	__u8 tls, what;
+	/* Of an end in a deferred function: bytes from the caller's stack pointer to its return address, and to the number
+	 * of bytes moved.  frame 0: a return instruction, the number is in its register. */
+	__u16 frame, slot;
+};
 #define EV_TLS_LIBS 1024 /* values of ev_data.tls_lib are below; element of the map `tls_libs`: */
 struct ev_tls_lib {
 	__u64 calls, bytes; /* that moved plaintext of captured processes */
@@ -218,7 +226,7 @@ struct ev_tls_lib {
 	__u64 off;	    /* set by the first of those: nothing more is taken from this library */
 };
 
-_Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_tls_lib) == 32, "layout");
+_Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_go_site) == 8 && sizeof(struct ev_tls_lib) == 32, "layout");
 _Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 136, "layout");
 _Static_assert(sizeof(struct ev_data) == 56 && sizeof(struct ev_close) == 72, "layout");
 _Static_assert(sizeof(struct ev_task) == 128 && sizeof(struct ev_addr_key) == 20 &&

@@ -15,7 +15,7 @@
  * is inside it and ignored, and so is a return that is not its own.  TLS inside TLS (an HTTPS proxy)
  * comes out right by the same rule: the outer call is the application's.
  */
-#include "conn.bpf.h"
+#include "tls.bpf.h"
 
 #define MAX_NESTED 64 /* after so many entries inside a call, its return was missed (longjmp) */
 
@@ -29,36 +29,12 @@ struct {
 	TASK_MAP(struct tls_call);
 } tls_calls SEC(".maps");
 
-struct tls_object {
-	__u64 tgid, ssl;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct tls_object);
-	__type(value, __u64);
-} tls_sockets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, EV_TLS_LIBS);
-	__type(key, __u32);
-	__type(value, struct ev_tls_lib);
-} tls_libs SEC(".maps");
-
 #ifdef LIMPID_OLD_KERNEL
-/* bpf_get_attach_cookie came with 5.15.  Before, each place has programs of its own, with its cookie in them
- * (src/tap/bpf_tls.c). */
-volatile const __u64 tls_site_cookie SEC(".rodata.site") = 0;
-#define site_cookie(ctx) ((void)(ctx), tls_site_cookie)
-
 SHARED int tls_thread_ends(void)
 {
 	task_map_drop(&tls_calls);
 	return 0;
 }
-#else
-#define site_cookie(ctx) bpf_get_attach_cookie(ctx)
 #endif
 
 /* The registers are loaded before one is chosen: the verifier wants a constant offset in ctx. */
@@ -72,13 +48,6 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u8 n)
 	barrier_var(a3);
 	barrier_var(a4);
 	return n == 1 ? a1 : n == 2 ? a2 : n == 3 ? a3 : n == 4 ? a4 : 0;
-}
-
-static __always_inline struct ev_tls_lib *tls_lib_of(struct ev_tls_site *site)
-{
-	__u32 key = site->lib;
-
-	return bpf_map_lookup_elem(&tls_libs, &key);
 }
 
 SEC("uprobe")
@@ -100,7 +69,7 @@ int tls_enter(struct pt_regs *ctx)
 	if (c->sp && sp < c->sp && c->nested++ < MAX_NESTED)
 		return 0;
 	__builtin_memcpy(&site, &cookie, sizeof(site));
-	lib = tls_lib_of(&site);
+	lib = tls_lib_of(site.lib);
 	if (!lib || lib->off) /* what it writes to TLS by the kernel is told of there */
 		return 0;
 	c->sp = sp;
@@ -121,22 +90,6 @@ int tls_enter(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The socket of the call that ended. */
-static __always_inline __u64 socket_of(struct tls_call *c, __u64 nested, __u8 *ret_sure)
-{
-	struct tls_object key = { bpf_get_current_pid_tgid() >> 32, c->ssl };
-	__u64 *known = bpf_map_lookup_elem(&tls_sockets, &key);
-
-	if (nested) {
-		if (!known || *known != nested)
-			bpf_map_update_elem(&tls_sockets, &key, &nested, BPF_ANY);
-		*ret_sure = EV_SURE_NESTED;
-		return nested;
-	}
-	*ret_sure = EV_SURE_STICKY;
-	return known ? *known : 0;
-}
-
 /* Bytes that the call moved; 0: none. */
 static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, int rc)
 {
@@ -149,8 +102,7 @@ static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, i
 	else if (rc != 1 || bpf_probe_read_user(&n, sizeof(n), (void *)c->len_ptr))
 		return 0;
 	if (n > c->num) { /* the site is not what it was taken for */
-		__sync_fetch_and_add(&lib->bad, 1);
-		lib->off = 1;
+		tls_lib_lies(lib);
 		return 0;
 	}
 	return n;
@@ -169,13 +121,13 @@ int tls_leave(struct pt_regs *ctx)
 		return 0;
 	c->sp = 0;
 	t = task_ctx_get();
-	lib = tls_lib_of(&c->site);
+	lib = tls_lib_of(c->site.lib);
 	if (!t || !lib)
 		return 0;
 	t->tls_active = 0;
 	if (lib->off)
 		return 0;
-	p.cookie = socket_of(c, t->tls_cookie, &p.sure);
+	p.cookie = tls_socket_of(c->ssl, t->tls_cookie, &p.sure);
 	p.n = moved(c, lib, PT_REGS_RC(ctx));
 	if (!p.n)
 		return 0;

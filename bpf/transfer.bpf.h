@@ -34,6 +34,10 @@ volatile __u8 hooked[2] __weak;
 volatile __u8 unix_hooked __weak; /* HOOKED_FUNCTION is true of AF_UNIX, too */
 volatile __u8 splice_hooked __weak; /* HOOKED_FUNCTION has one for splice from a socket */
 
+/* tls_go.bpf.c: a goroutine began to use the socket; go_seen: there are any that matter. */
+extern int go_nested(__u64 cookie);
+volatile __u8 go_seen __weak;
+
 /* Another process than before: it says who it is.  And a reader that has not heard of the connection hears of
  * it. */
 static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 cookie)
@@ -90,6 +94,8 @@ static __always_inline int transfer_begin(struct task_ctx *t, struct call *call,
 		goto none;
 	if (t->tls_active)
 		t->tls_cookie = call->cookie;
+	if (go_seen)
+		go_nested(call->cookie);
 	if (dir == EV_WRITE)
 		call->ts_ns = bpf_ktime_get_ns();
 	c = conn_find(call->cookie);

@@ -143,6 +143,7 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
+	void *stack;
 	int pid, tgid;
 	struct task_struct *real_parent, *group_leader;
 	struct signal_struct *signal;

@@ -14,7 +14,7 @@
 #include "tap/bpf_priv.h"
 #include "tap/flavour.h"
 
-#define MAX_PLACES 16
+#define MAX_PLACES 64
 
 struct tap_tls_links {
 	size_t n;
@@ -51,15 +51,17 @@ void tap_bpf_tls_prepare(struct limpid_bpf *skel, bool old)
 {
 	const char *want = getenv("LIMPID_UPROBE_MULTI");
 
-	if (old) { /* loaded for each place */
-		(void)bpf_program__set_autoload(skel->progs.tls_enter, false);
-		(void)bpf_program__set_autoload(skel->progs.tls_leave, false);
-		return;
+	struct bpf_program *const progs[] = { skel->progs.tls_enter, skel->progs.tls_leave,
+					      skel->progs.go_enter, skel->progs.go_leave };
+	bool multi = !old && !(want && strcmp(want, "0") == 0) && multi_works();
+
+	for (size_t i = 0; i < sizeof(progs) / sizeof(progs[0]); i++) {
+		if (old) /* loaded for each place */
+			(void)bpf_program__set_autoload(progs[i], false);
+		else if (multi)
+			(void)bpf_program__set_expected_attach_type(progs[i],
+								    BPF_TRACE_UPROBE_MULTI);
 	}
-	if ((want && strcmp(want, "0") == 0) || !multi_works())
-		return;
-	(void)bpf_program__set_expected_attach_type(skel->progs.tls_enter, BPF_TRACE_UPROBE_MULTI);
-	(void)bpf_program__set_expected_attach_type(skel->progs.tls_leave, BPF_TRACE_UPROBE_MULTI);
 }
 
 static bool uses_multi(const struct limpid_bpf *skel)
@@ -105,9 +107,10 @@ static int attach_perf(struct tap_tls_links *l, const struct bpf_program *prog, 
 	return 0;
 }
 
-/* A second object with the maps of the first, of which only the two TLS programs are loaded.  They have the site as a
- * constant, because kernels before 5.15 give a probe no cookie. */
-static int load_pair(struct bpf_object **ret, const struct limpid_bpf *skel, __u64 cookie)
+/* A second object with the maps of the first, of which only the named programs (second may be NULL) are loaded.  They have the
+ * site as a constant, because kernels before 5.15 give a probe no cookie. */
+static int load_again(struct bpf_object **ret, const struct limpid_bpf *skel, const char *first,
+		      const char *second, __u64 cookie)
 {
 	struct bpf_object *o;
 	struct bpf_program *p;
@@ -122,8 +125,8 @@ static int load_pair(struct bpf_object **ret, const struct limpid_bpf *skel, __u
 	bpf_object__for_each_program(p, o) {
 		const char *name = bpf_program__name(p);
 
-		(void)bpf_program__set_autoload(p, strcmp(name, "tls_enter") == 0 ||
-							   strcmp(name, "tls_leave") == 0);
+		(void)bpf_program__set_autoload(p, strcmp(name, first) == 0 ||
+							   (second && strcmp(name, second) == 0));
 	}
 	bpf_object__for_each_map(m, o) {
 		const char *name = bpf_map__name(m), *dot = strchr(name, '.');
@@ -153,7 +156,7 @@ static int attach_pairs(struct tap_tls_links *l, const struct limpid_bpf *skel, 
 
 	for (size_t i = 0; i < n; i++) {
 		struct bpf_object *o = NULL;
-		int err = load_pair(&o, skel, cookies[i]);
+		int err = load_again(&o, skel, "tls_enter", "tls_leave", cookies[i]);
 
 		if (err)
 			return err;
@@ -169,12 +172,10 @@ static int attach_pairs(struct tap_tls_links *l, const struct limpid_bpf *skel, 
 	return 0;
 }
 
-static int attach_prog(struct tap_tls_links *l, const struct limpid_bpf *skel, bool at_return,
-		       bool leave, const char *path, const unsigned long *offsets,
-		       const __u64 *cookies, size_t n)
+static int attach_prog(struct tap_tls_links *l, const struct limpid_bpf *skel,
+		       const struct bpf_program *prog, bool at_return, const char *path,
+		       const unsigned long *offsets, const __u64 *cookies, size_t n)
 {
-	const struct bpf_program *prog = leave ? skel->progs.tls_leave : skel->progs.tls_enter;
-
 	return uses_multi(skel) ? attach_multi(l, prog, at_return, path, offsets, cookies, n)
 				: attach_perf(l, prog, at_return, path, offsets, cookies, n);
 }
@@ -206,11 +207,71 @@ int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
 	if (tap_bpf_old(b))
 		err = nexits ? -ENOTSUP : attach_pairs(l, skel, path, offsets, cookies, n);
 	else
-		err = nexits ? attach_prog(l, skel, false, true, path, exit_offsets, none, nexits)
-			     : attach_prog(l, skel, true, true, path, offsets, cookies, n);
+		err = nexits ? attach_prog(l, skel, skel->progs.tls_leave, false, path,
+					   exit_offsets, none, nexits)
+			     : attach_prog(l, skel, skel->progs.tls_leave, true, path, offsets,
+					   cookies, n);
 	/* The end came first: an entry without its end would leave a call under way. */
 	if (!err && !tap_bpf_old(b))
-		err = attach_prog(l, skel, false, false, path, offsets, cookies, n);
+		err = attach_prog(l, skel, skel->progs.tls_enter, false, path, offsets, cookies, n);
+	if (err) {
+		tap_bpf_tls_detach(l);
+		return err;
+	}
+	*ret = l;
+	return 0;
+}
+
+/* The places of one kind: ends, or beginnings. */
+static int attach_go(struct tap_tls_links *l, const struct tap_bpf *b, bool exits, const char *path,
+		     const struct tap_go_place *places, size_t n)
+{
+	const struct limpid_bpf *skel = tap_bpf_skel(b);
+	unsigned long offsets[MAX_PLACES];
+	__u64 cookies[MAX_PLACES];
+	size_t m = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (places[i].exit == exits) {
+			offsets[m] = places[i].off;
+			memcpy(&cookies[m++], &places[i].site, sizeof(cookies[0]));
+		}
+	if (m == 0)
+		return -EINVAL;
+	if (!tap_bpf_old(b))
+		return attach_prog(l, skel, exits ? skel->progs.go_leave : skel->progs.go_enter,
+				   false, path, offsets, cookies, m);
+	for (size_t i = 0; i < m && !err; i++) {
+		const char *name = exits ? "go_leave" : "go_enter";
+		struct bpf_object *o = NULL;
+
+		err = load_again(&o, skel, name, NULL, cookies[i]);
+		if (err)
+			break;
+		l->obj[l->nobjs++] = o;
+		err = attach_perf(l, bpf_object__find_program_by_name(o, name), false, path,
+				  &offsets[i], &cookies[i], 1);
+	}
+	return err;
+}
+
+int tap_bpf_go_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
+		      const struct tap_go_place *places, size_t n)
+{
+	struct tap_tls_links *l;
+	char path[32];
+	int err;
+
+	if (n == 0 || n > MAX_PLACES)
+		return -EINVAL;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	err = attach_go(l, b, true, path, places, n);
+	if (!err)
+		err = attach_go(l, b, false, path, places, n);
 	if (err) {
 		tap_bpf_tls_detach(l);
 		return err;

@@ -20,6 +20,14 @@ const char *tap_bpf_tls_backend(const struct tap_bpf *b);
 int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
 		       const struct tap_tls_place *places, size_t n, const uint64_t *exits,
 		       size_t nexits);
+struct tap_go_place {
+	uint64_t off; /* of the instruction, in the file */
+	struct ev_go_site site;
+	bool exit;
+};
+/* The same for a Go program: plain probes on all n places.  All or nothing. */
+int tap_bpf_go_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
+		      const struct tap_go_place *places, size_t n);
 void tap_bpf_tls_detach(struct tap_tls_links *l); /* NULL is fine */
 /* Whether a process confined by seccomp survives a return probe here: on x86 kernels 6.11 to 6.13 the
  * filter of a container kills it.  A child of ours tries it.  0: it does; -EOPNOTSUPP: it does not;

@@ -7,8 +7,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tap/go_plan.h"
 #include "tap/maps.h"
 #include "tap/tls_plan.h"
+
+static bool is_go(const struct tls_file *c)
+{
+	return c->row->fd == TLS_FD_GO_CONN;
+}
+
+int tls_file_applies(struct tls_file *c)
+{
+	if (!is_go(c))
+		return tls_plan_applies(c->img, c->row);
+	c->go_err = go_plan_make(&c->go, c->img);
+	return c->go_err != -ENOENT; /* what is damaged or too old is said */
+}
 
 void tls_file_version(const struct tls_file *c, char *ret, size_t size)
 {
@@ -18,6 +32,12 @@ void tls_file_version(const struct tls_file *c, char *ret, size_t size)
 	int fd;
 
 	ret[0] = '\0';
+	if (is_go(c)) {
+		(void)go_plan_version(c->img, ret, size);
+		if (strncmp(ret, "go", 2) == 0)
+			memmove(ret, ret + 2, strlen(ret + 2) + 1);
+		return;
+	}
 	if (elf_image_version(c->img, c->row->version_text, ret, size) == 0 ||
 	    elf_image_soname_version(c->img, ret, size) != 0 || !slash || !c->row->companion)
 		return;
@@ -33,7 +53,7 @@ void tls_file_version(const struct tls_file *c, char *ret, size_t size)
 	close(fd);
 }
 
-struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint8_t tls)
+static uint8_t what_of(enum tls_dir dir)
 {
 	static const uint8_t what[] = {
 		[TLS_DIR_READ] = EV_TLS_READ,
@@ -41,10 +61,15 @@ struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint
 		[TLS_DIR_NONE] = EV_TLS_HANDSHAKE,
 	};
 
+	return what[dir];
+}
+
+struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint8_t tls)
+{
 	return (struct ev_tls_site){
 		.lib = lib,
 		.tls = tls,
-		.what = what[call->dir],
+		.what = what_of(call->dir),
 		.buf_arg = call->buf_arg,
 		.num_arg = call->num_arg,
 		.len_arg = call->len == TLS_LEN_POINTER ? call->len_arg : EV_TLS_LEN_RETURN,
@@ -94,8 +119,33 @@ static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_
 	return err;
 }
 
-int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
-		   struct tap_tls_links **ret, char *how, size_t size)
+static int attach_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
+		     struct tap_tls_links **ret)
+{
+	const struct go_plan *plan = &c->go;
+	struct tap_go_place places[GO_PLAN_PLACES];
+	int layer, err;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct go_place *g = &plan->place[i];
+
+		if (!still_there(c, &g->at))
+			return -ESTALE;
+		places[i] = (struct tap_go_place){
+			.off = g->at.off,
+			.site = { lib, c->tls, what_of(g->dir), g->frame, g->slot },
+			.exit = g->exit,
+		};
+	}
+	layer = maps_open_layer(c->pid, c->path, c->fd);
+	err = tap_bpf_go_attach(ret, b, layer >= 0 ? layer : c->fd, places, plan->n);
+	if (layer >= 0)
+		close(layer);
+	return err;
+}
+
+static int probe_library(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
+			 struct tap_tls_links **ret, char *how, size_t size)
 {
 	struct tls_plan plan;
 	int err = tls_plan_make(&plan, c->img, c->row, c->nop5);
@@ -112,8 +162,32 @@ int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
 	return ret ? attach(c, b, &plan, lib, ret) : 0;
 }
 
-const char *tls_file_explain(int err, char *buf, size_t size)
+static int probe_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
+		    struct tap_tls_links **ret, char *how, size_t size)
 {
+	size_t at;
+
+	if (c->go_err)
+		return c->go_err;
+	go_plan_text(&c->go, how, size);
+	at = strlen(how);
+	(void)snprintf(how + at, size - at, "; %s", tap_bpf_tls_backend(b));
+	return ret ? attach_go(c, b, lib, ret) : 0;
+}
+
+int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
+		   struct tap_tls_links **ret, char *how, size_t size)
+{
+	return is_go(c) ? probe_go(c, b, lib, ret, how, size)
+			: probe_library(c, b, lib, ret, how, size);
+}
+
+const char *tls_file_explain(const struct tls_file *c, int err, char *buf, size_t size)
+{
+	if (is_go(c) && err == -ENOTSUP)
+		return "it was built with a Go before 1.17 (on arm64 before 1.18), or does not say "
+		       "where its "
+		       "code is: build it with a newer Go to decrypt it";
 	switch (err) {
 	case -ESTALE:
 		return "the file changed while it was looked at";

@@ -5,6 +5,7 @@
 
 #include "tap/bpf_tls.h"
 #include "tap/elf.h"
+#include "tap/go_plan.h"
 #include "tls/tls.h"
 
 struct tls_file {	  /* all borrowed */
@@ -13,11 +14,15 @@ struct tls_file {	  /* all borrowed */
 	int fd;		  /* open on the mapped file itself */
 	struct elf_image *img;
 	const struct tls_lib *row;
-	uint8_t tls; /* 1 + number of the row */
-	bool nop5; /* the kernel optimises probes on five-byte nops */
-	bool no_returns; /* return probes are not safe here */
+	uint8_t tls;	   /* 1 + number of the row */
+	bool nop5;	   /* the kernel optimises probes on five-byte nops */
+	bool no_returns;   /* return probes are not safe here */
+	struct go_plan go; /* of tls_file_applies, as is: */
+	int go_err;
 };
 
+/* The row applies to the file: 1, else 0 or negative errno.  Of a Go program, it leaves the plan in c. */
+int tls_file_applies(struct tls_file *c);
 /* "3.0.19", or less precisely "3", or "". */
 void tls_file_version(const struct tls_file *c, char *ret, size_t size);
 /* What the kernel side must know to read such a call. */
@@ -28,6 +33,6 @@ struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint
 int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
 		   struct tap_tls_links **ret, char *how, size_t size);
 /* One sentence for people about an error of tls_file_probe; buf is used when it is not a constant. */
-const char *tls_file_explain(int err, char *buf, size_t size);
+const char *tls_file_explain(const struct tls_file *c, int err, char *buf, size_t size);
 
 #endif

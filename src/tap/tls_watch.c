@@ -20,7 +20,6 @@
 #include "tap/file_id.h"
 #include "tap/maps.h"
 #include "tap/tls_file.h"
-#include "tap/tls_plan.h"
 
 #define VERSION_SIZE 48
 #define HOW_SIZE     320
@@ -237,7 +236,7 @@ static struct file *take_file(struct tls_watch *w, const struct tls_file *c,
 		unwatch(w, f);
 	tls_file_version(c, f->version, VERSION_SIZE);
 	w->attached += f->links != NULL;
-	tell(w, f, err ? tls_file_explain(err, problem, sizeof(problem)) : NULL);
+	tell(w, f, err ? tls_file_explain(c, err, problem, sizeof(problem)) : NULL);
 	return f;
 }
 
@@ -258,7 +257,7 @@ static struct file *analyse(struct tls_watch *w, uint32_t pid, const char *path,
 
 		for (c.row = tls_table; c.row->name; c.row++) {
 			c.tls = (uint8_t)(1 + (c.row - tls_table));
-			if (tls_plan_applies(c.img, c.row) != 1)
+			if (tls_file_applies(&c) != 1)
 				continue;
 			f = take_file(w, &c, id, wd);
 			break;

@@ -25,7 +25,7 @@ struct tls_call {
 struct tls_lib {
 	const char *name; /* "openssl": shows in every flow, in doctor and in the docs */
 	enum tls_fd fd;
-	/* Exported functions; the first must be there for the row to apply, others may be missing.  End with a
+	/* NULL for TLS_FD_GO_CONN, as all below.  Exported functions; the first must be there for the row to apply, others may be missing.  End with a
 	 * NULL symbol. */
 	const struct tls_call *calls;
 	/* Cheaper functions that those lead to, at most one for each direction, or NULL.  They are found by

@@ -179,7 +179,7 @@ def bpftool(*args):
 
 
 OURS = {"socket_state", "socket_gone", "socket_scan", "socket_enter", "socket_exit", "task_exec", "task_exit", "tls_enter",
-        "tls_leave", "socket_verdict"}
+        "tls_leave", "go_enter", "go_leave", "socket_verdict"}
 
 
 def held():
@@ -207,7 +207,7 @@ def orphans():
 
 def others(family=()):
     """Other captures that put probes on whatever they find."""
-    probes = {p["id"] for p in bpftool("prog", "show") if p.get("name") in ("tls_enter", "tls_leave")}
+    probes = {p["id"] for p in bpftool("prog", "show") if p.get("name") in ("tls_enter", "tls_leave", "go_enter", "go_leave")}
     return {pid for (what, n), pids in held().items() if what == "prog_id" and n in probes for pid in pids} - set(family)
 
 

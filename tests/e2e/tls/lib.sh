@@ -28,3 +28,33 @@ captured() {
 	done < <(grep ^peer "$1")
 	grep -q ^peer "$1" && [ $ok = yes ]
 }
+
+# One process of ours as a job with its standard input held open: start NAME COMMAND...
+declare -A pid_of
+start() {
+	local name=$1
+	shift
+	rm -f "$TMP/$name.in" "$TMP/$name.out"
+	mkfifo "$TMP/$name.in"
+	"$@" <"$TMP/$name.in" >"$TMP/$name.out" 2>"$TMP/$name.err" &
+	pid_of[$name]=$!
+	exec {fd}>"$TMP/$name.in"
+	fd_of[$name]=$fd
+	on_exit kill "${pid_of[$name]}"
+}
+declare -A fd_of
+stop() { # closes its input, or asks it to end
+	local fd=${fd_of[$1]}
+	exec {fd}>&-
+	end_process "${pid_of[$1]}"
+	wait "${pid_of[$1]}" 2>/dev/null
+}
+
+watch() { # watch [ENV=...] [OPTION...]
+	start watch env "$@"
+	until_true 30 grep -q ^ready "$TMP/watch.out" || {
+		not_ok "capture begins"
+		sed 's/^/# /' "$TMP/watch.err"
+		exit 1
+	}
+}

@@ -28,6 +28,7 @@
 #include "capture/source.h"
 #include "tap/bpf.h"
 #include "tap/bpf_tls.h"
+#include "tap/go_plan.h"
 #include "tap/tls_file.h"
 #include "tap/tls_plan.h"
 #include "tap/tls_watch.h"
@@ -166,12 +167,40 @@ static void attach_plan(const struct tls_plan *plan, const struct tls_watch_lib 
 
 /* What two containers of one image would give if they were not told to be one file; and the exported
  * functions besides. */
+static void attach_go_again(const struct tls_watch_lib *l, struct elf_image *img, int fd)
+{
+	static const uint8_t what[] = { EV_TLS_READ, EV_TLS_WRITE, EV_TLS_HANDSHAKE }; /* by enum tls_dir */
+	struct tap_go_place places[GO_PLAN_PLACES];
+	struct tap_tls_links *links; /* until the end */
+	struct go_plan plan;
+
+	if (go_plan_make(&plan, img) != 0)
+		exit(3);
+	for (size_t i = 0; i < plan.n; i++) {
+		const struct go_place *g = &plan.place[i];
+
+		places[i] = (struct tap_go_place){ g->at.off,
+						   { l->lib, l->tls, what[g->dir], g->frame, g->slot },
+						   g->exit };
+	}
+	if (tap_bpf_go_attach(&links, bpf, fd, places, plan.n) != 0)
+		exit(3);
+}
+
 static void attach_again(const struct tls_watch_lib *l)
 {
 	struct tls_plan plan;
 	struct elf_image *img;
 	int fd = open(l->path, O_RDONLY | O_CLOEXEC);
 
+	if (strcmp(l->name, "go") == 0) {
+		if (fd < 0 || elf_image_open(&img, fd) != 0)
+			exit(3);
+		attach_go_again(l, img, fd);
+		elf_image_close(img);
+		close(fd);
+		return;
+	}
 	if (fd < 0 || elf_image_open(&img, fd) != 0 ||
 	    tls_plan_make(&plan, img, &tls_table[0], true) != 0)
 		exit(3);

@@ -1,0 +1,3 @@
+module limpid.test/gopeer
+
+go 1.17
