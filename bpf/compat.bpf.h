@@ -58,8 +58,9 @@
 	__uint(map_flags, BPF_F_NO_PREALLOC);                                                      \
 	__type(key, int);                                                                          \
 	__type(value, value_type)
-#define task_map_make(map)                                                                         \
-	bpf_task_storage_get(map, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE)
+#define task_map_make_of(map, current)                                                             \
+	bpf_task_storage_get(map, current, 0, BPF_LOCAL_STORAGE_GET_F_CREATE)
+#define task_map_make(map) task_map_make_of(map, bpf_get_current_task_btf())
 #define task_map_find(map) bpf_task_storage_get(map, bpf_get_current_task_btf(), 0, 0)
 #define task_map_drop(map) ((void)(map)) /* of the current thread, which ends: the kernel does it */
 
@@ -182,6 +183,8 @@ static __always_inline void *task_map_make(void *map)
 	bpf_map_update_elem(map, &tid, task_map_zero, BPF_NOEXIST);
 	return bpf_map_lookup_elem(map, &tid);
 }
+
+#define task_map_make_of(map, current) ((void)(current), task_map_make(map))
 
 static __always_inline void task_map_drop(void *map)
 {

@@ -170,20 +170,6 @@ static long run_step(__u32 i, __u32 *slot)
 
 LOOP_LONG(run_steps, EMIT_STEPS, run_step)
 
-static __always_inline struct scratch *scratch_take(__u32 *ret_slot)
-{
-	for (__u32 i = 0; i < EMIT_SLOTS; i++) {
-		__u32 key = i;
-		struct scratch *s = bpf_map_lookup_elem(&scratches, &key);
-
-		if (s && !SWAP_IF(&s->busy, 0, 1)) {
-			*ret_slot = i;
-			return s;
-		}
-	}
-	return NULL;
-}
-
 /* Beyond the budget of its stream nothing is copied; a datagram is part of none. */
 static __always_inline void run_budget(struct run *r)
 {

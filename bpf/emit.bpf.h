@@ -25,7 +25,7 @@
 #define EMIT_STEPS   (1U << 17) /* of run_step per call; EMIT_MAX takes some 14,000 */
 #define EMIT_QUICK   4		/* steps before bpf_loop is called: most calls need no more */
 #define EMIT_SLOTS   4		/* scratch buffers per CPU */
-#define EMIT_WAKE_NS 4000000	/* at most one wake-up of the consumer in this time ... */
+#define EMIT_WAKE_NS 40000000	/* at most one wake-up of the consumer in this time, below its BUSY_NS ... */
 #define EMIT_FULL_NS 1000000	/* ... and when a ring is more than an eighth full, in this */
 
 /* A function verified once per caller but there once: keeps the programs small. */
@@ -55,6 +55,7 @@ struct {
 } rings __weak SEC(".maps");
 
 const volatile __u32 ring_mask __weak = 0; /* number of rings - 1; they are a power of two */
+const volatile __u64 ring_bytes __weak = 0; /* of each */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -124,7 +125,23 @@ struct {
 	__type(value, struct scratch);
 } scratches __weak SEC(".maps");
 
-volatile __u64 last_wake_ns __weak;
+/* One that is free on this processor, which the caller makes free again (busy = 0), or NULL. */
+static __always_inline __attribute__((unused)) struct scratch *scratch_take(__u32 *ret_slot)
+{
+	for (__u32 i = 0; i < EMIT_SLOTS; i++) {
+		__u32 key = i;
+		struct scratch *s = bpf_map_lookup_elem(&scratches, &key);
+
+		if (s && !SWAP_IF(&s->busy, 0, 1)) {
+			*ret_slot = i;
+			return s;
+		}
+	}
+	return NULL;
+}
+
+volatile __u64 last_wake_ns __weak; /* when the reader was woken */
+volatile __u64 last_look_ns __weak; /* when it was last asked whether it should be */
 
 /* User space: of each stream of a connection nothing is copied from this position on (EV_WHY_BUDGET). */
 volatile __u64 copy_budget __weak = ~0ULL;
@@ -147,19 +164,20 @@ static __always_inline void *ring_of(__u64 cookie)
 	return bpf_map_lookup_elem(&rings, &nr);
 }
 
-/* Wakes the consumer at once after a quiet time, then seldom: it looks at all rings on a short timer while
- * events come, and a wake-up costs the target more than the record does. */
+/* Wakes the consumer at once after a quiet time; then it looks at all rings by itself, on a short timer, until nothing
+ * has come for longer than EMIT_WAKE_NS (src/capture/live.c), and a wake-up costs the target more than the record
+ * does.  Only a ring that fills up wakes it meanwhile. */
 static __always_inline __u64 wake_flags_at(void *ring, __u64 now)
 {
-	__u64 last = last_wake_ns, quiet = now - last;
+	__u64 last = last_look_ns;
 
-	if ((__s64)quiet < EMIT_FULL_NS)
+	if ((__s64)(now - last) < EMIT_FULL_NS)
 		return BPF_RB_NO_WAKEUP;
-	if (quiet < EMIT_WAKE_NS && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <
-					    bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 8)
-		return BPF_RB_NO_WAKEUP;
-	if (SWAP_IF(&last_wake_ns, last, now) != last)
+	if (SWAP_IF(&last_look_ns, last, now) != last)
 		return BPF_RB_NO_WAKEUP; /* another processor does it */
+	if (now - last_wake_ns < EMIT_WAKE_NS && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < ring_bytes / 8)
+		return BPF_RB_NO_WAKEUP;
+	last_wake_ns = now;
 	loss(EV_COUNT_WAKEUPS, 1);
 	return BPF_RB_FORCE_WAKEUP;
 }
@@ -173,9 +191,8 @@ static __always_inline __u64 wake_flags(void *ring)
 static __always_inline bool ring_fills_up(__u64 cookie)
 {
 	void *ring = ring_of(cookie);
-	__u64 size = ring ? bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) : 0;
 
-	return ring && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > size - size / 4;
+	return ring && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > ring_bytes - ring_bytes / 4;
 }
 
 /* 0, or negative: the ring is full. */

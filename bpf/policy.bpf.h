@@ -101,6 +101,12 @@ static __always_inline struct task_ctx *task_ctx_get(void)
 	return task_map_make(&task_ctxs);
 }
 
+/* The same, where the current task is at hand: a helper call less. */
+static __always_inline struct task_ctx *task_ctx_of(struct task_struct *current)
+{
+	return task_map_make_of(&task_ctxs, current);
+}
+
 /* enum ev_rule of the task's cgroup (as task_cgroup gave it) or of the nearest above it, or -1.  Global as
  * cgroup_of_container is. */
 __weak __noinline int cgroup_rule(__u64 at_cgroup, __u64 cgroup_id)
@@ -164,9 +170,8 @@ SUB int policy_wants(struct task_struct *task, __u64 *ret_cgroup_id)
 
 /* Whether the current process is captured.  The answer is kept in the task until the policy changes, the task moves to
  * another cgroup or executes another program. */
-static __always_inline bool task_wanted(struct task_ctx *t)
+static __always_inline bool task_wanted_of(struct task_ctx *t, struct task_struct *task)
 {
-	struct task_struct *task = CURRENT_TASK();
 	__u64 set = (__u64)KREAD(task, cgroups), cgroup_id = 0;
 	__u32 gen = policy_gen;
 
@@ -177,6 +182,11 @@ static __always_inline bool task_wanted(struct task_ctx *t)
 		t->gen = gen;
 	}
 	return t->wanted;
+}
+
+static __always_inline bool task_wanted(struct task_ctx *t)
+{
+	return task_wanted_of(t, CURRENT_TASK());
 }
 
 static __always_inline bool copy_paused(void)

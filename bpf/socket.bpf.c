@@ -255,13 +255,13 @@ int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
 		if (!sk || !sock_is_unix(sk))
 			return 0;
 	}
-	t = task_ctx_get();
+	t = task_ctx_of(task);
 	if (!t) {
 		loss(EV_LOSS_INFLIGHT, 1);
 		return 0;
 	}
 	t->in_call = nr == NR_CLOSE ? CALL_OUTSIDE : CALL_INSIDE; /* the exit of close is not looked at */
-	if (task_wanted(t))
+	if (task_wanted_of(t, task))
 		call_begin(t, task, regs, nr, 0);
 	return 0;
 }
@@ -300,7 +300,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	task = CURRENT_TASK();
 	if (task_is_compat(task))
 		return 0;
-	t = task_ctx_get();
+	t = task_ctx_of(task);
 	if (!t)
 		return 0;
 	t->in_call = CALL_OUTSIDE;
@@ -314,7 +314,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 		t->fn_seen = 0;
 		if (t->fn.nr)
 			ret = function_left(t, task, regs, nr, ret);
-		else if (seen || ret <= 0 || !task_wanted(t))
+		else if (seen || ret <= 0 || !task_wanted_of(t, task))
 			return 0;
 		else
 			call_begin(t, task, regs, nr, ret);

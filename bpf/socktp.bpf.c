@@ -22,6 +22,23 @@ extern SHARED int udp_end(struct call *call, long ret);
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+#define MSG_NOSIGNAL	 0x4000
+#define MSG_SPLICE_PAGES 0x8000000 /* since 6.5 */
+
+/* Calls that the first hook has met and the second has not.  These tracepoints are passed by every send of the whole machine
+ * whose system call its own hooks read, and must cost it nearly nothing. */
+volatile __u32 sends_open __weak;
+
+/* False: a system call with buffers, as is seen without a look at the task.  sendfile and splice give pages, io_uring
+ * a callback for the end or (io_sendmsg_prep) MSG_NOSIGNAL.  Calls of 32-bit programs are not read by hooks. */
+static __always_inline bool may_be_unread(struct msghdr *msg)
+{
+	struct kiocb *iocb = msg->msg_iocb;
+
+	return (msg->msg_flags & (MSG_SPLICE_PAGES | MSG_NOSIGNAL)) || (iocb && iocb->ki_complete) ||
+	       task_is_compat(CURRENT_TASK());
+}
+
 /* The system call under way has buffers that its own hooks read. */
 static __always_inline bool syscall_reads(const struct call *c)
 {
@@ -31,12 +48,16 @@ static __always_inline bool syscall_reads(const struct call *c)
 SEC("?tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
 {
-	struct task_ctx *t = task_ctx_get();
-	__u64 name = number_of(msg), left;
+	__u64 name, left;
 	struct iter it = {};
+	struct task_ctx *t;
 
+	if (!may_be_unread(msg))
+		return 0;
+	t = task_ctx_get();
 	if (!t || !task_wanted(t) || syscall_reads(&t->call) || sock_encrypts(sk, EV_WRITE))
 		return 0;
+	name = number_of(msg);
 	left = BPF_CORE_READ(msg, msg_iter.count);
 	if (t->fn.nr && t->fn.name == name && left <= t->fn.all) {
 		t->fn.all = left; /* the next piece of the same call */
@@ -44,6 +65,8 @@ int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
 	}
 	iter_read(&msg->msg_iter, &it);
 	fn_begin(sk, EV_WRITE, 0, &it);
+	if (t->fn.nr)
+		__sync_fetch_and_add(&sends_open, 1);
 	t->fn.name = name;
 	t->fn.all = left;
 	return 0;
@@ -105,10 +128,20 @@ static __always_inline int on_length(struct sock *sk, __u8 dir, int n, __u32 fla
 	return t->fn.udp ? udp_end(&t->fn, n) : transfer_end(&t->fn, n);
 }
 
+static __always_inline int send_end(int ret)
+{
+	struct task_ctx *t = sends_open ? task_map_find(&task_ctxs) : NULL;
+
+	if (!t || !t->fn.nr)
+		return 0;
+	__sync_fetch_and_add(&sends_open, -1);
+	return fn_end(ret);
+}
+
 SEC("?tp_btf/sock_send_length")
 int BPF_PROG(tp_sock_send_length, struct sock *sk, int ret)
 {
-	return sock_is_tcp(sk) && !sock_encrypts(sk, EV_WRITE) ? fn_end(ret) : on_length(sk, EV_WRITE, ret, 0);
+	return sock_is_tcp(sk) && !sock_encrypts(sk, EV_WRITE) ? send_end(ret) : on_length(sk, EV_WRITE, ret, 0);
 }
 
 SEC("?tp_btf/sock_recv_length")

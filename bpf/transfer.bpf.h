@@ -42,7 +42,8 @@ volatile __u8 go_seen __weak;
  * it. */
 static __always_inline void conn_used(struct conn *c, struct sock *sk, __u64 cookie)
 {
-	conn_screen(c, sk, cookie);
+	if (c->screen_gen != policy_gen)
+		conn_screen(c, sk, cookie);
 	if (c->ignored || (c->announced == reader_nr && c->tgid == (__u32)KREAD(CURRENT_TASK(), tgid)))
 		return;
 	conn_owner(c);

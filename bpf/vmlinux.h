@@ -356,9 +356,14 @@ struct iov_iter___before_5_14 {
 struct iov_iter___before_6_4 {
 	const void *iov;
 };
+struct kiocb {
+	void (*ki_complete)(struct kiocb *, long);
+};
+
 struct msghdr {
 	struct iov_iter msg_iter;
 	unsigned int msg_flags;
+	struct kiocb *msg_iocb;
 };
 
 struct linux_binprm;

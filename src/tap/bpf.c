@@ -240,6 +240,7 @@ static int size_rings(struct tap_bpf *b, const struct tap_bpf_options *o, size_t
 	*ret_n = rings_number(bytes, cpus > 1 ? (unsigned)cpus : 1);
 	b->skel->rodata->ring_mask = *ret_n - 1;
 	b->skel->rodata->hold_up_ns = o ? o->hold_up_ns : 0;
+	b->skel->rodata->ring_bytes = bytes / *ret_n;
 	return tasks ? bpf_map__set_max_entries(b->skel->maps.tasks, (uint32_t)tasks) : 0;
 }
 
