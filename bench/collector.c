@@ -47,11 +47,11 @@ static void on_gone(void *ctx, const struct ingest_agent *a)
 	gone = true;
 }
 
-static void on_flow(void *ctx, const struct ingest_agent *a, const struct flow *f)
+static void on_flow(void *ctx, const struct ingest_agent *a, struct slice packed)
 {
 	(void)ctx;
 	(void)a;
-	(void)f;
+	(void)packed;
 }
 
 static void on_batch_end(void *ctx, const struct ingest_agent *a, uint64_t seq)

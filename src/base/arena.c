@@ -171,6 +171,30 @@ bool arena_short(const struct arena *a)
 	return a->failed;
 }
 
+void arena_limit(struct arena *a, size_t max_bytes)
+{
+	a->max = a->used < SIZE_MAX - max_bytes ? a->used + max_bytes : SIZE_MAX;
+}
+
+struct arena_mark arena_mark(const struct arena *a)
+{
+	return (struct arena_mark){ a->blocks, a->blocks ? a->blocks->used : 0, a->used, a->failed };
+}
+
+void arena_rewind(struct arena *a, struct arena_mark to)
+{
+	while (a->blocks && a->blocks != to.block) {
+		struct block *b = a->blocks;
+
+		a->blocks = b->next;
+		free(b);
+	}
+	if (a->blocks)
+		a->blocks->used = to.block_used;
+	a->used = to.used;
+	a->failed = to.was_short;
+}
+
 size_t arena_used(const struct arena *a)
 {
 	return a->used;

@@ -18,6 +18,17 @@ char *arena_str(struct arena *a, struct slice s); /* NUL-terminated copy, or NUL
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct slice arena_copy(struct arena *a, struct slice s); /* empty when it does not fit */
 bool arena_short(const struct arena *a);
+/* From now on it hands out max_bytes more, and no more than that. */
+void arena_limit(struct arena *a, size_t max_bytes);
+/* What was handed out after the mark is released, and arena_short is as it was then.  A mark that was made after the
+ * one gone back to is gone too. */
+struct arena_mark {
+	const void *block;
+	size_t block_used, used;
+	bool was_short;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, struct arena_mark to);
 size_t arena_used(const struct arena *a);
 void arena_free(struct arena *a); /* a may be NULL */
 

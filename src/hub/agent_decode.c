@@ -4,10 +4,8 @@
 #include <errno.h>
 
 #include "base/arena.h"
-#include "flow/pb.h"
 
 #define ARENA_BASE  (16u << 20) /* an arena may hold this and four times the bytes it is made from */
-#define ARENA_SHARE (256u << 10) /* flows share an arena until this much of it is used */
 
 /* AgentMessage and Batch in api/limpid.proto */
 enum { MESSAGE_BATCH = 4, BATCH_SEQ = 1, BATCH_FLOWS = 2 };
@@ -74,43 +72,14 @@ static struct arena *arena_for(size_t n)
 	return arena_new(ARENA_BASE + 4 * n);
 }
 
-static int one_flow(struct slice in, struct arena **a, const struct agent_decode_hooks *h,
-		    void *ctx)
-{
-	struct flow f;
-	int r;
-
-	if (*a && (arena_used(*a) > ARENA_SHARE || in.n > ARENA_SHARE)) {
-		arena_free(*a);
-		*a = NULL;
-	}
-	if (!*a)
-		*a = arena_for(in.n);
-	if (!*a)
-		return -ENOMEM;
-	r = flow_pb_unpack(in, *a, &f);
-	if (r == 0) {
-		h->flow(ctx, &f);
-		return 0;
-	}
-	h->bad_flow(ctx);
-	arena_free(*a); /* one that has run short stays so */
-	*a = NULL;
-	return 0;
-}
-
-static int flows(struct slice in, const struct agent_decode_hooks *h, void *ctx)
+static void flows(struct slice in, const struct agent_decode_hooks *h, void *ctx)
 {
 	struct rd r = rd_init(in);
-	struct arena *a = NULL;
 	struct field f;
-	int ret = 0;
 
-	while (ret == 0 && next_field(&r, &f) > 0)
+	while (next_field(&r, &f) > 0)
 		if (f.num == BATCH_FLOWS)
-			ret = one_flow(f.bytes, &a, h, ctx);
-	arena_free(a);
-	return ret;
+			h->flow(ctx, f.bytes);
 }
 
 /* First all of it is walked: nothing of a batch that is broken is handed out. */
@@ -131,8 +100,8 @@ static int batch(struct slice in, const struct agent_decode_hooks *h, void *ctx)
 		ret = h->batch(ctx, seq);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	ret = flows(in, h, ctx);
-	return ret < 0 ? ret : h->batch_end(ctx, seq);
+	flows(in, h, ctx);
+	return h->batch_end(ctx, seq);
 }
 
 static void *alloc_in_arena(void *a, size_t n)

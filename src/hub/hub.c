@@ -141,10 +141,10 @@ static void on_health(void *ctx, const struct ingest_agent *a, const Limpid__V1_
 	hub_unlock(&h->st);
 }
 
-static void on_flow(void *ctx, const struct ingest_agent *a, const struct flow *f)
+static void on_flow(void *ctx, const struct ingest_agent *a, struct slice packed)
 {
 	(void)a;
-	keep_flow(((struct hub *)ctx)->keep, f);
+	keep_flow(((struct hub *)ctx)->keep, packed);
 }
 
 static void on_batch_end(void *ctx, const struct ingest_agent *a, uint64_t seq)

@@ -18,8 +18,9 @@ struct ingest_hooks {
 	void (*containers)(void *ctx, const struct ingest_agent *a,
 			   const Limpid__V1__Containers *m);
 	void (*health)(void *ctx, const struct ingest_agent *a, const Limpid__V1__Health *m);
-	/* One call a flow (f is borrowed), then batch_end.  The batch is acknowledged by ingest_ack. */
-	void (*flow)(void *ctx, const struct ingest_agent *a, const struct flow *f);
+	/* One call a flow, then batch_end.  packed is borrowed, and a limpid.v1.Flow if the agent is right.  The batch is
+	 * acknowledged by ingest_ack. */
+	void (*flow)(void *ctx, const struct ingest_agent *a, struct slice packed);
 	void (*batch_end)(void *ctx, const struct ingest_agent *a, uint64_t seq);
 	void *ctx;
 };

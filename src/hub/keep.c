@@ -11,6 +11,7 @@
 #include "flow/pb.h"
 
 #define ARENA_MAX ((size_t)1 << 30)
+#define FLOW_BASE (16u << 20) /* a flow may take this and four times its bytes of it */
 
 struct known_agent {
 	char id[65];
@@ -151,20 +152,18 @@ uint64_t keep_hello(struct keep *k, const char *agent_id)
 	return a->stored;
 }
 
-void keep_flow(struct keep *k, const struct flow *f)
+void keep_flow(struct keep *k, struct slice packed)
 {
-	size_t at = k->batch.n, n;
-	uint8_t *head = buf_room(&k->batch, 4);
+	uint8_t head[4];
 
-	if (head)
-		k->batch.n += 4;
-	if (!head || flow_pb_pack(&k->batch, f) < 0) {
+	if (packed.n > UINT32_MAX) {
 		k->batch.failed = true;
 		return;
 	}
-	n = k->batch.n - at - 4;
-	for (size_t i = 0; i < 4; i++)
-		k->batch.p[at + i] = (uint8_t)(n >> 8 * i);
+	for (size_t i = 0; i < sizeof(head); i++)
+		head[i] = (uint8_t)(packed.n >> 8 * i);
+	buf_put(&k->batch, (struct slice){ head, sizeof(head) });
+	buf_put(&k->batch, packed);
 	k->nbatch++;
 }
 
@@ -210,6 +209,20 @@ struct stored {
 	bool is_new;
 };
 
+/* -EBADMSG: it is no flow, or one that grows beyond measure when it is unpacked (many empty parts). */
+static int unpack(struct arena *a, struct slice record, struct flow *ret)
+{
+	struct arena_mark before = arena_mark(a);
+	size_t room = FLOW_BASE + 4 * record.n, used = arena_used(a);
+	int r;
+
+	arena_limit(a, room < ARENA_MAX - used ? room : ARENA_MAX - used);
+	r = flow_pb_unpack(record, a, ret);
+	if (r < 0)
+		arena_rewind(a, before);
+	return r < 0 ? -EBADMSG : 0;
+}
+
 /* Puts every record; those that cannot be stored are counted and left out. */
 static int put_all(struct keep *k, struct arena *a, struct stored *list)
 {
@@ -221,7 +234,7 @@ static int put_all(struct keep *k, struct arena *a, struct stored *list)
 		size_t n = rd_le32(&r);
 		struct slice record = rd_bytes(&r, n);
 
-		e = flow_pb_unpack(record, a, &list[i].flow);
+		e = unpack(a, record, &list[i].flow);
 		if (e == 0)
 			e = k->ops->put(k->store, &list[i].flow, &list[i].row, &list[i].is_new);
 		if (e == -EINVAL || e == -EBADMSG) {

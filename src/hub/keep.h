@@ -27,7 +27,9 @@ int keep_open(struct keep **ret, struct hub_state *st, const struct store_ops *o
 	      struct store *store, const struct keep_hooks *h);
 /* The highest batch of this agent that is stored; from now on what it sends is taken. */
 uint64_t keep_hello(struct keep *k, const char *agent_id);
-void keep_flow(struct keep *k, const struct flow *f);
+/* One of the batch to come: a limpid.v1.Flow.  What is none shows when it is stored, and counts as rejected (state.h), as
+ * does one that would need much more memory than its size. */
+void keep_flow(struct keep *k, struct slice packed);
 void keep_batch_end(struct keep *k, const char *agent_id, uint64_t seq);
 /* Commits what is due, now or later.  0; -EUCLEAN: the database turned out damaged: close everything and open
  * again; other failures are kept in st->store_error and tried again. */

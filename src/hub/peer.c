@@ -156,19 +156,12 @@ static int on_batch(void *ctx, uint64_t seq)
 	return 1;
 }
 
-static void on_flow(void *ctx, const struct flow *f)
+static void on_flow(void *ctx, struct slice packed)
 {
 	struct peer *p = ctx;
 
 	p->in->stats.flows++;
-	p->in->hooks.flow(p->in->hooks.ctx, &p->agent, f);
-}
-
-static void on_bad_flow(void *ctx)
-{
-	struct peer *p = ctx;
-
-	p->in->stats.bad_messages++;
+	p->in->hooks.flow(p->in->hooks.ctx, &p->agent, packed);
 }
 
 static int on_batch_end(void *ctx, uint64_t seq)
@@ -292,7 +285,7 @@ static enum grpc_status on_called(void *ctx, int32_t stream, const char *path, c
 static void on_message(void *ctx, int32_t stream, struct slice msg)
 {
 	static const struct agent_decode_hooks hooks = {
-		on_hello, on_containers, on_health, on_batch, on_flow, on_bad_flow, on_batch_end,
+		on_hello, on_containers, on_health, on_batch, on_flow, on_batch_end,
 	};
 	struct peer *p = ctx;
 	uint64_t before = p->last_seq;

@@ -37,6 +37,7 @@ struct store {
 	struct store_limits lim;
 	int lock_fd; /* of path.lock; -1: a reader */
 	bool in_tx, corrupt;
+	unsigned tx_bodies; /* written in the transaction under way */
 	uint64_t evicted, repeats;
 	struct buf pb, z;
 	ZSTD_CCtx *cctx;

@@ -38,11 +38,43 @@ static void growing_keeps_content_and_zeroes_the_rest(void **state)
 	arena_free(a);
 }
 
+static void rewinding_releases_what_came_after_the_mark(void **state)
+{
+	struct arena *a = arena_new(8 << 20);
+	struct arena_mark empty = arena_mark(a), m;
+	uint8_t *kept, *p;
+
+	(void)state;
+	kept = arena_alloc(a, 100);
+	memset(kept, 0xaa, 100);
+	m = arena_mark(a);
+	arena_limit(a, 1 << 20);
+	for (int i = 0; i < 15; i++)
+		assert_non_null(arena_alloc(a, 64 << 10));
+	assert_null(arena_alloc(a, 128 << 10)); /* over the limit that begins at the mark */
+	assert_true(arena_short(a));
+	arena_rewind(a, m);
+	assert_false(arena_short(a));
+	assert_int_equal(arena_used(a), 112);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(kept[i], 0xaa);
+	p = arena_alloc(a, 200);
+	assert_non_null(p);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(p[i], 0);
+	arena_rewind(a, empty);
+	assert_int_equal(arena_used(a), 0);
+	assert_non_null(arena_alloc(a, 1 << 20));
+	assert_null(arena_alloc(a, 128)); /* the limit stays */
+	arena_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limit_refuses_and_sticks),
 		cmocka_unit_test(growing_keeps_content_and_zeroes_the_rest),
+		cmocka_unit_test(rewinding_releases_what_came_after_the_mark),
 	};
 
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);

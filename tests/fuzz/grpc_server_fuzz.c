@@ -3,6 +3,7 @@
  * The first byte chooses how the rest is cut, so that every seam is met. */
 #include <stdlib.h>
 
+#include "flow/pb.h"
 #include "hub/agent_decode.h"
 #include "rpc/grpc.h"
 
@@ -43,18 +44,18 @@ static int on_batch(void *ctx, uint64_t seq)
 	return seq % 16 == 15;
 }
 
-static void on_flow(void *ctx, const struct flow *f)
+static void on_flow(void *ctx, struct slice packed)
 {
+	struct arena *a = arena_new((16u << 20) + 4 * packed.n);
 	struct ctx *c = ctx;
+	struct flow f;
 
-	c->bytes += strlen(f->proto) + f->req.nheaders + f->resp.body.data.n;
-	for (size_t i = 0; i < f->req.nheaders; i++)
-		c->bytes += strlen(f->req.headers[i].key) + strlen(f->req.headers[i].value);
-}
-
-static void on_bad_flow(void *ctx)
-{
-	(void)ctx;
+	if (flow_pb_unpack(packed, a, &f) == 0) {
+		c->bytes += strlen(f.proto) + f.req.nheaders + f.resp.body.data.n;
+		for (size_t i = 0; i < f.req.nheaders; i++)
+			c->bytes += strlen(f.req.headers[i].key) + strlen(f.req.headers[i].value);
+	}
+	arena_free(a);
 }
 
 static int on_batch_end(void *ctx, uint64_t seq)
@@ -64,8 +65,8 @@ static int on_batch_end(void *ctx, uint64_t seq)
 	return 0;
 }
 
-static const struct agent_decode_hooks decode = { on_hello, on_containers, on_health,	on_batch,
-						  on_flow,  on_bad_flow,   on_batch_end };
+static const struct agent_decode_hooks decode = { on_hello, on_containers, on_health,
+						  on_batch, on_flow, on_batch_end };
 
 static enum grpc_status called(void *ctx, int32_t stream, const char *path, const char *auth)
 {

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flow/pb.h"
 #include "hub/keep.h"
 
 static char dir[64], path[96];
@@ -78,6 +79,15 @@ static int teardown(void **state)
 	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static void give_flow(const struct flow *f)
+{
+	struct buf b = { 0 };
+
+	assert_int_equal(flow_pb_pack(&b, f), 0);
+	keep_flow(keep, buf_slice(&b));
+	buf_release(&b);
+}
+
 static void give(unsigned n, struct slice body)
 {
 	static const struct flow_conn conn = { .l4 = "tcp" };
@@ -89,7 +99,7 @@ static void give(unsigned n, struct slice body)
 				    .op = "GET",
 				    .target = "/",
 				    .body = { .data = body, .len = body.n, .captured = body.n } };
-	keep_flow(keep, &f);
+	give_flow(&f);
 }
 
 static void batch(const char *agent, uint64_t seq, unsigned first, unsigned n)
@@ -207,11 +217,40 @@ static void a_flow_that_cannot_be_stored_does_not_hold_up_the_others(void **stat
 
 	(void)state;
 	open_all();
-	keep_flow(keep, &f);
+	give_flow(&f);
 	batch("a", 1, 0, 3);
 	assert_int_equal(keep_run(keep, 0, true), 0);
 	assert_int_equal(acked, 1);
 	assert_int_equal(rows() + st.rejected, 4);
+}
+
+/* Two bytes for each empty header, which take a hundred when they are unpacked. */
+static void a_flow_that_grows_beyond_measure_costs_only_itself(void **state)
+{
+	enum { HEADERS = 1 << 20 };
+	struct buf b = { 0 };
+
+	(void)state;
+	open_all();
+	/* id, conn, proto, and req of 2 MiB, which are headers */
+	buf_put(&b, SLICE_LIT("\x0a\x10"
+			      "0123456789abcdef"
+			      "\x1a\x00\x22\x05"
+			      "http1"
+			      "\x42\x80\x80\x80\x01"));
+	for (int i = 0; i < HEADERS; i++)
+		buf_put(&b, SLICE_LIT("\x3a\x00"));
+	assert_int_equal(b.failed, false);
+	batch("a", 1, 0, 2);
+	keep_flow(keep, buf_slice(&b));
+	keep_flow(keep, SLICE_LIT("\xff\xff\xff"));
+	keep_flow(keep, SLICE_LIT(""));
+	batch("a", 2, 2, 2);
+	assert_int_equal(keep_run(keep, 0, true), 0);
+	assert_int_equal(acked, 2);
+	assert_int_equal(rows(), 4);
+	assert_int_equal(st.rejected, 3);
+	buf_release(&b);
 }
 
 static void settings_are_written_with_the_next_commit(void **state)
@@ -290,6 +329,7 @@ int main(void)
 		T(as_many_agents_as_there_were_are_not_all_remembered),
 		T(more_than_may_wait_is_turned_away_in_order),
 		T(a_flow_that_cannot_be_stored_does_not_hold_up_the_others),
+		T(a_flow_that_grows_beyond_measure_costs_only_itself),
 		T(settings_are_written_with_the_next_commit),
 		T(clear_forgets_flows_and_not_agents),
 		T(through_a_full_disk_nothing_is_lost_or_doubled),

@@ -207,6 +207,38 @@ static void a_body_that_compresses_takes_little_room(void **state)
 	free(same);
 }
 
+/* Of 1,000 bodies of 1,000 bytes in one transaction the first hundred are compressed; a large one always is. */
+static void small_bodies_of_a_busy_transaction_lie_as_they_are(void **state)
+{
+	enum { FLOWS = 1000, BODY = 1000 };
+	uint8_t *same = calloc(1, 4 << 20);
+	struct slice body = { same, BODY };
+	struct arena *a = arena_new(8 << 20);
+	struct store *s = open_store();
+	struct store_stats st;
+	struct flow f, back;
+	uint64_t row;
+
+	(void)state;
+	for (unsigned n = 1; n <= FLOWS; n++) {
+		f = a_flow(n, (struct slice){ 0 }, body);
+		put_new(s, &f);
+	}
+	f = a_flow(FLOWS + 1, (struct slice){ 0 }, (struct slice){ same, 4 << 20 });
+	put_new(s, &f);
+	assert_int_equal(ops->commit(s), 0);
+	assert_int_equal(ops->stats(s, &st), 0);
+	assert_in_range(st.bytes, (FLOWS - 200) * BODY, 4 << 20);
+	for (unsigned n = 1; n <= FLOWS; n += 99) {
+		f = a_flow(n, (struct slice){ 0 }, body);
+		assert_int_equal(ops->by_id(s, f.id, a, 0, &back, &row), 0);
+		assert_true(slice_eq(back.resp.body.data, body));
+	}
+	ops->close(s);
+	arena_free(a);
+	free(same);
+}
+
 static void an_answer_that_comes_later_is_added_in_place(void **state)
 {
 	struct slice hello = SLICE_LIT("hello");
@@ -678,6 +710,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_flow_comes_back_whole),
 		T(a_body_that_compresses_takes_little_room),
+		T(small_bodies_of_a_busy_transaction_lie_as_they_are),
 		T(an_answer_that_comes_later_is_added_in_place),
 		T(the_same_write_again_changes_nothing_and_is_counted),
 		T(messages_are_appended_by_their_number),
