@@ -115,6 +115,9 @@ const struct container *containers_seen(struct containers *c, const char *id, ui
 	}
 	if (!e || entries_set_cgroup(&c->known.entries, e, cgroup_id) < 0)
 		return NULL;
+	/* Docker says when a container starts; Kubernetes' runtimes are listed now and then. */
+	if (e->told_by == 1u << CONTAINERS_CRI && strcmp(e->state, "created") == 0)
+		(void)snprintf(e->state, sizeof(e->state), "running");
 	if (!e->name[0]) {
 		bool hex = container_id_in_path(id, unused) == 0;
 

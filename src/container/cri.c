@@ -221,7 +221,7 @@ static void container_told(void *ctx, const struct container *from, const char *
 		e->pod_asked = true; /* so it is asked about again, when its pod is known */
 		return;
 	}
-	/* It is asked about because it was seen to begin; the next word on it is ten seconds away. */
+	/* It is asked about because it was seen to begin; the next list is up to ten seconds away. */
 	if (c->asking == ASK_CONTAINER && strcmp(one.state, "created") == 0)
 		(void)snprintf(one.state, sizeof(one.state), "running");
 	known_learn(c->known, &one, CONTAINERS_CRI);
