@@ -40,18 +40,18 @@ struct {
 } go_calls SEC(".maps");
 
 #if defined(__TARGET_ARCH_x86)
-#define GO_G(regs)	((regs)->r14)
-#define GO_ARG0(regs)	((regs)->ax)
-#define GO_ARG1(regs)	((regs)->bx)
-#define GO_ARG2(regs)	((regs)->cx)
+#define GO_G(r)	((r)->r14)
+#define GO_ARG0(r)	((r)->ax)
+#define GO_ARG1(r)	((r)->bx)
+#define GO_ARG2(r)	((r)->cx)
 #define GO_GROWS(r)	((r)->flags & 0x41) /* jbe: carry or zero */
 #define GO_RET_ON_STACK 1
 #define THREAD_SIZE	16384
 #elif defined(__TARGET_ARCH_arm64)
-#define GO_G(regs)	((regs)->regs[28])
-#define GO_ARG0(regs)	((regs)->regs[0])
-#define GO_ARG1(regs)	((regs)->regs[1])
-#define GO_ARG2(regs)	((regs)->regs[2])
+#define GO_G(r)	((r)->regs[28])
+#define GO_ARG0(r)	((r)->regs[0])
+#define GO_ARG1(r)	((r)->regs[1])
+#define GO_ARG2(r)	((r)->regs[2])
 #define GO_GROWS(r)	(((r)->pstate >> 29 & 3) != 1) /* b.ls: unless carry and not zero */
 #define GO_RET_ON_STACK 0
 #define THREAD_SIZE	16384

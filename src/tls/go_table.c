@@ -20,17 +20,14 @@
 #include "tls/go_table.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "tls/go_read.h"
 
-#define WINDOW	  (256 * 1024) /* bytes read at a time */
 #define MAX_FUNCS (1U << 24)
 #define MAX_NAMES 256
-#define MAX_SCAN  (4ULL << 30) /* of a file */
-#define MAX_RELA \
-	(128U << 20) /* bytes of relocations looked at; 100 MB of program have 20 MB of them */
 #define MAX_TRIES 64 /* places that could be the module data */
 #define MD_MINPC  20 /* words of the module data */
 #define MD_WORDS  22
@@ -43,13 +40,6 @@ struct table {
 	enum layout layout;
 	uint64_t nfunc, text, names, cus, funcs; /* offsets in the block */
 };
-/* A part of the file. */
-struct window {
-	const struct go_file *f;
-	uint64_t off;
-	size_t n;
-	uint8_t buf[WINDOW];
-};
 struct named {
 	uint32_t off; /* from table.names */
 	char name[GO_NAME_MAX];
@@ -58,135 +48,6 @@ struct names {
 	size_t n;
 	struct named at[MAX_NAMES];
 };
-
-/* The n (at most WINDOW) bytes at off; empty: the file has fewer. */
-static struct slice window_at(struct window *w, uint64_t off, size_t n)
-{
-	long got;
-
-	if (off >= w->off && n <= w->n && off - w->off <= w->n - n)
-		return (struct slice){ w->buf + (off - w->off), n };
-	w->n = 0;
-	if (n > WINDOW || off > INT64_MAX)
-		return (struct slice){ 0 };
-	got = w->f->read(w->f->ctx, off, w->buf, WINDOW);
-	if (got < 0 || (size_t)got < n)
-		return (struct slice){ 0 };
-	w->off = off;
-	w->n = (size_t)got;
-	return (struct slice){ w->buf, n };
-}
-
-static const struct go_segment *segment_of_off(const struct go_file *f, uint64_t off)
-{
-	for (size_t i = 0; i < f->nsegs; i++)
-		if (off >= f->seg[i].off && off - f->seg[i].off < f->seg[i].len)
-			return &f->seg[i];
-	return NULL;
-}
-
-static const struct go_segment *segment_of_addr(const struct go_file *f, uint64_t addr)
-{
-	for (size_t i = 0; i < f->nsegs; i++)
-		if (addr >= f->seg[i].addr && addr - f->seg[i].addr < f->seg[i].len)
-			return &f->seg[i];
-	return NULL;
-}
-
-static bool is_code(const struct go_file *f, uint64_t addr)
-{
-	const struct go_segment *s = segment_of_addr(f, addr);
-
-	return s && s->exec;
-}
-
-/* --- words ------------------------------------------------------------------------------------------ */
-
-/* Calls fn for each relocation until it returns true. */
-static bool each_rela(struct window *w, bool (*fn)(void *ctx, uint64_t at, uint64_t addend),
-		      void *ctx)
-{
-	enum { RELA = 24 };
-	const struct go_file *f = w->f;
-
-	for (uint64_t i = 0; i + RELA <= f->rela_len && i < MAX_RELA; i += RELA) {
-		struct slice s = window_at(w, f->rela_off + i, RELA);
-		struct rd r = rd_init(s);
-		uint64_t at = rd_le64(&r);
-
-		if (!s.n)
-			return false;
-		(void)rd_le64(&r); /* the kind: only one gives data an addend and no symbol */
-		if (fn(ctx, at, rd_le64(&r)))
-			return true;
-	}
-	return false;
-}
-
-struct wanted {
-	uint64_t key, found;
-};
-
-static bool rela_at(void *ctx, uint64_t at, uint64_t addend)
-{
-	struct wanted *x = ctx;
-
-	x->found = addend;
-	return at == x->key;
-}
-
-static bool rela_of(void *ctx, uint64_t at, uint64_t addend)
-{
-	struct wanted *x = ctx;
-
-	x->found = at;
-	return addend == x->key;
-}
-
-/* The word that a running program has at addr, before it is moved; 0: none. */
-static uint64_t word_at(struct window *w, uint64_t addr)
-{
-	const struct go_segment *s = segment_of_addr(w->f, addr);
-	struct wanted x = { .key = addr };
-	uint8_t raw[8];
-	struct rd r = rd_init((struct slice){ raw, sizeof(raw) });
-	uint64_t v;
-
-	if (!s || w->f->read(w->f->ctx, addr - s->addr + s->off, raw, 8) != 8)
-		return 0;
-	v = rd_le64(&r);
-	if (v)
-		return v;
-	return each_rela(w, rela_at, &x) ? x.found : 0;
-}
-
-/* --- searching ---------------------------------------------------------------------------------------- */
-
-typedef bool (*hit_fn)(void *ctx, uint64_t off);
-
-/* Calls fn with each place of what in [off, off + len) of the file until it returns true. */
-static bool search(struct window *w, uint64_t off, uint64_t len, struct slice what, hit_fn fn,
-		   void *ctx)
-{
-	uint64_t end = len > MAX_SCAN ? off + MAX_SCAN : off + len;
-
-	while (off + what.n <= end) {
-		size_t n = end - off < WINDOW ? (size_t)(end - off) : WINDOW;
-		struct slice s;
-		long got = w->f->read(w->f->ctx, off, w->buf, n);
-
-		w->off = off;
-		w->n = got > 0 ? (size_t)got : 0;
-		if (w->n < what.n)
-			return false;
-		s = (struct slice){ w->buf, w->n };
-		for (size_t at = 0; (at = slice_find(s, what, at)) < s.n; at++)
-			if (fn(ctx, off + at)) /* may move the window: then it says true */
-				return true;
-		off += w->n - what.n + 1;
-	}
-	return false;
-}
 
 /* --- version ------------------------------------------------------------------------------------------ */
 
@@ -199,32 +60,32 @@ static bool take_info(void *ctx, uint64_t off)
 	return off % INFO_ALIGN == 0;
 }
 
-static uint64_t find_info(struct window *w)
+static uint64_t find_info(struct go_window *w)
 {
 	const struct go_file *f = w->f;
 	struct slice s;
 	uint64_t off = 0;
 
 	if (f->info_off) {
-		s = window_at(w, f->info_off, sizeof(INFO_MAGIC) - 1);
+		s = go_window_at(w, f->info_off, sizeof(INFO_MAGIC) - 1);
 		return slice_eq(s, SLICE_LIT(INFO_MAGIC)) ? f->info_off : 0;
 	}
 	for (size_t i = 0; i < f->nsegs; i++)
-		if (f->seg[i].write &&
-		    search(w, f->seg[i].off, f->seg[i].len, SLICE_LIT(INFO_MAGIC), take_info, &off))
+		if (f->seg[i].write && go_search(w, f->seg[i].off, f->seg[i].len,
+						 SLICE_LIT(INFO_MAGIC), take_info, &off))
 			return off;
 	return 0;
 }
 
 /* The text of a version at file offset off, n bytes of it. */
-static void take_version(struct window *w, uint64_t off, uint64_t n, char *ret, size_t size)
+static void take_version(struct go_window *w, uint64_t off, uint64_t n, char *ret, size_t size)
 {
-	struct slice s = n < size ? window_at(w, off, (size_t)n) : (struct slice){ 0 };
+	struct slice s = n < size ? go_window_at(w, off, (size_t)n) : (struct slice){ 0 };
 
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
 			s.n = i; /* "go1.22.12 X:boringcrypto" */
-	if (!slice_starts(s, SLICE_LIT("go")) && !slice_starts(s, SLICE_LIT("devel")))
+	if (s.n == 0 || (!slice_starts(s, SLICE_LIT("go")) && !slice_starts(s, SLICE_LIT("devel"))))
 		return;
 	memcpy(ret, s.p, s.n);
 	ret[s.n] = '\0';
@@ -232,9 +93,9 @@ static void take_version(struct window *w, uint64_t off, uint64_t n, char *ret, 
 
 /* Since 1.18 the text is in the block, before its length as a variable number of bytes; earlier there is the address of a
  * string's address and length. */
-static void read_version(struct window *w, uint64_t info, char *ret, size_t size)
+static void read_version(struct go_window *w, uint64_t info, char *ret, size_t size)
 {
-	struct slice head = window_at(w, info, 64);
+	struct slice head = go_window_at(w, info, 64);
 	struct rd r = rd_init(head);
 	const struct go_segment *s;
 	uint64_t at, str;
@@ -253,26 +114,25 @@ static void read_version(struct window *w, uint64_t info, char *ret, size_t size
 		return;
 	}
 	if (!at)
-		at = word_at(w, segment_of_off(w->f, info)->addr + info + 16 -
-					segment_of_off(w->f, info)->off);
-	str = word_at(w, at);
-	s = segment_of_addr(w->f, str);
+		at = go_word_at(w, go_segment_of_off(w->f, info)->addr + info + 16 -
+					   go_segment_of_off(w->f, info)->off);
+	str = go_word_at(w, at);
+	s = go_segment_of_addr(w->f, str);
 	if (s)
-		take_version(w, str - s->addr + s->off, word_at(w, at + 8), ret, size);
+		take_version(w, str - s->addr + s->off, go_word_at(w, at + 8), ret, size);
 }
 
 int go_version(const struct go_file *f, char *ret, size_t size)
 {
-	struct window *w = malloc(sizeof(*w));
+	struct go_window *w = malloc(sizeof(*w));
 	uint64_t info;
 	int err = 0;
 
 	if (!w)
 		return -ENOMEM;
-	w->f = f;
-	w->n = 0;
+	go_window_init(w, f);
 	info = find_info(w);
-	if (!info || !segment_of_off(f, info))
+	if (!info || !go_segment_of_off(f, info))
 		err = -ENOENT;
 	if (!err && size) {
 		ret[0] = '\0';
@@ -295,7 +155,7 @@ int go_version(const struct go_file *f, char *ret, size_t size)
 /* Fills *t from the header at file offset off.  False: none is there. */
 static bool read_header(struct table *t, struct slice head, uint64_t off)
 {
-	const struct go_segment *s = segment_of_off(t->f, off);
+	const struct go_segment *s = go_segment_of_off(t->f, off);
 	struct rd r = rd_init(head);
 	uint8_t magic = rd_u8(&r);
 
@@ -320,7 +180,7 @@ static bool read_header(struct table *t, struct slice head, uint64_t off)
 
 struct header_search {
 	struct table *t;
-	struct window *w;
+	struct go_window *w;
 };
 
 static bool try_header(void *ctx, uint64_t off)
@@ -334,7 +194,7 @@ static bool try_header(void *ctx, uint64_t off)
 }
 
 /* The table is among what is only read, or, in a position-independent program, among what is written once. */
-static bool find_table(struct table *t, struct window *w)
+static bool find_table(struct table *t, struct go_window *w)
 {
 	struct header_search h = { t, w };
 	const struct go_file *f = t->f;
@@ -348,7 +208,7 @@ static bool find_table(struct table *t, struct window *w)
 			if ((s->exec	? 2
 			     : s->write ? 1
 					: 0) == pass &&
-			    search(w, s->off, s->len, SLICE_LIT(TABLE_MAGIC), try_header, &h))
+			    go_search(w, s->off, s->len, SLICE_LIT(TABLE_MAGIC), try_header, &h))
 				return true;
 		}
 	return false;
@@ -361,7 +221,7 @@ struct pair {
 };
 
 /* Entry i of the list of functions; i may be nfunc: then pc is the end of the last one.  False: not in the file. */
-static bool pair_at(const struct table *t, struct window *w, uint64_t i, struct pair *ret)
+static bool pair_at(const struct table *t, struct go_window *w, uint64_t i, struct pair *ret)
 {
 	size_t word = t->layout == GO_1_16 ? 8 : 4;
 	uint64_t off = t->funcs + i * 2 * word;
@@ -370,7 +230,7 @@ static bool pair_at(const struct table *t, struct window *w, uint64_t i, struct 
 
 	if (off + 2 * word > t->len)
 		return false;
-	s = window_at(w, t->off + off, i == t->nfunc ? word : 2 * word);
+	s = go_window_at(w, t->off + off, i == t->nfunc ? word : 2 * word);
 	r = rd_init(s);
 	if (!s.n)
 		return false;
@@ -380,7 +240,7 @@ static bool pair_at(const struct table *t, struct window *w, uint64_t i, struct 
 }
 
 /* addr is that of the module data: then it says so twice more. */
-static bool text_by_module(struct table *t, struct window *w, uint64_t addr)
+static bool text_by_module(struct table *t, struct go_window *w, uint64_t addr)
 {
 	struct pair first, end;
 	uint64_t from, to;
@@ -388,9 +248,10 @@ static bool text_by_module(struct table *t, struct window *w, uint64_t addr)
 	if (addr > UINT64_MAX - MD_WORDS * 8UL || !pair_at(t, w, 0, &first) ||
 	    !pair_at(t, w, t->nfunc, &end))
 		return false;
-	from = word_at(w, addr + MD_MINPC * 8UL);
-	to = word_at(w, addr + (MD_MINPC + 1) * 8UL);
-	if (from < first.pc || to <= from || to - from != end.pc - first.pc || !is_code(t->f, from))
+	from = go_word_at(w, addr + MD_MINPC * 8UL);
+	to = go_word_at(w, addr + (MD_MINPC + 1) * 8UL);
+	if (from < first.pc || to <= from || to - from != end.pc - first.pc ||
+	    !go_is_code(t->f, from))
 		return false;
 	t->text = from - first.pc;
 	return true;
@@ -398,14 +259,14 @@ static bool text_by_module(struct table *t, struct window *w, uint64_t addr)
 
 struct module_search {
 	struct table *t;
-	struct window *side; /* the first one is being searched */
+	struct go_window *side; /* the first one is being searched */
 	unsigned tries;
 };
 
 static bool module_word(void *ctx, uint64_t off)
 {
 	struct module_search *m = ctx;
-	const struct go_segment *s = segment_of_off(m->t->f, off);
+	const struct go_segment *s = go_segment_of_off(m->t->f, off);
 	uint64_t addr = s ? off - s->off + s->addr : 0;
 
 	if (!s || addr % 8)
@@ -413,25 +274,26 @@ static bool module_word(void *ctx, uint64_t off)
 	return text_by_module(m->t, m->side, addr) || ++m->tries == MAX_TRIES;
 }
 
-static bool find_text(struct table *t, struct window *w, struct window *side)
+static bool find_text(struct table *t, struct go_window *w, struct go_window *side)
 {
 	struct module_search m = { t, side, 0 };
-	struct wanted x = { .key = t->addr };
+	uint64_t module;
 	struct pair first;
 	uint8_t word[8];
 
 	if (!pair_at(t, w, 0, &first))
 		return false;
-	if (t->text && is_code(t->f, t->text + first.pc))
+	if (t->text && go_is_code(t->f, t->text + first.pc))
 		return true;
 	for (size_t i = 0; i < 8; i++)
 		word[i] = (uint8_t)(t->addr >> (8 * i));
 	for (size_t i = 0; i < t->f->nsegs; i++)
-		if (t->f->seg[i].write && search(w, t->f->seg[i].off, t->f->seg[i].len,
-						 (struct slice){ word, 8 }, module_word, &m))
+		if (t->f->seg[i].write && go_search(w, t->f->seg[i].off, t->f->seg[i].len,
+						    (struct slice){ word, 8 }, module_word, &m))
 			return m.tries < MAX_TRIES;
 	w->n = 0;
-	return each_rela(w, rela_of, &x) && text_by_module(t, side, x.found);
+	module = go_rela_to(w, t->addr);
+	return module && text_by_module(t, side, module);
 }
 
 /* --- functions ---------------------------------------------------------------------------------------- */
@@ -464,7 +326,7 @@ static bool take_name(void *ctx, uint64_t off)
 	return false;
 }
 
-static int find_names(const struct table *t, struct window *w, const char *prefix,
+static int find_names(const struct table *t, struct go_window *w, const char *prefix,
 		      bool (*want)(const char *name), struct names *ret)
 {
 	struct name_search n = { t, want, ret, false };
@@ -473,10 +335,10 @@ static int find_names(const struct table *t, struct window *w, const char *prefi
 
 	if (len >= GO_NAME_MAX)
 		return -EINVAL;
-	memcpy(what + 1, prefix, len);
+	(void)snprintf((char *)what + 1, GO_NAME_MAX, "%s", prefix);
 	ret->n = 0;
-	(void)search(w, t->off + t->names, t->cus - t->names, (struct slice){ what, len + 1 },
-		     take_name, &n);
+	(void)go_search(w, t->off + t->names, t->cus - t->names, (struct slice){ what, len + 1 },
+			take_name, &n);
 	w->n = 0;
 	return n.full ? -ENOSPC : 0;
 }
@@ -496,14 +358,14 @@ static const struct named *find_named(const struct names *names, uint32_t off)
 }
 
 /* The address of the function that pair i tells of; 0: none. */
-static uint64_t pc_of(const struct table *t, struct window *w, uint64_t i, const struct pair *p)
+static uint64_t pc_of(const struct table *t, struct go_window *w, uint64_t i, const struct pair *p)
 {
 	if (t->layout == GO_1_18)
 		return t->text + p->pc;
-	return p->pc ? p->pc : word_at(w, t->addr + t->funcs + i * 16);
+	return p->pc ? p->pc : go_word_at(w, t->addr + t->funcs + i * 16);
 }
 
-static bool take_func(const struct table *t, struct window *w, uint64_t i, const struct named *d,
+static bool take_func(const struct table *t, struct go_window *w, uint64_t i, const struct named *d,
 		      struct go_func *ret)
 {
 	struct pair p, next;
@@ -513,15 +375,15 @@ static bool take_func(const struct table *t, struct window *w, uint64_t i, const
 		return false;
 	from = pc_of(t, w, i, &p);
 	to = pc_of(t, w, i + 1, &next);
-	if (to <= from || !is_code(t->f, from) || !is_code(t->f, to - 1))
+	if (to <= from || !go_is_code(t->f, from) || !go_is_code(t->f, to - 1))
 		return false;
-	memcpy(ret->name, d->name, GO_NAME_MAX);
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", d->name);
 	ret->addr = from;
 	ret->size = to - from;
 	return true;
 }
 
-static int find_funcs(const struct table *t, struct window *w, struct window *side,
+static int find_funcs(const struct table *t, struct go_window *w, struct go_window *side,
 		      const struct names *names, struct go_func *ret, size_t max)
 {
 	size_t name_at = t->layout == GO_1_16 ? 8 : 4, found = 0;
@@ -534,7 +396,7 @@ static int find_funcs(const struct table *t, struct window *w, struct window *si
 
 		if (!pair_at(t, w, i, &p) || p.off > t->len - t->funcs)
 			return -EBADMSG;
-		s = window_at(side, t->off + t->funcs + p.off + name_at, 4);
+		s = go_window_at(side, t->off + t->funcs + p.off + name_at, 4);
 		r = rd_init(s);
 		d = s.n ? find_named(names, rd_le32(&r)) : NULL;
 		if (!s.n)
@@ -552,15 +414,15 @@ static int find_funcs(const struct table *t, struct window *w, struct window *si
 int go_functions(const struct go_file *f, const char *prefix, bool (*want)(const char *name),
 		 struct go_func *ret, size_t max)
 {
-	struct window *w = malloc(sizeof(*w)), *side = malloc(sizeof(*side));
+	struct go_window *w = malloc(sizeof(*w)), *side = malloc(sizeof(*side));
 	struct names *names = malloc(sizeof(*names));
 	struct table t = { .f = f };
 	int err = -ENOMEM;
 
 	if (!w || !side || !names)
 		goto out;
-	w->f = side->f = f;
-	w->n = side->n = 0;
+	go_window_init(w, f);
+	go_window_init(side, f);
 	err = -ENOENT;
 	if (!find_table(&t, w))
 		goto out;
