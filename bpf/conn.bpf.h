@@ -68,6 +68,7 @@ struct conn {
 	__u8 sweep;	  /* sweep_nr when the socket was last seen to exist */
 	__u8 untold;	  /* something is in `gaps` or `kept` */
 	__u8 had_gaps;	  /* something was */
+	__u8 opened;	  /* an EV_OPEN was made since this entry was */
 	__u32 screen_gen; /* policy_gen when the ends were last looked at; 0: never */
 };
 

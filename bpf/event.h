@@ -39,6 +39,8 @@ enum ev_flag {
 	EV_LATE = 2,	 /* EV_OPEN: the connection existed before capture began */
 	EV_BEGIN = 4,	 /* EV_DATA with EV_DATAGRAM: a datagram begins with this record */
 	EV_OWED = 8,	 /* EV_OPEN with EV_LATE: the client was the last to say something */
+	EV_ANEW = 16,	 /* EV_OPEN: positions begin at 0 with it.  Of a connection that is known already: the
+			  * kernel side had to forget it, for others that were used more */
 };
 /* EV_DATA: why the bytes [off + ncap, off + len) are not there.  A hole that no record announces (its record
  * found the ring full) shows as a jump of off, or against the totals of EV_CLOSE. */
@@ -98,7 +100,11 @@ struct ev_open {
 	__u32 netns;	 /* inode number of the network namespace */
 	__u32 peer_tgid; /* EV_UNIX: who holds (or made) the other end; 0: unknown */
 	char comm[EV_COMM_LEN];
-	char peer_comm[EV_COMM_LEN]; /* of peer_tgid, as is the cgroup; empty: unknown */
+	union {
+		char peer_comm[EV_COMM_LEN]; /* EV_UNIX: of peer_tgid, as is the cgroup; empty: unknown */
+		__u64 base[2]; /* EV_TCP, by enum ev_dir: how far the socket's stream was at position 0.  That of an
+				* EV_ANEW less that of the first is what its positions are behind */
+	};
 	__u64 peer_cgroup_id;
 	char path[];
 };

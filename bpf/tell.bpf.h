@@ -118,7 +118,7 @@ static __always_inline void open_begin(struct ev_open *ev, const struct conn *c,
 {
 	ev->h.ts_ns = bpf_ktime_get_ns();
 	ev->h.kind = EV_OPEN;
-	ev->h.flags = c->late ? EV_LATE : 0;
+	ev->h.flags = (c->late ? EV_LATE : 0) | (c->opened ? 0 : EV_ANEW);
 	ev->h.cookie = cookie;
 	ev->h.tgid = c->tgid;
 	ev->h.tid = c->tid;
@@ -142,6 +142,27 @@ static __always_inline __u64 tcp_link(const struct conn *c, const struct sock *s
 	return (__u64)(in + out) << 32 | (in ^ out);
 }
 
+/* Where the socket's stream truly was at position 0.  Sequence numbers and the counters beside them are moved together by
+ * the other processors, one after the other: they are read until none has changed meanwhile.  The client's SYN is among
+ * the bytes that were acknowledged; only differences are of use. */
+static __always_inline void open_base(struct ev_open *ev, const struct conn *c, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	__u64 in = 0, out = 0;
+	__u32 rcv = 0, una = 0;
+
+	for (int i = 0; i < 3; i++) {
+		in = BPF_CORE_READ(tp, bytes_received);
+		out = BPF_CORE_READ(tp, bytes_acked);
+		rcv = BPF_CORE_READ(tp, rcv_nxt);
+		una = BPF_CORE_READ(tp, snd_una);
+		if (in == BPF_CORE_READ(tp, bytes_received) && out == BPF_CORE_READ(tp, bytes_acked))
+			break;
+	}
+	ev->base[EV_READ] = in + (__s64)(__s32)(c->seq[EV_READ] - rcv) - c->pos[EV_READ];
+	ev->base[EV_WRITE] = out + (__s64)(__s32)(c->seq[EV_WRITE] - una) - c->pos[EV_WRITE];
+}
+
 /* h.size comes last: then a record in `kept` may be told. */
 SUB int open_fill(struct ev_open *ev, const struct conn *c, const struct sock *sk, __u64 cookie)
 {
@@ -156,6 +177,7 @@ SUB int open_fill(struct ev_open *ev, const struct conn *c, const struct sock *s
 	ev->lport = a.lport;
 	ev->rport = a.rport;
 	ev->tcp_link = tcp_link(c, sk);
+	open_base(ev, c, sk);
 	ev->h.size = sizeof(*ev);
 	return 0;
 }
@@ -221,8 +243,11 @@ SUB int conn_announce(struct conn *c, const struct sock *sk, __u64 cookie)
 		c->late = 1; /* a new reader comes in the middle */
 	if (c->l4 == EV_UNIX ? open_send_unix(c, sk, cookie) : open_send(c, sk, cookie)) {
 		c->announced = 0; /* with the next call, or afterwards */
-		return open_keep(c, sk, cookie);
+		open_keep(c, sk, cookie);
+		c->opened = 1;
+		return 0;
 	}
+	c->opened = 1;
 	c->announced = reader_nr;
 	if (c->untold)
 		kept_drop(cookie, EV_OPEN);

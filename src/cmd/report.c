@@ -139,6 +139,7 @@ void report_health(struct decode *d)
 		{ "conn.events", c->events },
 		{ "conn.bad_events", c->bad_events },
 		{ "conn.evicted", c->evicted_conns },
+		{ "conn.forgotten", c->forgotten_conns },
 		{ "conn.open", c->conns },
 		{ "conn.bytes_held", c->bytes_held },
 		{ "queue.dropped_flows", q->dropped_flows },

@@ -197,9 +197,34 @@ static void learn_other(struct conn *c, const struct ev_open *ev)
 	copy_text(c->other.comm, sizeof(c->other.comm), ev->peer_comm);
 }
 
+/* The kernel side had forgotten c, and what it had been told of it.  Of TCP it is known how far the socket is; other
+ * positions begin anew, and what was lost in between nobody knows. */
+static void resume(struct conn *c, const struct ev_open *ev)
+{
+	if (ev->l4 == EV_TCP && memcmp(ev->base, c->base, sizeof(c->base)) == 0)
+		return; /* said twice */
+	c->t->stats.forgotten_conns++;
+	for (int i = 0; i < 2; i++) {
+		c->shift[i] = ev->l4 == EV_TCP ? ev->base[i] - c->base[i] : 0;
+		c->raw.dir[i].skip_to = 0;
+	}
+	layer_finish(&c->plain);
+	layer_restart(&c->plain);
+	if (ev->l4 != EV_TCP) {
+		layer_finish(&c->raw);
+		layer_restart(&c->raw);
+	}
+	if (c->verdict && c->t->hooks.verdict)
+		c->t->hooks.verdict(c->t->ctx, c->cookie, (enum ev_verdict)c->verdict);
+}
+
 void conn_identify(struct conn *c, const struct ev_open *ev)
 {
+	if (c->opened && (ev->h.flags & EV_ANEW))
+		resume(c, ev);
 	if (!c->opened) {
+		if (ev->l4 == EV_TCP)
+			memcpy(c->base, ev->base, sizeof(c->base));
 		c->opened = true;
 		c->open_ns = ev->h.ts_ns;
 		c->late = ev->h.flags & EV_LATE;
@@ -345,9 +370,9 @@ void conn_close(struct conn *c, const struct ev_close *ev)
 
 	c->reset |= (ev->how & EV_END_RESET) != 0;
 	if (all || (ev->how & EV_END_WRITE))
-		layer_total(&c->raw, EV_WRITE, ev->total[EV_WRITE]);
+		layer_total(&c->raw, EV_WRITE, ev->total[EV_WRITE] + c->shift[EV_WRITE]);
 	if (all || (ev->how & EV_END_READ))
-		layer_total(&c->raw, EV_READ, ev->total[EV_READ]);
+		layer_total(&c->raw, EV_READ, ev->total[EV_READ] + c->shift[EV_READ]);
 	if (all) { /* before that, a library may still have plaintext to give */
 		layer_total(&c->plain, EV_WRITE, ev->tls_total[EV_WRITE]);
 		layer_total(&c->plain, EV_READ, ev->tls_total[EV_READ]);

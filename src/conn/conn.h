@@ -108,6 +108,7 @@ struct conn {
 	uint64_t cookie, id;
 	uint64_t peer_cookie; /* AF_UNIX: of the other end; 0: not told (yet) */
 	uint64_t tcp_link;    /* ev_open.tcp_link; 0: unknown */
+	uint64_t base[2], shift[2]; /* ev_open.base of the first; what is added to raw positions since the last */
 	char *path; /* AF_UNIX: where the server's end is bound, as flow_conn.path; NULL: nowhere */
 	uint64_t open_ns, first_read_ns, last_ns, close_ns;
 	size_t held;
@@ -169,6 +170,8 @@ void layer_opaque(struct layer *l);
 void layer_total(struct layer *l, enum ev_dir dir, uint64_t total);
 /* After layer_finish: forgets all but the positions, and begins anew with the next byte. */
 void layer_sleep(struct layer *l);
+/* After layer_finish: the positions begin anew, too. */
+void layer_restart(struct layer *l);
 void layer_wake(struct layer *l); /* the same for a layer that was opaque */
 void layer_trim(struct layer *l);
 size_t layer_held(const struct layer *l);

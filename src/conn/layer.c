@@ -44,15 +44,15 @@ static bool has_stream(struct layer *l, struct dir *d)
 	return d->s != NULL;
 }
 
-static void note_cut(struct dir *d, const struct ev_data *ev)
+static void note_cut(struct dir *d, const struct ev_data *ev, uint64_t off)
 {
-	uint64_t from = ev->off + ev->ncap;
+	uint64_t from = off + ev->ncap;
 
 	if (ev->why != EV_WHY_BUDGET || ev->len == ev->ncap)
 		return;
 	if (from != d->cut_to)
 		d->cut_from = from;
-	d->cut_to = ev->off + ev->len;
+	d->cut_to = off + ev->len;
 }
 
 int layer_put(struct layer *l, const struct ev_data *ev)
@@ -60,12 +60,13 @@ int layer_put(struct layer *l, const struct ev_data *ev)
 	struct conn_table *t = l->c->t;
 	struct dir *d = &l->dir[ev->dir];
 	struct slice data = { ev->data, ev->ncap };
+	uint64_t off = ev->off + (l->plain ? 0 : l->c->shift[ev->dir]);
 	int rc;
 
 	if (l->c->late && d->seen == 0)
-		d->start = ev->off;
-	if (d->seen < ev->off + ev->len)
-		d->seen = ev->off + ev->len;
+		d->start = off;
+	if (d->seen < off + ev->len)
+		d->seen = off + ev->len;
 	if (ignores(l, d))
 		return 0;
 	if (!has_stream(l, d))
@@ -77,12 +78,12 @@ int layer_put(struct layer *l, const struct ev_data *ev)
 		if (!d->s)
 			return 0;
 	}
-	rc = stream_put(d->s, ev->off, data, ev->h.ts_ns);
+	rc = stream_put(d->s, off, data, ev->h.ts_ns);
 	t->stats.nomem += rc == -ENOMEM;
 	t->stats.overflow_bytes += rc == -EOVERFLOW ? data.n : 0;
-	note_cut(d, ev);
+	note_cut(d, ev, off);
 	if (ev->len > ev->ncap)
-		(void)stream_put_lost(d->s, ev->off + ev->ncap, ev->len - ev->ncap, ev->h.ts_ns);
+		(void)stream_put_lost(d->s, off + ev->ncap, ev->len - ev->ncap, ev->h.ts_ns);
 	return rc;
 }
 
@@ -395,6 +396,7 @@ static void want_less(struct layer *l, enum side side)
 {
 	struct conn_table *t = l->c->t;
 	struct dir *d = layer_dir(l, side);
+	enum ev_dir dir = d == &l->dir[EV_WRITE] ? EV_WRITE : EV_READ;
 	uint64_t n = d->s && !d->resync && t->hooks.skip ? unkept_by(l, side) : 0, at, to;
 
 	if (n < SKIP_LEAST)
@@ -404,8 +406,9 @@ static void want_less(struct layer *l, enum side side)
 	if (to <= d->skip_to || to - SKIP_LEAST < d->seen)
 		return;
 	d->skip_to = to;
-	t->hooks.skip(t->ctx, l->c->cookie, d == &l->dir[EV_WRITE] ? EV_WRITE : EV_READ, l->plain,
-		      to);
+	if (!l->plain && to != UINT64_MAX) /* the kernel counts from where it began */
+		to -= l->c->shift[dir];
+	t->hooks.skip(t->ctx, l->c->cookie, dir, l->plain, to);
 }
 
 /* --- the interface --- */
@@ -480,6 +483,13 @@ void layer_sleep(struct layer *l)
 	}
 	if (l->phase == PHASE_DETECT)
 		l->midstream = l->dir[EV_READ].seen || l->dir[EV_WRITE].seen;
+}
+
+void layer_restart(struct layer *l)
+{
+	layer_sleep(l);
+	for (int i = 0; i < 2; i++)
+		l->dir[i] = (struct dir){ 0 };
 }
 
 void layer_wake(struct layer *l)

@@ -84,6 +84,7 @@ struct conn_stats {
 	uint64_t evicted_conns;	    /* for the limits; evicted_bytes: what they held */
 	uint64_t evicted_bytes, nomem;
 	uint64_t overflow_bytes; /* unread, of streams at their limit */
+	uint64_t forgotten_conns;  /* that the kernel side forgot, for others that were used more, and met again */
 	uint64_t datagram_conns;   /* sockets and peers that exchanged datagrams, which nobody decodes */
 	uint64_t conns, bytes_held;
 };

@@ -29,6 +29,7 @@ static const struct group groups[] = {
 	{ "property", "random calls of random sizes: no byte is lost or made up", NULL, NULL,
 	  property },
 	{ "order", "what happened first is read first", NULL, NULL, causality },
+	{ "forget", "a connection that had to give way to others", NULL, NULL, forget },
 	{ "life", "open, close, reset; exec, exit, map", NULL, NULL, life },
 	{ "policies", "who is captured, and what", NULL, NULL, policies },
 	{ "choices", "which connections are captured", NULL, NULL, choices },

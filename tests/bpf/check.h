@@ -63,6 +63,8 @@ void property(struct watch *w, struct worker *k); /* random calls of random size
 void race(struct watch *w); /* loads by itself: many threads on one socket */
 /* order.c */
 void causality(struct watch *w, struct worker *k); /* what happened first is read first */
+/* forget.c */
+void forget(struct watch *w, struct worker *k); /* a connection that had to give way */
 /* policies.c */
 void policies(struct watch *w, struct worker *k); /* who is captured, and what */
 void choices(struct watch *w, struct worker *k);  /* choices.c: which connections */

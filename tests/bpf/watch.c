@@ -57,7 +57,7 @@ static void on_open(struct watch *w, const struct ev_open *ev)
 	e->rport = ev->rport;
 	e->side = ev->side;
 	e->tgid = ev->h.tgid;
-	e->flags = ev->h.flags;
+	e->flags = ev->h.flags & ~EV_ANEW; /* what the groups do not care for */
 	e->netns = ev->netns;
 	e->cgroup_id = ev->cgroup_id;
 	e->is_server = e->side == EV_SERVER || e->lport == w->late_sport;

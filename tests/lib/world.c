@@ -169,6 +169,7 @@ void world_open(struct world *w, struct world_socket s)
 		ev->lport = s.port;
 		ev->rport = s.remote_port;
 		ev->tcp_link = s.l4 == EV_TCP ? s.tcp_link : 0;
+		memcpy(ev->base, s.base, sizeof(ev->base));
 	}
 	ev->side = (uint8_t)s.side;
 	ev->netns = s.netns;

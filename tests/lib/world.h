@@ -47,6 +47,7 @@ struct world_socket {
 	uint32_t pid, netns;
 	uint16_t flags;
 	uint64_t tcp_link; /* EV_TCP */
+	uint64_t base[2];  /* EV_TCP, by enum ev_dir */
 	enum ev_l4 l4; /* EV_UNIX: no addresses, but: */
 	uint64_t peer_cookie;
 	uint32_t peer_pid; /* its container is that of last_remote_ip */
