@@ -15,6 +15,7 @@
 #include "cmd/run.h"
 #include "container/container.h"
 #include "tap/bpf.h"
+#include "tap/ledger.h"
 #include "tap/sight.h"
 #include "tap/tls_watch.h"
 
@@ -26,6 +27,7 @@ struct report {
 	bool json, colour;
 	struct buf out;
 	size_t n, libs;
+	struct ledger *ledger;
 	enum level worst;
 };
 
@@ -162,6 +164,7 @@ static void library(void *ctx, const struct tls_watch_lib *l)
 {
 	struct report *r = ctx;
 
+	ledger_library(r->ledger, l);
 	r->libs++;
 	if (l->attached)
 		say(r, LEVEL_OK, l->name, "", "decrypted: %s %s (%s)", l->path, l->version, l->how);
@@ -195,6 +198,32 @@ static void hook(void *ctx, const struct tap_hook *h)
 	}
 }
 
+static void ignore_process(void *ctx, const struct ipc_tls_process *p)
+{
+	(void)ctx;
+	(void)p;
+}
+
+/* What a process with sockets has for TLS. */
+static void process(void *ctx, const struct ipc_tls_process *p, unsigned n)
+{
+	const struct tls_reason_text *t = tls_reason_text(p->reason);
+	struct report *r = ctx;
+	char libs[400] = "", many[40] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; i < p->nlibs && at < sizeof(libs); i++)
+		at += (size_t)snprintf(libs + at, sizeof(libs) - at, "%s%s%s%s in %s", i ? ", " : ": ",
+				       p->libs[i].name, p->libs[i].version[0] ? " " : "",
+				       p->libs[i].version, p->libs[i].path);
+	if (n > 1)
+		(void)snprintf(many, sizeof(many), " and %u more", n - 1);
+	/* Without a TLS library most speak no TLS at all: no notice. */
+	say(r, p->reason == TLS_WHY_READ || p->reason == TLS_WHY_NO_LIBRARY ? LEVEL_OK : LEVEL_NOTICE,
+	    "process", p->reason == TLS_WHY_NO_LIBRARY ? "" : t->hint, "%s (%u%s): %s%s", p->comm, p->pid,
+	    many, t->code, libs);
+}
+
 static void check_capture(struct report *r, const struct args *a)
 {
 	const struct tap_bpf_options o = { .backend = a->backend, .events_bytes = a->events_bytes };
@@ -210,15 +239,19 @@ static void check_capture(struct report *r, const struct args *a)
 	say(r, LEVEL_OK, "capture", "", "sockets are read by hooks of kind %s", tap_bpf_backend(b));
 	tap_bpf_hooks(b, hook, r);
 	rc = tls_watch_new(&w, b, library, r);
+	r->ledger = rc ? NULL : ledger_new(w, ignore_process, NULL);
 	if (rc == 0)
-		rc = tls_watch_scan(w);
+		rc = r->ledger ? tls_watch_scan(w) : -ENOMEM;
 	if (rc < 0)
 		say(r, LEVEL_PROBLEM, "tls", "", "TLS libraries cannot be probed: %s",
 		    strerror(-rc));
 	else if (r->libs == 0)
 		say(r, LEVEL_OK, "tls", "", "no process uses a TLS library that Limpid knows");
+	if (rc >= 0)
+		doctor_processes(r->ledger, process, r);
 	if (w)
 		tls_watch_free(w);
+	ledger_free(r->ledger);
 	tap_bpf_close(b);
 }
 

@@ -13,6 +13,11 @@ int run_read(const struct args *a);
 int run_record(const struct args *a);
 int run_doctor(const struct args *a);
 /* What a running Limpid says of itself; url: of its page, with the token.  Exit status. */
+/* Calls fn for each process that has a socket; those of one name and the same TLS are told once, with their number. */
+struct ledger;
+struct ipc_tls_process;
+void doctor_processes(struct ledger *l, void (*fn)(void *ctx, const struct ipc_tls_process *p, unsigned n),
+		      void *ctx);
 int doctor_running(const char *url, bool json);
 int run_version(const struct args *a);
 int run_selftest(const struct args *a);

@@ -40,6 +40,51 @@ static void print_counter(const cJSON *counter)
 		printf("        %-30s %20.0f\n", counter->string, v);
 }
 
+static double number_of(const cJSON *o, const char *key)
+{
+	double v = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(o, key));
+
+	return v > 0 ? v : 0;
+}
+
+/* One line a process: what it is, how it is read, and how much of what it moved was. */
+static void print_process(const cJSON *p)
+{
+	bool bad = !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(p, "readable")) &&
+		   number_of(p, "connections") > 0;
+	const char *container = text_of(p, "container"), *hint = text_of(p, "hint");
+	double n = number_of(p, "processes");
+	const cJSON *lib;
+
+	printf("%-8s%-18s %s%s%s", bad ? "note" : "ok", text_of(p, "code"), container,
+	       container[0] ? "/" : "", text_of(p, "comm"));
+	if (n > 1)
+		printf(" (%.0f processes, one is %.0f)", n, number_of(p, "pid"));
+	else
+		printf(" (%.0f)", number_of(p, "pid"));
+	cJSON_ArrayForEach(lib, cJSON_GetObjectItemCaseSensitive(p, "libraries"))
+		printf(", %s %s in %s", text_of(lib, "name"), text_of(lib, "version"),
+		       text_of(lib, "path"));
+	if (number_of(p, "connections") > 0)
+		printf("; %.0f TLS connections, %.0f not read; %.0f bytes encrypted, %.0f bytes read",
+		       number_of(p, "connections"), number_of(p, "unread"),
+		       number_of(p, "wire_bytes"), number_of(p, "plain_bytes"));
+	printf("\n");
+	if (bad)
+		printf("%-8s%-18s %s%s%s\n", "", "", text_of(p, "text"), hint[0] ? " -> " : "", hint);
+}
+
+static void print_ledger(const cJSON *tls)
+{
+	double left_out = number_of(tls, "left_out");
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(tls, "processes"))
+		print_process(p);
+	if (left_out > 0)
+		printf("%-8s%-18s %.0f more processes have no room in this list\n", "note", "tls", left_out);
+}
+
 static int print_health(struct slice json)
 {
 	cJSON *root = cJSON_ParseWithLength((const char *)json.p, json.n);
@@ -56,6 +101,7 @@ static int print_health(struct slice json)
 			print_fact(x);
 		cJSON_ArrayForEach(x, cJSON_GetObjectItemCaseSensitive(a, "counters"))
 			print_counter(x);
+		print_ledger(cJSON_GetObjectItemCaseSensitive(a, "tls"));
 	}
 	cJSON_Delete(root);
 	if (!connected)

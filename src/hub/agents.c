@@ -10,6 +10,7 @@
 #define CONTAINERS_MAX 5000
 #define FACTS_MAX      500
 #define COUNTERS_MAX   200
+#define TLS_MAX	       1000
 
 /* The keys that the page's status bar is made of (docs/api.md). */
 enum sum { SUM_DROPPED, SUM_TRUNCATED, SUM_GAPS, SUM_DROPPED_BYTES, SUM_GAP_BYTES, SUMS };
@@ -40,7 +41,7 @@ struct agent {
 	char id[65], hostname[256], version[64], kernel[128], runtime[200];
 	unsigned connections;
 	uint64_t last_seen_ns;
-	struct buf facts, counters; /* JSON */
+	struct buf facts, counters, tls; /* JSON */
 	uint64_t sums[SUMS], undecrypted;
 	struct one_container *containers;
 	size_t ncontainers;
@@ -77,6 +78,7 @@ static void forget(struct agents *s, size_t i)
 	drop_containers(a);
 	buf_release(&a->facts);
 	buf_release(&a->counters);
+	buf_release(&a->tls);
 	free(a);
 	s->list[i] = s->list[--s->n];
 }
@@ -215,6 +217,50 @@ static void facts_json(struct buf *out, const Limpid__V1__Health *m)
 	buf_puts(out, "]");
 }
 
+static void member_bytes(struct buf *out, const char *key, const ProtobufCBinaryData *b)
+{
+	buf_printf(out, "%s\"%s\":", out->p[out->n - 1] != '{' ? "," : "", key);
+	buf_put_json_str(out, (struct slice){ b->data, b->len });
+}
+
+static void libraries_json(struct buf *out, const Limpid__V1__TlsProcess *p)
+{
+	buf_puts(out, ",\"libraries\":[");
+	for (size_t i = 0; i < p->n_libraries; i++) {
+		buf_puts(out, i ? ",{" : "{");
+		member(out, "name", p->libraries[i]->name);
+		member_bytes(out, "version", &p->libraries[i]->version);
+		member_bytes(out, "path", &p->libraries[i]->path);
+		member(out, "code", p->libraries[i]->code);
+		buf_puts(out, "}");
+	}
+	buf_printf(out, "],\"more_libraries\":%" PRIu32, p->more_libraries);
+}
+
+static void ledger_json(struct buf *out, const Limpid__V1__Health *m)
+{
+	buf_puts(out, "{\"processes\":[");
+	for (size_t i = 0; i < m->n_tls && i < TLS_MAX; i++) {
+		const Limpid__V1__TlsProcess *p = m->tls[i];
+
+		buf_printf(out, "%s{\"pid\":%" PRIu32 ",\"processes\":%" PRIu32, i ? "," : "", p->pid,
+			   p->processes);
+		member_bytes(out, "comm", &p->comm);
+		member_or_null(out, "container", p->container);
+		member(out, "code", p->code);
+		member(out, "text", p->text);
+		member(out, "hint", p->hint);
+		buf_printf(out, ",\"readable\":%s,\"gone\":%s", p->readable ? "true" : "false",
+			   p->gone ? "true" : "false");
+		libraries_json(out, p);
+		buf_printf(out,
+			   ",\"connections\":%" PRIu64 ",\"unread\":%" PRIu64 ",\"wire_bytes\":%" PRIu64
+			   ",\"plain_bytes\":%" PRIu64 "}",
+			   p->connections, p->unread, p->wire_bytes, p->plain_bytes);
+	}
+	buf_printf(out, "],\"left_out\":%" PRIu64 "}", m->tls_left_out);
+}
+
 static void take_counters(struct agent *a, const Limpid__V1__Health *m)
 {
 	memset(a->sums, 0, sizeof(a->sums));
@@ -246,8 +292,10 @@ void agents_health(struct agents *s, const struct ingest_agent *in, const Limpid
 	agents_sums(s, &before);
 	buf_clear(&a->facts);
 	buf_clear(&a->counters);
+	buf_clear(&a->tls);
 	facts_json(&a->facts, m);
 	take_counters(a, m);
+	ledger_json(&a->tls, m);
 	a->last_seen_ns = now_ns;
 	agents_sums(s, &after);
 	/* Tabs are told only what their status bar shows; the rest is fetched. */
@@ -307,6 +355,8 @@ void agents_health_json(const struct agents *s, struct buf *out, uint64_t now_ns
 		buf_put(out, or_empty(&a->facts, "[]"));
 		buf_puts(out, ",\"counters\":");
 		buf_put(out, or_empty(&a->counters, "{}"));
+		buf_puts(out, ",\"tls\":");
+		buf_put(out, or_empty(&a->tls, "{\"processes\":[],\"left_out\":0}"));
 		buf_puts(out, "}");
 	}
 	buf_puts(out, "]");
