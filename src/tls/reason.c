@@ -20,7 +20,7 @@ static const struct tls_reason_text texts[TLS_WHY_MAX] = {
 			 "be probed.",
 			 "See the library's line in limpid doctor; capture the other end of the "
 			 "connection." },
-	[TLS_WHY_JAVA] = { "java",
+	[TLS_WHY_JAVA] = { "java-tls",
 			   "The process is a Java machine, whose TLS is Java code: there is no "
 			   "library to probe.",
 			   "Capture the other end of the connection, or have the program use "

@@ -71,4 +71,19 @@ export const FACTS = [
 	{ key: "tls.java_jsse", level: 1, text: "worker uses TLS that cannot be read yet", hint: "Java does TLS by itself." },
 	{ key: "probe.denied", level: 2, text: "A probe could not be attached", hint: "sudo sysctl kernel.perf_event_paranoid=1" },
 ];
+export const LEDGER = [
+	{ pid: 4711, processes: 1, comm: "java", container: "billing", code: "java-tls", text: "The process is a Java machine, whose TLS is Java code: there is no library to probe.", hint: "Capture the other end of the connection, or have the program use OpenSSL (netty-tcnative, Tomcat Native).", connections: 14, unread: 14, wire_bytes: 8412345 },
+	{ pid: 812, processes: 1, comm: "node", container: "shop", code: "socket-unknown", text: "Its library is probed, but the connection's plaintext did not go through it with this socket.", hint: "Capture the other end of the connection.", libraries: [{ name: "openssl", version: "3.0.15", path: "/usr/local/bin/node" }], connections: 3, unread: 3, wire_bytes: 91234 },
+	{ pid: 31, processes: 4, comm: "nginx", container: "web", code: "read", readable: true, libraries: [{ name: "openssl", version: "3.0.15", path: "/usr/lib/x86_64-linux-gnu/libssl.so.3" }], connections: 120, wire_bytes: 63000000, plain_bytes: 61000000 },
+	{ pid: 977, processes: 37, comm: "curl", code: "read", readable: true, gone: true, libraries: [{ name: "openssl", version: "3.0.15", path: "/usr/lib/x86_64-linux-gnu/libssl.so.3" }], connections: 37, wire_bytes: 300000, plain_bytes: 190000 },
+	{ pid: 44, processes: 1, comm: `<img src=x onerror="window.pwned=3">`.slice(0, 15), code: "read", readable: true, libraries: [{ name: "openssl", version: "1.1.1w", path: "/opt/legacy/libssl.so.1.1" }] },
+	{ pid: 5, processes: 2, comm: "cron", code: "no-library", text: "No TLS library that Limpid knows is in the process.", hint: "" },
+];
+const SEALED = { road: "none", sni: "payments.example", protocol: "TLS 1.3", cipher: "TLS_AES_256_GCM_SHA384", group: "x25519", offered: "h2,http/1.1", reason: "java-tls", why: "The process is a Java machine, whose TLS is Java code: there is no library to probe.", hint: "Capture the other end of the connection, or have the program use OpenSSL (netty-tcnative, Tomcat Native)." };
+/* TLS that nobody reads, as the agent sends it. */
+export const sealed = (o = {}) => {
+	const tls = { ...SEALED, ...o.tls };
+	const status = o.status ?? tls.reason;
+	return { op: tls.protocol, target: tls.sni, proto: "tls", tls, status, state: o.state ?? 1, failed: o.failed ?? false, ms: o.ms ?? 2100, reqBody: { data: "", len: o.sent ?? 4210, captured: 0 }, respBody: { data: "", len: o.got ?? 81234, captured: 0 }, reqHeaders: [], respHeaders: [], from: o.from };
+};
 export const HOSTILE = `<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>`;

@@ -67,7 +67,12 @@ def flow(f):
     if f.get("tls"):
         t = f["tls"]
         m.conn.tls.CopyFrom(pb.Tls(library=t.get("library", ""), version=t.get("version", ""), road=t.get("road", ""),
-                                   sni=raw(t.get("sni")), alpn=raw(t.get("alpn"))))
+                                   sni=raw(t.get("sni")), alpn=raw(t.get("alpn")), protocol=t.get("protocol", ""),
+                                   cipher=t.get("cipher", ""), group=t.get("group", ""), offered=raw(t.get("offered")),
+                                   subject=raw(t.get("subject")), issuer=raw(t.get("issuer")), names=raw(t.get("names")),
+                                   not_after=t.get("not_after", 0), alert=t.get("alert", ""), alert_by=t.get("alert_by", ""),
+                                   flags=t.get("flags", 0), reason=t.get("reason", ""), why=t.get("why", ""),
+                                   hint=t.get("hint", "")))
     if f.get("req"):
         m.req.CopyFrom(half(f["req"]))
     if f.get("resp"):
@@ -80,6 +85,13 @@ def container(c):
                         service=c.get("service", ""), state=c.get("state", "running"),
                         networks=c.get("networks", ""), captured=c.get("captured", True),
                         addrs=[bytes(10) + b"\xff\xff" + bytes(int(x) for x in a.split(".")) for a in c.get("addrs", [])])
+
+
+def process(p):
+    libs = [pb.TlsLibrary(name=l["name"], version=raw(l.get("version")), path=raw(l.get("path")), code=l.get("code", "read"))
+            for l in p.get("libraries", [])]
+    plain = {k: v for k, v in p.items() if k not in ("comm", "libraries")}
+    return pb.TlsProcess(comm=raw(p["comm"]), libraries=libs, **plain)
 
 
 def send(msg):
@@ -104,7 +116,8 @@ def command(c):
             h = c["health"]
             state["health"] = pb.Health(
                 facts=[pb.Fact(key=f["key"], level=f["level"], text=f["text"], hint=f.get("hint", "")) for f in h["facts"]],
-                counters=[pb.Counter(key=k, value=v) for k, v in h["counters"].items()])
+                counters=[pb.Counter(key=k, value=v) for k, v in h["counters"].items()],
+                tls=[process(p) for p in h.get("tls", [])], tls_left_out=h.get("tls_left_out", 0))
             send(pb.AgentMessage(health=state["health"]))
 
 

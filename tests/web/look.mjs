@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking: signing in, first run, the list, the filter, the detail.
 import assert from "node:assert/strict";
-import { $, CONTAINERS, FACTS, HOSTILE, clean, clipboard, feeder, hub, noFilter, openTab, page, rowOf, rows, screen, setFilter, startFeeder, table, targets, text, themed } from "./actions.mjs";
+import { $, CONTAINERS, FACTS, HOSTILE, clean, clipboard, feeder, hub, noFilter, openTab, page, rowOf, rows, screen, setFilter, startFeeder, table, targets, text, themed, sealed } from "./actions.mjs";
 import { flow, test, until } from "./world.mjs";
 
 export async function signingIn() {
@@ -74,6 +74,45 @@ export async function list() {
 			await clean("list");
 			await screen(`list-${scheme}`);
 		});
+	});
+	await test("TLS that is not read is a row, which says why and what to do", async () => {
+		const now = Math.floor(Date.now() / 1000);
+		await feeder.flows([
+			flow(sealed({ from: "billing" })),
+			flow(sealed({ from: "billing", state: 0, id: undefined, tls: { sni: "stream.example", reason: "socket-unknown" }, got: 912345678 })),
+			flow(sealed({ failed: true, status: "unknown_ca", sent: 517, got: 1200, tls: { protocol: "TLS 1.2", cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", alert: "unknown_ca", alert_by: "client", reason: "handshake-failed", why: "The handshake was broken off before anything was said.", hint: "The alert says why, and which end sent it.", subject: "CN=payments.example, O=Example", issuer: "CN=Example Internal CA", names: "payments.example,*.payments.example", not_after: now + 5 * 86400 } })),
+		]);
+		await setFilter("proto:tls");
+		await until("the rows are there", async () => (await targets()).length === 3);
+		const [first, open, failed] = await table();
+		assert.deepEqual([first[1], first[4], first[5], first[6], first[8]], ["TLS", "TLS 1.3", "payments.example", "java tls", "85 kB"]);
+		assert.equal(open[6], "socket unknown");
+		assert.equal(failed[6], "unknown ca");
+		await themed(async (scheme) => {
+			await clean("list with TLS that is not read");
+			await screen(`sealed-list-${scheme}`);
+		});
+		await rowOf("payments.example").first().click();
+		await until("it says why", async () => /there is no library to probe/.test(await text("#detail")));
+		const t = await text("#detail");
+		assert.match(t, /4\.2 kB from the client, 81 kB from the server, encrypted/);
+		assert.match(t, /TLS version\s+TLS 1\.3/);
+		assert.match(t, /cipher suite\s+TLS_AES_256_GCM_SHA384/);
+		assert.match(t, /ALPN offered\s+h2, http\/1\.1/);
+		assert.equal(await $("#detail [role=tab]").count(), 0);
+		await themed(async (scheme) => {
+			await clean("detail of TLS that is not read");
+			await screen(`sealed-${scheme}`);
+		});
+		await page.keyboard.press("Escape");
+		await rowOf("unknown ca").click();
+		await until("who broke it off", async () => /broken off\s+by the client: unknown ca/.test(await text("#detail")));
+		assert.match(await text("#detail"), /valid until\s+\d{4}-\d\d-\d\d, in \d days/);
+		await screen("sealed-failed");
+		await page.keyboard.press("Escape");
+		await noFilter();
+		await page.evaluate(() => document.activeElement.blur());
+		await page.keyboard.press("F");
 	});
 	await test("an exchange that is still open shows that, and is completed in place", async () => {
 		const open = { target: "/slow", id: "01930000-0000-7000-8000-00000000beef" };

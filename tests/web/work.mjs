@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Working: following, choosing containers, Health, the keyboard, a hub that restarts, clearing, and the rules.
 import assert from "node:assert/strict";
-import { $, FACTS, browser, clean, clipboard, feeder, focusList, hub, noFilter, page, rows, screen, setFilter, targets, text, themed } from "./actions.mjs";
+import { $, FACTS, LEDGER, browser, clean, clipboard, feeder, focusList, hub, noFilter, page, rows, screen, setFilter, targets, text, themed } from "./actions.mjs";
 import { flow, sleep, test, until } from "./world.mjs";
 
 export async function following() {
@@ -147,6 +147,29 @@ export async function picker() {
 const LOST = { "conn.moved_bytes": 48211934, "conn.captured_bytes": 41092110, "loss.ring_bytes": 6120413, "told.ring_bytes": 6120000, "loss.budget_bytes": 999824, "told.budget_bytes": 999824, "loss.shed_bytes": 0, "told.shed_bytes": 0, "loss.untold_bytes": 0 };
 
 export async function health() {
+	await test("Health says which TLS is in which process, what is not read and what to do", async () => {
+		feeder.say({ health: { facts: FACTS, counters: {}, tls: LEDGER, tls_left_out: 12 } });
+		await page.keyboard.press("2");
+		await until("the ledger is there", async () => /Processes and their TLS/.test(await text(".ledger")));
+		const t = await text(".ledger");
+		assert.match(t, /billing\s+java · pid 4711[\s\S]*none known[\s\S]*java tls[\s\S]*there is no library to probe[\s\S]*0 B of 8\.\d MB\s+14 connections, 14 not read/);
+		assert.match(t, /web\s+nginx · 4 processes[\s\S]*openssl 3\.0\.15[\s\S]*read[\s\S]*61 MB of 63 MB/);
+		assert.match(t, /12 more processes have no room/);
+		assert.doesNotMatch(t, /cron/);
+		await $(".ledger-rest button").click();
+		await until("the rest is shown", async () => /cron/.test(await text(".ledger")));
+		await $(".ledger-rest button").click();
+		assert.equal(await page.evaluate(() => window.pwned), undefined);
+		await themed(async (scheme) => {
+			await clean("ledger");
+			await screen(`ledger-${scheme}`);
+		});
+		await $(".ledger .why button").first().click();
+		await until("its connections", async () => (await page.inputValue("#filter")) === 'proto:tls proc:"java"');
+		await noFilter();
+		await page.evaluate(() => document.activeElement.blur());
+		await page.keyboard.press("F");
+	});
 	await test("Health shows agents, their facts with what to do, and every loss", async () => {
 		feeder.say({ health: { facts: FACTS, counters: { ...LOST, "conn.open": 42, "conn.truncated": 1, "conn.undecrypted_now": 2, "loss.ring_records": 7 } } });
 		await page.keyboard.press("2");

@@ -81,7 +81,27 @@ export interface Agent {
 	connected: boolean;
 	last_seen_ms: number;
 	facts: Fact[];
+	tls?: { processes: TlsProcess[]; left_out: number };
 	counters: Record<string, number>;
+}
+
+/* docs/api.md: processes of one name, container and library, and how their TLS is read. */
+export interface TlsProcess {
+	pid: number;
+	processes: number;
+	comm: string;
+	container: string | null;
+	code: string;
+	text: string;
+	hint: string;
+	readable: boolean;
+	gone: boolean;
+	libraries: { name: string; version: string; path: string; code: string }[];
+	more_libraries: number;
+	connections: number;
+	unread: number;
+	wire_bytes: number;
+	plain_bytes: number;
 }
 
 export interface Health {
@@ -175,6 +195,9 @@ export interface Tls {
 	certificate?: { subject?: string | null; issuer?: string | null; names?: string[]; not_after?: string | null } | null;
 	alert?: { name: string; by: string } | null;
 	flags?: string[];
+	reason?: string | null;
+	why?: string | null;
+	hint?: string | null;
 }
 
 /* What went wrong with a call, as one sentence.  status 0: the hub could not be reached. */

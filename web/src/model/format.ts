@@ -98,17 +98,18 @@ const PROTO = new Map<string, string>([
 	["mongodb", "Mongo"],
 	["amqp", "AMQP"],
 	["dns", "DNS"],
-	["tls", "TLS?"],
+	["tls", "TLS"],
 ]);
 
 export function protoName(proto: string): string {
 	return PROTO.get(proto) ?? proto.toUpperCase();
 }
 
-export type StatusKind = "ok" | "redirect" | "client" | "server" | "pending" | "lost" | "info";
+export type StatusKind = "ok" | "sealed" | "redirect" | "client" | "server" | "pending" | "lost" | "info";
 
 /* What a row's status means; never told by colour alone, so each kind has a shape too (status.css). */
-export function statusKind(r: { status: string | null; state: string; failed: boolean }): StatusKind {
+export function statusKind(r: { status: string | null; state: string; failed: boolean; proto?: string }): StatusKind {
+	if (r.proto === "tls" && !r.failed && r.state !== "reset" && r.state !== "unanswered") return "sealed";
 	if (r.state === "open" && r.status === null) return "pending";
 	if (r.state === "unanswered" || r.state === "reset") return "lost";
 	const n = r.status !== null && /^\d{3}$/.test(r.status) ? Number(r.status) : 0;
@@ -121,7 +122,9 @@ export function statusKind(r: { status: string | null; state: string; failed: bo
 }
 
 /* "200 OK", "no answer", "pending". */
-export function statusText(r: { status: string | null; reason: string | null; state: string }): string {
+export function statusText(r: { status: string | null; reason: string | null; state: string; proto?: string }): string {
+	/* A reason's code has hyphens, an alert's name underscores. */
+	if (r.proto === "tls" && r.status !== null) return oneLine(r.status.replace(/[-_]/g, " "), 120);
 	if (r.status !== null) return oneLine(r.reason ? `${r.status} ${r.reason}` : r.status, 120);
 	if (r.state === "open") return "pending";
 	if (r.state === "reset") return "reset";

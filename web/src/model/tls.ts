@@ -3,6 +3,12 @@
 import type { Tls } from "./api";
 import { oneLine } from "./format";
 
+const ROAD = new Map([
+	["keys", "session keys"],
+	["probes", "probes in the library"],
+	["kernel", "TLS by the kernel"],
+]);
+
 const FLAGS = new Map([
 	["resumed", "an earlier session was resumed"],
 	["retried", "the server asked for another key share"],
@@ -23,7 +29,7 @@ export function expiry(iso: string, now: number): string {
 export function tlsFacts(t: Tls, now = Date.now()): [string, string][] {
 	const rows: [string, string][] = [];
 	if (t.library) rows.push(["TLS library", oneLine(`${t.library} ${t.version ?? ""}`, 80)]);
-	if (t.road) rows.push(["read by", t.road === "keys" ? "session keys" : t.road === "probes" ? "probes in the library" : t.road === "kernel" ? "TLS by the kernel" : oneLine(t.road, 40)]);
+	if (t.road && t.road !== "none") rows.push(["read by", ROAD.get(t.road) ?? oneLine(t.road, 40)]);
 	if (t.protocol) rows.push(["TLS version", oneLine(t.protocol, 40)]);
 	if (t.cipher) rows.push(["cipher suite", oneLine(t.cipher, 80)]);
 	if (t.group) rows.push(["key exchange", oneLine(t.group, 40)]);

@@ -2,7 +2,7 @@
 // One exchange, entire.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { clockLong, count, duration, oneLine, protoName, size, statusKind } from "../model/format";
+import { clockLong, count, duration, oneLine, protoName, size, statusKind, statusText } from "../model/format";
 import type { Flow, Half, Peer } from "../model/api";
 import { curl, isSecret, schemeOf } from "../model/curl";
 import { tlsFacts } from "../model/tls";
@@ -31,12 +31,18 @@ export function Detail() {
 		<section class="detail" id="detail" aria-label="Detail" tabIndex={-1}>
 			{f ? <Head f={f} /> : <EmptyHead />}
 			{f ? (
+				f.proto === "tls" ? (
+					<div class="detail-body" id="detail-panel" key={f.id}>
+						<Sealed f={f} />
+					</div>
+				) : (
 				<div class="detail-body" role="tabpanel" id="detail-panel" aria-labelledby={`tab-${tab.value}`} key={f.id}>
 					{tab.value === "headers" && <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} />}
 					{tab.value === "body" && <Bodies f={f} />}
 					{tab.value === "timing" && <Timing f={f} />}
 					{tab.value === "connection" && <Connection f={f} />}
 				</div>
+				)
 			) : (
 				<div class="detail-body">
 					<p class="empty muted">{detailError.value || "Loading…"}</p>
@@ -80,8 +86,9 @@ function urlOf(f: Flow): string {
 
 function Head({ f }: { f: Flow }) {
 	const status = f.response?.status ?? null;
-	const kind = statusKind({ status, state: f.state, failed: f.failed });
-	const word = status ? `${status} ${f.response?.reason ?? ""}`.trim() : f.state === "open" ? "pending" : f.state === "reset" ? "reset" : "no answer";
+	const kind = statusKind({ status, state: f.state, failed: f.failed, proto: f.proto });
+	const sealed = f.proto === "tls";
+	const word = sealed && status ? statusText({ status, reason: null, state: f.state, proto: f.proto}) : status ? `${status} ${f.response?.reason ?? ""}`.trim() : f.state === "open" ? "pending" : f.state === "reset" ? "reset" : "no answer";
 	const url = urlOf(f);
 	return (
 		<header class="detail-head">
@@ -93,14 +100,15 @@ function Head({ f }: { f: Flow }) {
 					<b>{oneLine(f.request?.op ?? "–", 40)}</b> <span>{oneLine(url, 1000)}</span>
 				</h2>
 			</div>
-			<div class="tabs" role="tablist" aria-label="Detail">
+			{!sealed && <div class="tabs" role="tablist" aria-label="Detail">
 				{TABS.map((t) => (
 					<button role="tab" id={`tab-${t}`} aria-selected={tab.value === t} aria-controls="detail-panel" tabIndex={tab.value === t ? 0 : -1} onClick={() => setTab(t)} onKeyDown={tabKeys}>
 						{LABEL[t]}
 					</button>
 				))}
-			</div>
-			<Menu
+			</div>}
+			{sealed && <span class="grow" />}
+			{!sealed && <Menu
 				label="Copy"
 				items={[
 					{ label: "as cURL", key: "c c", run: () => copyCurl(false) },
@@ -111,7 +119,7 @@ function Head({ f }: { f: Flow }) {
 				]}
 			>
 				<Icon name="copy" /> Copy
-			</Menu>
+			</Menu>}
 			<PaneButtons />
 		</header>
 	);
@@ -348,9 +356,45 @@ const FLAGS = new Map<string, string>([
 	["decode_error", "The content encoding could not be undone: the body is as sent."],
 ]);
 
+/* TLS that is not read: why and what to do first, then all that its handshake told. */
+function Sealed({ f }: { f: Flow }) {
+	const t = f.tls;
+	const sent = f.request?.body?.len ?? 0;
+	const got = f.response?.body?.len ?? 0;
+	return (
+		<div class="sealed-body" tabIndex={0} aria-label="TLS that is not read" role="region">
+			<section class="sealed-why" aria-label="Why it is not read">
+				<Icon name={f.failed ? "warn" : "lock"} />
+				<div>
+					<p>
+						<b>{oneLine(t?.why ?? "This connection is TLS that is not read.", 300)}</b>
+					</p>
+					{t?.alert && (
+						<p>
+							The {oneLine(t.alert.by, 20)} sent {t.alert.name === "encrypted" ? "an alert that is encrypted: most often it does not accept the certificate" : <code>{oneLine(t.alert.name, 60)}</code>}.
+						</p>
+					)}
+					{t?.hint && !t.alert && <p>{oneLine(t.hint, 400)}</p>}
+					<p class="muted">
+						<span class="num">{size(sent)}</span> from the client, <span class="num">{size(got)}</span> from the server, encrypted
+						{f.duration_ns ? <>, in <span class="num">{duration(f.duration_ns)}</span></> : f.state === "open" ? ", still open" : ""}
+						{t?.reason && (
+							<>
+								{" · "}
+								<code>{oneLine(t.reason, 40)}</code>
+							</>
+						)}
+					</p>
+				</div>
+			</section>
+			<Connection f={f} />
+		</div>
+	);
+}
+
 function Connection({ f }: { f: Flow }) {
 	const t = f.tls;
-	const rows: [string, string][] = [["protocol", `${protoName(f.proto)} over ${t ? "TLS over " : ""}${f.l4 === "unix" ? "a unix socket" : f.l4.toUpperCase()}`]];
+	const rows: [string, string][] = [["protocol", `${f.proto === "tls" ? "TLS over " : `${protoName(f.proto)} over ${t ? "TLS over " : ""}`}${f.l4 === "unix" ? "a unix socket" : f.l4.toUpperCase()}`]];
 	if (t) rows.push(...tlsFacts(t));
 	if (f.seen_by) rows.push(["seen at", f.seen_by === "both" ? "both sides" : `the ${oneLine(f.seen_by, 20)}`]);
 	rows.push(["flow", f.id]);

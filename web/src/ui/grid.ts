@@ -70,16 +70,17 @@ function fill(row: HTMLElement, r: Row): void {
 	put(c.time!, clock(r.ts_ns));
 	put(c["proto-name"]!, protoName(r.proto));
 	c.lock!.classList.toggle("off", !r.tls);
+	row.classList.toggle("sealed", r.proto === "tls");
 	put(c.from!, oneLine(r.src, 200));
 	put(c.to!, oneLine(r.dst, 200));
 	put(c.op!, oneLine(r.op || "–", 40));
-	c.op!.classList.toggle("writes", r.op !== "GET" && r.op !== "HEAD" && r.op !== "OPTIONS");
+	c.op!.classList.toggle("writes", r.proto !== "tls" && r.op !== "GET" && r.op !== "HEAD" && r.op !== "OPTIONS");
 	put(c["target-text"]!, oneLine(r.target, 600));
 	put(c.flags!, flagsOf(r).map((f) => f[0]).join(" · "));
 	c.status!.dataset.kind = statusKind(r);
 	put(c["status-text"]!, statusText(r));
 	put(c.duration!, r.dur_ns !== null ? duration(r.dur_ns) : r.state === "open" ? running(r) : "–");
-	put(c.size!, r.status === null && !r.resp_len && !r.req_len ? "–" : size(r.resp_len || r.req_len || 0));
+	put(c.size!, r.proto === "tls" ? size((r.req_len ?? 0) + (r.resp_len ?? 0)) : r.status === null && !r.resp_len && !r.req_len ? "–" : size(r.resp_len || r.req_len || 0));
 	row.dataset.state = r.state;
 }
 
@@ -88,20 +89,21 @@ const flagsOf = (r: Row) => r.flags.map((f) => FLAG.get(f)).filter((f) => f !== 
 /* What a cell says when the pointer rests on it; made only then, since rows are drawn at every frame. */
 const TITLE: { [key: string]: (r: Row) => string } = {
 	time: (r) => clockLong(r.ts_ns),
-	proto: (r) => (r.tls ? `${r.proto} over TLS, decrypted` : `${r.proto}, sent in plain text`),
+	proto: (r) => (r.proto === "tls" ? "TLS that is not read" : r.tls ? `${r.proto} over TLS, decrypted` : `${r.proto}, sent in plain text`),
 	from: (r) => oneLine(`${r.src}  ${r.src_ip}`, 300),
 	to: (r) => oneLine(`${r.dst}  ${r.dst_ip}`, 300),
 	op: (r) => oneLine(r.op, 200),
 	target: (r) => [oneLine(r.host ? `${r.host}${r.target}` : r.target, 1500), ...flagsOf(r).map((f) => f[1])].join(". "),
-	status: (r) => statusText(r),
+	status: (r) => (r.proto === "tls" && !r.failed ? `Not read, ${statusText(r)}: open the row for what to do` : statusText(r)),
 	duration: (r) => (r.dur_ns !== null ? `${(r.dur_ns / 1e6).toFixed(3)} ms` : ""),
-	size: (r) => `request ${size(r.req_len ?? 0)}, response ${r.resp_len === null ? "–" : size(r.resp_len)}`,
+	size: (r) => r.proto === "tls" ? `encrypted: ${size(r.req_len ?? 0)} sent by the client, ${size(r.resp_len ?? 0)} by the server` : `request ${size(r.req_len ?? 0)}, response ${r.resp_len === null ? "–" : size(r.resp_len)}`,
 };
 
 function blank(row: HTMLElement): void {
 	const c = cellsOf.get(row)!;
 	for (const name of ["time", "proto-name", "from", "to", "op", "target-text", "flags", "status-text", "duration", "size"]) put(c[name]!, "");
 	c.lock!.classList.add("off");
+	row.classList.remove("sealed");
 	delete c.status!.dataset.kind;
 	row.dataset.state = "loading";
 }

@@ -7,6 +7,7 @@ import { health, healthError, loadHealth } from "../session";
 import { copyText } from "./clipboard";
 import { FactLine, factLevel } from "./first-run";
 import { Icon } from "./icons";
+import { Ledger } from "./ledger";
 import { Gauge } from "./status-bar";
 
 const GROUPS = new Map([
@@ -116,6 +117,7 @@ function AgentCard({ a }: { a: Agent }) {
 				{!facts.length && <FactLine level="wait">No report from this agent yet</FactLine>}
 			</ul>
 			{table && <MissingTable m={table} />}
+			<Ledger a={a} />
 			{counterGroups(a).map(([group, list]) => (
 				<section class="counter-group">
 					<h4>{GROUPS.get(group) ?? group}</h4>
