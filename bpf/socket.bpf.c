@@ -124,8 +124,10 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 {
 	__u8 by = hooked[call->dir & 1];
 
+	/* One call of recvmmsg is many of the function; where a kretprobe misses some of them (a kernel without preemption sees
+	 * as many at a time as it has processors), no sequence numbers of AF_UNIX tell what they moved. */
 	if (sock_is_unix(sk))
-		return unix_hooked && by == HOOKED_FUNCTION;
+		return unix_hooked && by == HOOKED_FUNCTION && call->shape != CALL_MMSG;
 	if (by == HOOKED_SYSCALL)
 		return false;
 	if (sock_encrypts(sk, call->dir)) /* the socket's functions are other ones */
@@ -276,12 +278,21 @@ static __always_inline bool nr_returns_bytes(long nr)
 static __always_inline long function_left(struct task_ctx *t, struct task_struct *task,
 					  struct pt_regs *regs, long nr, long ret)
 {
-	/* What the call was is not needed any more. */
 	bool same = (__u64)fd_sock(task, call_args(&t->call, regs, nr)) == t->fn.sk && t->call.dir == t->fn.dir;
 
 	t->fn.nr = 0;
+	if (same && nr_returns_bytes(nr)) {
+		/* Its buffers are those of the system call; the function's were described on a stack that is gone. */
+		t->call.cookie = t->fn.cookie;
+		t->call.sk = t->fn.sk;
+		t->call.ktls = t->fn.ktls;
+		t->call.counted = t->fn.counted;
+		t->call.ts_ns = t->fn.ts_ns;
+		t->call.udp = 0;
+		return t->fn.shape == CALL_NONE ? -1 : ret;
+	}
 	t->call = t->fn;
-	return same && nr_returns_bytes(nr) ? ret : -1;
+	return -1;
 }
 
 SEC("tp_btf/sys_exit")

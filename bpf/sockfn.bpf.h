@@ -70,6 +70,8 @@ SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 	}
 	if (!task_wanted(t) || sock_is_kernels(sk))
 		return fn_test(t, sk, dir);
+	if (t->call.nr && t->call.shape == CALL_MMSG && sock_is_unix(sk))
+		return 0; /* by_functions in socket.bpf.c left it to the system call */
 	if (t->fn.nr)
 		fn_drop(t);
 	t->fn_seen = 1;
