@@ -180,7 +180,7 @@ $(B)/tests/capture_check: $(CHECK_SRC) $(wildcard tests/bpf/*.h) $(B)/liblimpid.
 	$(CC) $(CPPFLAGS) -Itests/bpf $(CFLAGS) $(LDFLAGS) -o $@ $(CHECK_SRC) $(B)/liblimpid.a $(CHECK_LIBS)
 
 # --- everything ----------------------------------------------------------------------------------------------------
-.PHONY: run test e2e test-kernels kernels bench install uninstall clean fmt help bootstrap
+.PHONY: run test e2e test-kernels kernels kernels-table bench install uninstall clean fmt help bootstrap
 run:
 	@tools/bootstrap build
 	@$(MAKE) --no-print-directory -s -j2 all
@@ -195,11 +195,11 @@ test:
 		[ -s $(B)/results/$$g ] || { mkdir -p $(B)/results; echo 0 1 0 > $(B)/results/$$g; echo "$$g does not build"; }; \
 	done
 	@tests/run --summary $(GROUPS)
-# The whole matrix takes long; the group of `make test` is what it takes a minute for.
-test-kernels: $(B)/limpid $(B)/tests/capture_check
+# Kernels in virtual machines.  FULL=1 TIME_LIMIT=3600: all groups of checks, which takes an hour.
+test-kernels kernels: $(B)/limpid $(B)/tests/capture_check
 	@tests/run kernels tests/kernels/matrix.sh tests/kernels/containers.sh
-kernels: $(B)/limpid
-	@tests/run kernels tests/kernels/containers.sh
+kernels-table: # of the last run, into the README
+	@tests/kernels/readme update
 e2e: $(B)/limpid
 	@tests/run e2e $(sort $(wildcard tests/e2e/[0-9]*.sh))
 $(B)/bench/%-bin: bench/%.c $(B)/liblimpid.a
@@ -233,7 +233,8 @@ help:
 	'make                 build build/limpid' \
 	'make check           units and fixtures under sanitizers, lint; no root' \
 	'sudo make e2e        the real thing: containers, kernel, browser' \
-	'sudo make test-kernels   the capture checks on kernels 5.10 to 7 and on arm64, in virtual machines' \
+	'sudo make test-kernels   the capture checks on kernels 5.10 to 7 and on arm64, in virtual machines (FULL=1: all of them)' \
+	'make kernels-table   what that run found, into the README' \
 	'make fuzz            every parser for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
 	'sudo make bench      overhead and speed, as ratios; writes build/bench' \
 	'sudo make install    PREFIX=$(PREFIX)'

@@ -225,7 +225,7 @@ static void several(struct watch *w, struct worker *k)
 		more[i] = open_worker(w);
 		order(&more[i], T_OPEN, F_V4);
 	}
-	for (int j = 0; j < 20; j++)
+	for (int j = 0; j < (quick ? 5 : 20); j++)
 		for (int i = 0; i < CONNS; i++) {
 			move(&more[i], 0, S_WRITE, R_READ, 3000);
 			move(&more[i], 1, S_WRITE, R_READ, 20000);
@@ -409,7 +409,7 @@ static void busy(struct watch *w, struct worker *k)
 
 	tap_bpf_losses(w->bpf, before);
 	order(k, T_OPEN, F_V4);
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < (quick ? 300 : 2000); i++) {
 		move(k, 0, S_WRITE, R_READ, 9000);
 		if (i % 50 == 0)
 			watch_take(w);

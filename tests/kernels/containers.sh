@@ -71,15 +71,24 @@ echo "LIMPID-EXIT $?"
 true
 GUEST
 
+guest_pack "$root" "$TMP/initrd"
+boot() { # KERNEL
+	tests/kernels/fetch kernel "$1" amd64 >"$TMP/$1.kernel" 2>"$TMP/$1.fetch" || return
+	guest_boot "$(cat "$TMP/$1.kernel")" amd64 "$TMP/initrd" "build/kernels/containers-$1.console" 300 1024 && : >"$TMP/$1.ended"
+}
+stop_guests() { jobs -p | xargs -r kill; }
+on_exit stop_guests
+for kernel in 6.12 6.1; do boot $kernel & done
+wait
+
 # guest KERNEL MOUNTS PATH: the same in each; MOUNTS: how many trees of version 2 and of version 1; PATH: of the first
 # container, in the tree that its name comes from.
 guest() {
-	local kernel console=build/kernels/containers-$1.console
-	kernel=$(tests/kernels/fetch kernel "$1" amd64 2>"$TMP/fetch.log") || {
-		not_ok "the kernel $1 can be had: $(tail -n 1 "$TMP/fetch.log")"
+	local console=build/kernels/containers-$1.console
+	if [ ! -s "$TMP/$1.kernel" ]; then
+		not_ok "the kernel $1 can be had: $(tail -n 1 "$TMP/$1.fetch")"
 		return
-	}
-	if ! guest_boot "$kernel" amd64 "$root" "$console" 300 1024; then
+	elif [ ! -e "$TMP/$1.ended" ]; then
 		not_ok "the guest with $1 comes to its end"
 		tail -n 30 "$console" | sed 's/^/# /'
 		return

@@ -68,10 +68,15 @@ guest_init() {
 	chmod 755 "$1/init"
 }
 
+guest_pack() { # DIR INITRD
+	(cd "$1" && find . | cpio -o -H newc --quiet | gzip -1) >"$2"
+}
+
 # guest_boot KERNEL-DIR ARCH ROOT CONSOLE SECONDS MEMORY-MB: until the guest is off.  False: its script did not end.
+# ROOT: a directory, or what guest_pack made of it.
 guest_boot() {
 	local kernel=$1/vmlinuz arch=$2 root=$3 console=$4 seconds=$5 memory=$6 machine
-	(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$console.initrd"
+	if [ -d "$root" ]; then guest_pack "$root" "$console.initrd"; else cp "$root" "$console.initrd"; fi
 	guest_modules "$1" "$console.d" # the root is of several kernels
 	(cd "$console.d" && find . | cpio -o -H newc --quiet | gzip -1) >>"$console.initrd"
 	rm -rf "$console.d"
@@ -79,7 +84,8 @@ guest_boot() {
 	# QEMU 7.2 emulates cmpxchg16b wrongly now and then on one processor: kernels from 6.12 on, which allocate memory with it,
 	# crash in one boot of five.  Without it they work, but BPF's task storage of 7 cannot be had, so those get two.
 	amd64)
-		machine=(qemu-system-x86_64 -M q35 -cpu "max,-cx16" -smp 1)
+		# A kernel without preemption (5.10) has as many instances of a kretprobe as there can be processors: 32 of them.
+		machine=(qemu-system-x86_64 -M q35 -cpu "max,-cx16" -smp 1,maxcpus=32)
 		case $kernel in */6.18-* | */7-*) machine=(qemu-system-x86_64 -M q35 -cpu max -smp 2) ;; esac
 		machine+=(-append "console=ttyS0 quiet panic=-1")
 		;;
