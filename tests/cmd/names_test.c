@@ -81,11 +81,15 @@ static void a_cgroup_leads_to_its_container(void **state)
 	assert_int_equal(names_by_cgroup(n, 1, &got), NAMES_NOBODY);
 	strcpy(c.image, "nginx");
 	strcpy(c.project, "shop");
+	strcpy(c.pod, "shop-7d9f");
+	strcpy(c.namespace, "prod");
 	assert_int_equal(names_container(n, &c), 0);
 	assert_int_equal(names_by_cgroup(n, 7, &got), NAMES_FOUND);
 	assert_string_equal(got.container, "web");
 	assert_string_equal(got.image, "nginx");
 	assert_string_equal(got.project, "shop");
+	assert_string_equal(got.pod, "shop-7d9f");
+	assert_string_equal(got.ns, "prod");
 	assert_string_equal(got.container_id, g.id);
 	names_free(n);
 }

@@ -26,24 +26,35 @@ struct bytes {
 #define BYTES(s) ((struct bytes){ s, sizeof(s) - 1 })
 
 /* A's pod is B, by label; C's is said by its sandbox alone. */
-#define VERSION	  BYTES("\x0a\x05" "0.1.0\x12\x0a" "containerd\x1a\x06" "1.6.20")
-#define WEB                                                                                       \
-	"\x0a\xaf\x01\x0a\x40" A "\x12\x40" B "\x1a\x05\x0a\x03web\x30\x01\x42\x20\x0a\x16"         \
+#define VERSION                    \
+	BYTES("\x0a\x05"           \
+	      "0.1.0\x12\x0a"      \
+	      "containerd\x1a\x06" \
+	      "1.6.20")
+#define WEB                                                                                 \
+	"\x0a\xaf\x01\x0a\x40" A "\x12\x40" B "\x1a\x05\x0a\x03web\x30\x01\x42\x20\x0a\x16" \
 	"io.kubernetes.pod.name\x12\x06shop-1"
-#define STRAY	  "\x0a\x8f\x01\x0a\x40" C "\x12\x40" B "\x1a\x05\x0a\x03" "odd\x30\x01\x72\x00"
-#define FRESH	  "\x0a\x8b\x01\x0a\x40" D "\x12\x40" B "\x1a\x05\x0a\x03" "new"
-#define POD	  "\x0a\x54\x0a\x40" B "\x12\x0e\x0a\x06shop-1\x1a\x04prod\x18\x00"
-#define ADDRESSES BYTES("\x0a\x4e\x0a\x40" B "\x2a\x0a\x0a\x08" "10.1.2.3")
+#define STRAY                                                    \
+	"\x0a\x8f\x01\x0a\x40" C "\x12\x40" B "\x1a\x05\x0a\x03" \
+	"odd\x30\x01\x72\x00"
+#define FRESH                                                    \
+	"\x0a\x8b\x01\x0a\x40" D "\x12\x40" B "\x1a\x05\x0a\x03" \
+	"new"
+#define POD "\x0a\x54\x0a\x40" B "\x12\x0e\x0a\x06shop-1\x1a\x04prod\x18\x00"
+#define ADDRESSES                                     \
+	BYTES("\x0a\x4e\x0a\x40" B "\x2a\x0a\x0a\x08" \
+	      "10.1.2.3")
 
 struct runtime {
 	char dir[64], path[108];
 	int listening, fd;
 	struct grpc *g;
-	char called[64];    /* the method of the open call, as "v1 ListContainers" */
-	char asked_id[65];  /* its filter's id, or "" */
-	struct bytes pods, containers, one; /* answers; one: to a question about a single container */
-	bool old, none;	    /* speaks v1alpha2; does not speak CRI */
-	bool mute;	    /* takes connections and says nothing */
+	char called[64];   /* the method of the open call, as "v1 ListContainers" */
+	char asked_id[65]; /* its filter's id, or "" */
+	struct bytes pods, containers,
+		one;	/* answers; one: to a question about a single container */
+	bool old, none; /* speaks v1alpha2; does not speak CRI */
+	bool mute;	/* takes connections and says nothing */
 	int questions, about_one, pod_questions;
 };
 
@@ -91,8 +102,8 @@ static void on_ended(void *ctx, int32_t stream, enum grpc_status st, const char 
 	} else if (strcmp(r->called, "PodSandboxStatus") == 0) {
 		b = ADDRESSES;
 	}
-	assert_int_equal(grpc_send(r->g, stream, (struct slice){ (const uint8_t *)b.p, b.n }, false),
-			 0);
+	assert_int_equal(
+		grpc_send(r->g, stream, (struct slice){ (const uint8_t *)b.p, b.n }, false), 0);
 	assert_int_equal(grpc_finish(r->g, stream, GRPC_OK, NULL), 0);
 }
 
@@ -310,7 +321,8 @@ static void a_socket_that_speaks_something_else_is_named(void **state)
 
 	(void)state;
 	runtime_start(&r);
-	c = containers_new(NO_DOCKER, r.path, changed, &t); /* containerd with its CRI switched off */
+	c = containers_new(NO_DOCKER, r.path, changed,
+			   &t); /* containerd with its CRI switched off */
 	UNTIL(cri(c).problem != NULL);
 	assert_non_null(strstr(cri(c).problem, "does not speak Kubernetes' CRI"));
 	assert_string_equal(containers_seen(c, A, 5)->name, "0123456789ab");

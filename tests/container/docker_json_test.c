@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "container/docker_json.h"
 
@@ -48,6 +49,29 @@ static void a_list_gives_names_labels_networks_and_addresses(void **state)
 	assert_int_equal(s.last.naddrs, 2);
 	assert_memory_equal(s.last.addrs[0], v4, 16);
 	assert_memory_equal(s.last.addrs[1], v6, 16);
+}
+
+static void a_kubelets_containers_are_named_by_their_labels(void **state)
+{
+	static const char json[] =
+		"[{\"Id\":\"" A "\",\"Names\":[\"/"
+				"k8s_web_shop-7d9f_prod_uid_0\"],\"State\":\"running\",\"Labels\":{"
+		"\"io.kubernetes.container.name\":\"web\",\"io.kubernetes.pod.name\":\"shop-7d9f\","
+		"\"io.kubernetes.pod.namespace\":\"prod\",\"io.kubernetes.docker.type\":\"%s\"}}]";
+	struct seen s = { 0 };
+	char text[sizeof(json) + 16];
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), json, "container");
+	assert_int_equal(docker_list(slice_str(text), note, &s), 1);
+	assert_string_equal(s.last.name, "web");
+	assert_string_equal(s.last.pod, "shop-7d9f");
+	assert_string_equal(s.last.namespace, "prod");
+	assert_false(s.last.sandbox);
+	(void)snprintf(text, sizeof(text), json, "podsandbox");
+	assert_int_equal(docker_list(slice_str(text), note, &s), 1);
+	assert_string_equal(s.last.name, "shop-7d9f");
+	assert_true(s.last.sandbox);
 }
 
 static void inspection_gives_the_first_process(void **state)
@@ -163,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_gives_names_labels_networks_and_addresses),
+		cmocka_unit_test(a_kubelets_containers_are_named_by_their_labels),
 		cmocka_unit_test(inspection_gives_the_first_process),
 		cmocka_unit_test(events_say_what_happened_to_whom),
 		cmocka_unit_test(rubbish_is_refused),

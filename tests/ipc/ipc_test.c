@@ -181,6 +181,8 @@ static void a_string_without_its_end_is_refused(void **state)
 	REFUSED(IPC_CONTAINER, FILL(m, container.image));
 	REFUSED(IPC_CONTAINER, FILL(m, container.project));
 	REFUSED(IPC_CONTAINER, FILL(m, container.service));
+	REFUSED(IPC_CONTAINER, FILL(m, container.pod));
+	REFUSED(IPC_CONTAINER, FILL(m, container.namespace));
 	REFUSED(IPC_CONTAINER, FILL(m, container.state));
 	REFUSED(IPC_CONTAINER, FILL(m, container.networks));
 	REFUSED(IPC_CGROUP, FILL(m, cgroup.id));

@@ -57,7 +57,7 @@ static void a_flow_is_one_line(void **state)
 	(void)state;
 	assert_string_equal(
 		text_of(sample_flow(), &o),
-		"13:00:00.123  web → api:443  tls GET /v1/users?x=1  500 Internal Server Error  "
+		"13:00:00.123  web → api-7d9f/api:443  tls GET /v1/users?x=1  500 Internal Server Error  "
 		"3 µs  20 B  [truncated midstream]\n");
 }
 

@@ -49,6 +49,38 @@ static void a_container_is_named_by_name_id_or_glob(void **state)
 	assert_false(wants(IPC_MODE_CHOSEN, false, "webs", true));
 }
 
+static void a_container_in_a_pod_is_named_by_its_pod_too(void **state)
+{
+	static const struct container in_pod = {
+		.id = ID, .name = "web", .pod = "shop-7d9f", .namespace = "prod"
+	};
+	static const struct {
+		const char *name;
+		bool hit;
+	} rows[] = {
+		{ "web", true },
+		{ "shop-7d9f/web", true },
+		{ "prod/shop-7d9f/web", true },
+		{ "prod/*", true },
+		{ "prod/shop-*", true },
+		{ "shop-*/web", true },
+		{ "*/shop-7d9f/*", true },
+		{ "prod", false },
+		{ "shop-7d9f", false },
+		{ "prod/web", false },
+		{ "test/*", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct policy p = { 0 };
+
+		assert_int_equal(policy_add(&p, rows[i].name), 0);
+		assert_int_equal(policy_names(&p, &in_pod), rows[i].hit);
+		policy_release(&p);
+	}
+}
+
 static unsigned dflt(unsigned mode, bool hosts, bool include_new)
 {
 	struct policy p = { .capture = {
@@ -129,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(modes_decide_about_a_container),
 		cmocka_unit_test(a_container_is_named_by_name_id_or_glob),
+		cmocka_unit_test(a_container_in_a_pod_is_named_by_its_pod_too),
 		cmocka_unit_test(the_kernels_default_covers_what_has_no_rule_yet),
 		cmocka_unit_test(it_is_said_in_words),
 		cmocka_unit_test(names_have_a_limit_and_long_ones_are_cut),

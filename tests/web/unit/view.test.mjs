@@ -181,6 +181,17 @@ test("picker: unticking under “all” makes it “all except”, ticking the l
 	assert.deepEqual([on.mode, on.names], ["all", []]);
 });
 
+test("picker: a container in a pod is chosen with its pod and namespace, since its name is that of many", () => {
+	const inPod = (pod) => ({ ...container("d"), id: pod.repeat(64).slice(0, 64), name: "web", pod, namespace: "prod" });
+	const [one, two] = ["x", "y"].map(inPod);
+	const s = { ...all, ...changeMode({ ...all, mode: "except", names: ["prod/y/web"] }, "chosen", [one, two]) };
+	assert.deepEqual(s.names, ["prod/x/web"]);
+	assert.equal(picked(s, one), true);
+	assert.equal(picked(s, two), false);
+	const both = { ...s, ...pick(s, [two], true) };
+	assert.deepEqual(both.names, ["prod/x/web", "prod/y/web"]);
+});
+
 test("picker: choosing by hand, one or a whole group, by name or id", () => {
 	let s = { ...all, ...changeMode(all, "chosen", [a, b, c]) };
 	assert.deepEqual(s.names, ["a", "b", "c"]);
