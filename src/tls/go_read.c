@@ -136,6 +136,30 @@ bool go_search(struct go_window *w, uint64_t off, uint64_t len, struct slice wha
 	return false;
 }
 
+bool go_search_word(struct go_window *w, uint64_t off, uint64_t len, uint64_t word, uint64_t mask,
+		    go_hit_fn fn, void *ctx)
+{
+	uint64_t end = len > MAX_SCAN ? off + MAX_SCAN : off + len;
+
+	for (off = (off + 7) & ~7ULL; off + 8 <= end; off += GO_WINDOW) {
+		size_t n = end - off < GO_WINDOW ? (size_t)(end - off) : GO_WINDOW;
+		long got = w->f->read(w->f->ctx, off, w->buf, n);
+
+		w->off = off;
+		w->n = got > 0 ? (size_t)got : 0;
+		for (size_t at = 0; at + 8 <= w->n; at += 8) {
+			uint64_t v;
+
+			memcpy(&v, w->buf + at, sizeof(v)); /* both machines are little-endian */
+			if ((v & mask) == word && fn(ctx, off + at))
+				return true;
+		}
+		if (w->n < n)
+			break;
+	}
+	return false;
+}
+
 uint64_t go_rela_to(struct go_window *w, uint64_t addr)
 {
 	struct wanted x = { .key = addr };

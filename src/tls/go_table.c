@@ -52,28 +52,36 @@ struct names {
 /* --- version ------------------------------------------------------------------------------------------ */
 
 #define INFO_MAGIC "\xff Go buildinf:"
+#define INFO_WORD  0x697562206f4720ff /* its first eight bytes */
 #define INFO_ALIGN 16
+
+struct info_search {
+	const struct go_file *f;
+	uint64_t off;
+};
 
 static bool take_info(void *ctx, uint64_t off)
 {
-	*(uint64_t *)ctx = off;
-	return off % INFO_ALIGN == 0;
+	struct info_search *s = ctx;
+	uint8_t head[sizeof(INFO_MAGIC) - 1];
+
+	s->off = off;
+	return off % INFO_ALIGN == 0 &&
+	       s->f->read(s->f->ctx, off, head, sizeof(head)) == (long)sizeof(head) &&
+	       memcmp(head, INFO_MAGIC, sizeof(head)) == 0;
 }
 
 static uint64_t find_info(struct go_window *w)
 {
 	const struct go_file *f = w->f;
-	struct slice s;
-	uint64_t off = 0;
+	struct info_search s = { f, 0 };
 
-	if (f->info_off) {
-		s = go_window_at(w, f->info_off, sizeof(INFO_MAGIC) - 1);
-		return slice_eq(s, SLICE_LIT(INFO_MAGIC)) ? f->info_off : 0;
-	}
+	if (f->info_off)
+		return take_info(&s, f->info_off) ? f->info_off : 0;
 	for (size_t i = 0; i < f->nsegs; i++)
-		if (f->seg[i].write && go_search(w, f->seg[i].off, f->seg[i].len,
-						 SLICE_LIT(INFO_MAGIC), take_info, &off))
-			return off;
+		if (f->seg[i].write && go_search_word(w, f->seg[i].off, f->seg[i].len, INFO_WORD,
+						      UINT64_MAX, take_info, &s))
+			return s.off;
 	return 0;
 }
 
@@ -144,22 +152,25 @@ int go_version(const struct go_file *f, char *ret, size_t size)
 
 /* --- the table --------------------------------------------------------------------------------------- */
 
+/* The first word, but for four bits of the magic. */
 #if defined(__aarch64__)
-#define QUANTUM "\x04"
+#define QUANTUM 4ULL
 #else
-#define QUANTUM "\x01"
+#define QUANTUM 1ULL
 #endif
-#define TABLE_MAGIC "\xff\xff\xff\0\0" QUANTUM "\x08" /* after its first byte */
-#define HEADER	    (8 + 8 * 8)
+#define TABLE_WORD (8ULL << 56 | QUANTUM << 48 | 0xfffffff0)
+#define TABLE_MASK 0xfffffffffffffff0
+#define HEADER	   (8 + 8 * 8)
 
 /* Fills *t from the header at file offset off.  False: none is there. */
 static bool read_header(struct table *t, struct slice head, uint64_t off)
 {
 	const struct go_segment *s = go_segment_of_off(t->f, off);
 	struct rd r = rd_init(head);
-	uint8_t magic = rd_u8(&r);
+	uint64_t word = rd_le64(&r);
+	uint8_t magic = (uint8_t)word;
 
-	if (!s || !slice_eq(rd_bytes(&r, sizeof(TABLE_MAGIC) - 1), SLICE_LIT(TABLE_MAGIC)) ||
+	if (!s || (word & TABLE_MASK) != TABLE_WORD ||
 	    (magic != 0xfa && magic != 0xf0 && magic != 0xf1))
 		return false;
 	t->off = off;
@@ -180,7 +191,7 @@ static bool read_header(struct table *t, struct slice head, uint64_t off)
 
 struct header_search {
 	struct table *t;
-	struct go_window *w;
+	const struct go_file *f;
 };
 
 static bool try_header(void *ctx, uint64_t off)
@@ -188,27 +199,25 @@ static bool try_header(void *ctx, uint64_t off)
 	struct header_search *h = ctx;
 	uint8_t head[HEADER];
 
-	if (off == 0 || h->w->f->read(h->w->f->ctx, off - 1, head, HEADER) != HEADER)
-		return false;
-	return read_header(h->t, (struct slice){ head, HEADER }, off - 1);
+	return h->f->read(h->f->ctx, off, head, HEADER) == HEADER &&
+	       read_header(h->t, (struct slice){ head, HEADER }, off);
 }
 
 /* The table is among what is only read, or, in a position-independent program, among what is written once. */
 static bool find_table(struct table *t, struct go_window *w)
 {
-	struct header_search h = { t, w };
 	const struct go_file *f = t->f;
+	struct header_search h = { t, f };
 
-	if (f->table_off && try_header(&h, f->table_off + 1))
+	if (f->table_off && try_header(&h, f->table_off))
 		return true;
 	for (int pass = 0; pass < 3; pass++)
 		for (size_t i = 0; i < f->nsegs; i++) {
 			const struct go_segment *s = &f->seg[i];
 
-			if ((s->exec	? 2
-			     : s->write ? 1
-					: 0) == pass &&
-			    go_search(w, s->off, s->len, SLICE_LIT(TABLE_MAGIC), try_header, &h))
+			if ((s->exec ? 2 : s->write) == pass &&
+			    go_search_word(w, s->off, s->len, TABLE_WORD, TABLE_MASK, try_header,
+					   &h))
 				return true;
 		}
 	return false;
@@ -269,7 +278,7 @@ static bool module_word(void *ctx, uint64_t off)
 	const struct go_segment *s = go_segment_of_off(m->t->f, off);
 	uint64_t addr = s ? off - s->off + s->addr : 0;
 
-	if (!s || addr % 8)
+	if (!s)
 		return false;
 	return text_by_module(m->t, m->side, addr) || ++m->tries == MAX_TRIES;
 }
@@ -279,17 +288,14 @@ static bool find_text(struct table *t, struct go_window *w, struct go_window *si
 	struct module_search m = { t, side, 0 };
 	uint64_t module;
 	struct pair first;
-	uint8_t word[8];
 
 	if (!pair_at(t, w, 0, &first))
 		return false;
 	if (t->text && go_is_code(t->f, t->text + first.pc))
 		return true;
-	for (size_t i = 0; i < 8; i++)
-		word[i] = (uint8_t)(t->addr >> (8 * i));
 	for (size_t i = 0; i < t->f->nsegs; i++)
-		if (t->f->seg[i].write && go_search(w, t->f->seg[i].off, t->f->seg[i].len,
-						    (struct slice){ word, 8 }, module_word, &m))
+		if (t->f->seg[i].write && go_search_word(w, t->f->seg[i].off, t->f->seg[i].len,
+							 t->addr, UINT64_MAX, module_word, &m))
 			return m.tries < MAX_TRIES;
 	w->n = 0;
 	module = go_rela_to(w, t->addr);

@@ -22,19 +22,6 @@ if ! build_programs; then
 	exit 1
 fi
 
-# go_peer NAME VERSION CGO [ARGUMENT...]: a way to build the peer, kept for another time; sets $peer.
-go_peer() {
-	local name=$1 version=$2 cgo=$3 chain=go$2 key
-	shift 3
-	key=$(cat $src/go/main.go $src/go/cgo.go $src/go/go.mod | sha256sum | cut -c 1-12)
-	peer=$(realpath -m "$CACHE")/go/$name-$version-$key
-	[ -x "$peer" ] && return
-	mkdir -p "${peer%/*}"
-	[ "$version" = "$own" ] && chain=local
-	(cd $src/go && GOENV=off GOFLAGS='' GOTOOLCHAIN=$chain CGO_ENABLED=$cgo timeout 400 \
-		nice go build -o "$peer.new" "$@" . >"$TMP/go.out" 2>&1) && mv "$peer.new" "$peer"
-}
-
 server() { # server [OPTION...]
 	start server "$peer" server "$@" "$port" "$TMP/cert.pem" "$TMP/key.pem"
 	until_true 10 grep -q listening "$TMP/server.out" || {

@@ -58,3 +58,16 @@ watch() { # watch [ENV=...] [OPTION...]
 		exit 1
 	}
 }
+
+# go_peer NAME VERSION CGO [ARGUMENT...]: a way to build the peer, kept for another time; sets $peer.
+go_peer() {
+	local name=$1 version=$2 cgo=$3 chain=go$2 key
+	shift 3
+	key=$(cat $src/go/main.go $src/go/cgo.go $src/go/go.mod | sha256sum | cut -c 1-12)
+	peer=$(realpath -m "$CACHE")/go/$name-$version-$key
+	[ -x "$peer" ] && return
+	mkdir -p "${peer%/*}"
+	[ "$(GOTOOLCHAIN=local go env GOVERSION)" = "go$version" ] && chain=local
+	(cd $src/go && GOENV=off GOFLAGS='' GOTOOLCHAIN=$chain CGO_ENABLED=$cgo timeout 400 \
+		nice go build -o "$peer.new" "$@" . >"$TMP/go.out" 2>&1) && mv "$peer.new" "$peer"
+}
