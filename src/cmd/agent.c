@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -122,6 +123,7 @@ static int policy_of(const struct args *a, struct policy *ret)
 
 static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 {
+	struct decode_left *left;
 	char missing[160];
 
 	c->args = *a;
@@ -141,6 +143,9 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 				       .ncomms = a->ncomms,
 				       .not_comms = a->not_comms,
 				       .nnot_comms = a->nnot_comms };
+	/* Without it nothing is counted. */
+	left = mmap(NULL, sizeof(*left), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	c->decode.left = left == MAP_FAILED ? NULL : left;
 	if (capabilities_check(missing, sizeof(missing)) < 0) {
 		log_error("capturing needs %s: run it as root, for example with sudo%s", missing,
 			  geteuid() == 0 ? ", or give the container those capabilities" : "");

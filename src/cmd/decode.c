@@ -330,6 +330,27 @@ static void timers(struct decode *d, uint64_t *tick_ns, uint64_t *second_ns)
 		recorded(d, recorder_flush(d->recorder));
 }
 
+static void note_left(const struct decode *d)
+{
+	struct decode_left *left = d->o->left;
+
+	if (!left)
+		return;
+	left->exchanges = conn_table_stats(d->table)->exchanges;
+	left->waiting = d->to_hub ? collector_stats(d->sink)->waiting : 0;
+}
+
+/* Of the one before, if it did not come to its end. */
+static void count_left(const struct decode *d)
+{
+	struct decode_left *left = d->o->left;
+
+	if (!left)
+		return;
+	left->lost += left->exchanges + left->waiting;
+	left->exchanges = left->waiting = 0;
+}
+
 static void loop(struct decode *d)
 {
 	uint64_t tick_ns = 0, second_ns = 0, active_ns = 0;
@@ -352,6 +373,7 @@ static void loop(struct decode *d)
 		if (busy)
 			active_ns = d->now_ns + ACTIVE_NS;
 		timers(d, &tick_ns, &second_ns);
+		note_left(d);
 		wait = busy ? 0 : wait_ms(d, active_ns);
 	}
 }
@@ -511,6 +533,7 @@ int decode_main(const struct decode_options *o, int ipc, const int *rings, unsig
 	}
 	if (confine(o) < 0)
 		return 1;
+	count_left(&d);
 	loop(&d);
 	finish(&d);
 	return d.failed ? TAP_DECODE_FAILED : 0;

@@ -11,12 +11,20 @@
 
 enum decode_to { DECODE_HUB, DECODE_PRINT, DECODE_RECORD };
 
+/* What one decode leaves to the next when it is killed: memory that they share. */
+struct decode_left {
+	uint64_t exchanges; /* that were not over */
+	uint64_t waiting;   /* writes of flows that the hub had not acknowledged */
+	uint64_t lost;	    /* both, of all that were killed */
+};
+
 struct decode_options {
 	enum decode_to to;
 	const struct args *args;
 	const struct filter *filter; /* DECODE_PRINT; NULL: everything */
 	int output;		     /* descriptor of DECODE_PRINT and DECODE_RECORD, else -1 */
 	struct identity who;
+	struct decode_left *left; /* NULL: nobody counts */
 };
 
 /* In the child that tap started: keeps only standard output and error, ipc, the rings and its output, gives

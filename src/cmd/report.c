@@ -145,6 +145,7 @@ void report_health(struct decode *d)
 		{ "queue.dropped_flows", q->dropped_flows },
 		{ "queue.bytes", q->queue_bytes },
 		{ "decode.restarts", d->restarts },
+		{ "decode.lost_flows", d->o->left ? d->o->left->lost : 0 },
 	};
 	struct collector_fact facts[DECODE_FACTS + CAUSES];
 	struct collector_ledger tls;

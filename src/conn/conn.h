@@ -111,7 +111,7 @@ struct conn {
 	uint64_t base[2], shift[2]; /* ev_open.base of the first; what is added to raw positions since the last */
 	char *path; /* AF_UNIX: where the server's end is bound, as flow_conn.path; NULL: nowhere */
 	uint64_t open_ns, first_read_ns, last_ns, close_ns;
-	size_t held;
+	size_t held, exchanges; /* as counted in the table's stats */
 	struct party self, other;
 	struct layer raw, plain;
 	struct secure *secure; /* NULL: no TLS was seen */

@@ -63,8 +63,12 @@ static void account(struct conn *c)
 	struct conn_table *t = c->t;
 	size_t held = sizeof(*c) + secure_held(c) + layer_held(&c->raw) + layer_held(&c->plain);
 
+	size_t open = (c->raw.m ? match_open(c->raw.m) : 0) + (c->plain.m ? match_open(c->plain.m) : 0);
+
 	t->stats.bytes_held += held - c->held;
 	c->held = held;
+	t->stats.exchanges += open - c->exchanges;
+	c->exchanges = open;
 }
 
 /* After anything that may have changed what c holds or waits for. */
@@ -96,6 +100,7 @@ static void retire(struct conn *c, bool linger)
 	link_remove(&c->holder);
 	link_remove(&c->attention);
 	t->stats.bytes_held -= c->held;
+	t->stats.exchanges -= c->exchanges;
 	t->stats.conns--;
 	if (!linger || c->paired || !c->spoke || !c->opened || pair_index(c) < 0) {
 		conn_release(c);

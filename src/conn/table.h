@@ -66,7 +66,7 @@ struct conn_hooks {
 	const struct proto *const *protos;
 };
 
-/* Counters only grow, except undecrypted_now, conns and bytes_held. */
+/* Counters only grow, except undecrypted_now, conns, bytes_held and exchanges. */
 struct conn_stats {
 	uint64_t events, bad_events;
 	uint64_t bytes, tls_bytes, captured_bytes; /* moved; the same of plaintext; that were there */
@@ -87,6 +87,7 @@ struct conn_stats {
 	uint64_t forgotten_conns;  /* that the kernel side forgot, for others that were used more, and met again */
 	uint64_t datagram_conns;   /* sockets and peers that exchanged datagrams, which nobody decodes */
 	uint64_t conns, bytes_held;
+	uint64_t exchanges; /* that are not over */
 };
 
 struct conn_table;

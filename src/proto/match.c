@@ -401,6 +401,11 @@ size_t match_held(const struct match *m)
 	return m->held + m->n * sizeof(struct pend);
 }
 
+size_t match_open(const struct match *m)
+{
+	return m->n;
+}
+
 void match_free(struct match *m)
 {
 	if (!m)

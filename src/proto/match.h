@@ -49,6 +49,7 @@ bool match_in_order(const struct match *m); /* false: match_lost, and not yet in
 void match_end(struct match *m, bool reset);
 bool match_unanswered(const struct match *m); /* an exchange waits for (the rest of) its answer */
 size_t match_held(const struct match *m);     /* bytes of messages kept */
+size_t match_open(const struct match *m);     /* exchanges that are not over */
 void match_free(struct match *m);	      /* emits nothing; m may be NULL */
 
 #endif

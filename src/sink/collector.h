@@ -66,6 +66,7 @@ struct collector_options {
 	void *ctx;
 };
 struct collector_stats {
+	uint64_t waiting; /* writes of flows that the hub has not acknowledged */
 	uint64_t flows, batches, acked, resent, dropped_flows, queue_bytes, reconnects;
 	bool connected;
 	uint64_t since_ns; /* when `connected` last changed, as told to collector_tick */

@@ -147,6 +147,8 @@ wait $traffic
 equal "killing the decoder is not noticed by the clients" 400 "$(cat "$TMP/decoder.out")"
 check "what comes after the decoder's restart is there, once, with both ends named" \
 	until_true 10 done_flows 100 'path~^/seq/53\d\d$ src:client dst:web'
+check "exchanges that it had in its hands are counted" eval \
+	'[ "$(api "$API/health" | jq ".agents[] | select(.connected) | .counters[\"decode.lost_flows\"]")" -ge $((400 - $(matched "path~^/seq/5[0-3]\d\d$"))) ]'
 equal "and the restart is counted" 1 "$(api "$API/health" | jq '.agents[] | select(.connected) | .counters["decode.restarts"]')"
 end_process $second_pid
 

@@ -7,6 +7,7 @@ overload.py PORT STEPS...   the client: one step per line of standard input; pri
   storm SECS   exchanges with bodies of 20 kB on six connections
   get BYTES    one download of so many bytes
   noise BYTES  as many in a protocol that nobody knows
+  hang PATH    three requests on three connections, which are not answered
   close        everything
 """
 import socket
@@ -29,6 +30,8 @@ def serve(conn):
 			while lines.readline().strip():
 				pass
 			path = request[1].decode()
+			if path.startswith("/hang"):
+				continue
 			n = int(path[5:]) if path.startswith("/get/") else 20000 if path.startswith("/storm") else 10
 			conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % n)
 			block = b"x" * 65536
@@ -104,6 +107,9 @@ def client(port):
 			conns[1].exchange("/get/" + arg)
 		elif step == "noise":
 			conns[2].noise(int(arg))
+		elif step == "hang":
+			for c in conns[3:]:
+				c.s.sendall(b"GET %s HTTP/1.1\r\nHost: overload\r\n\r\n" % arg.encode())
 		elif step == "close":
 			for c in conns:
 				c.s.close()

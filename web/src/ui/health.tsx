@@ -26,7 +26,7 @@ function counterGroups(a: Agent): [string, Tile[]][] {
 		const [, group = "other", name = key] = /^(\w+)\.(.+)$/.exec(key) ?? [];
 		const value = /(^|_)bytes(_|$)/.test(name) ? size(n) : count(n);
 		const list = by.get(group) ?? [];
-		list.push([name.replace(/_/g, " "), value, n > 0 && (group === "loss" || /dropped|bad|restarts/.test(name))]);
+		list.push([name.replace(/_/g, " "), value, n > 0 && (group === "loss" || /dropped|bad|restarts|lost_flows/.test(name))]);
 		by.set(group, list);
 	}
 	const order = [...GROUPS.keys()];
