@@ -182,10 +182,12 @@ static __always_inline int transfer_data(const struct call *call, struct conn *c
 	__u64 at = GAP_AT(call->dir, 0, 0, 0), off;
 
 	if (call->ktls) {
-		if (!ktls_tells(call) || c->ignored)
+		if (!ktls_tells(call))
 			return 0;
 		at = GAP_AT(call->dir, EV_TLS_KERNEL, EV_SURE_NESTED, 0);
 		off = FETCH_ADD(&c->tls_pos[call->dir & 1], n);
+		if (c->ignored)
+			return 0;
 	} else {
 		off = conn_moved(c, call->dir, n);
 		if (!conn_wants_raw(c))
