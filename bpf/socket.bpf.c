@@ -125,9 +125,12 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 	__u8 by = hooked[call->dir & 1];
 
 	/* One call of recvmmsg is many of the function; where a kretprobe misses some of them (a kernel without preemption sees
-	 * as many at a time as it has processors), no sequence numbers of AF_UNIX tell what they moved. */
+	 * as many at a time as it has processors), no sequence numbers of AF_UNIX tell what they moved, and those of TCP
+	 * make it a hole. */
+	if (call->shape == CALL_MMSG)
+		return false;
 	if (sock_is_unix(sk))
-		return unix_hooked && by == HOOKED_FUNCTION && call->shape != CALL_MMSG;
+		return unix_hooked && by == HOOKED_FUNCTION;
 	if (by == HOOKED_SYSCALL)
 		return false;
 	if (sock_encrypts(sk, call->dir)) /* the socket's functions are other ones */

@@ -51,8 +51,6 @@ static __always_inline int begin_skb(struct sock *sk, const struct sk_buff *skb,
 
 	if (sock_is_unix(sk) ? !unix_hooked : !sock_is_tcp(sk))
 		return 0;
-	if (syscall_takes(EV_READ))
-		return 0;
 	fn_begin(sk, EV_READ, 0, &it);
 	t = task_map_find(&task_ctxs); /* it was made there */
 	if (t && t->fn.nr && t->fn.shape == CALL_UNSEEN)
@@ -277,9 +275,7 @@ int kretprobe_skb_splice_bits(struct pt_regs *ctx)
 SEC("?kprobe/tls_sw_sendmsg")
 int kprobe_tls_sw_sendmsg(struct pt_regs *ctx)
 {
-	return syscall_takes(EV_WRITE) ?
-		       0 :
-		       begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_WRITE, 0);
+	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_WRITE, 0);
 }
 
 SEC("?kretprobe/tls_sw_sendmsg")
@@ -291,9 +287,8 @@ int kretprobe_tls_sw_sendmsg(struct pt_regs *ctx)
 SEC("?kprobe/tls_sw_sendpage")
 int kprobe_tls_sw_sendpage(struct pt_regs *ctx)
 {
-	return syscall_takes(EV_WRITE) ? 0 :
-					 begin_page((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx),
-						    PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
+	return begin_page((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx),
+			  PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
 }
 
 SEC("?kretprobe/tls_sw_sendpage")
@@ -307,8 +302,6 @@ int kprobe_tls_sw_recvmsg(struct pt_regs *ctx)
 {
 	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
 
-	if (syscall_takes(EV_READ))
-		return 0;
 	barrier_var(fourth); /* as in kprobe_tcp_recvmsg */
 	barrier_var(fifth);
 	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ,

@@ -51,14 +51,6 @@ static __always_inline void fn_drop(struct task_ctx *t)
 		__sync_fetch_and_add(&c->busy[t->fn.dir & 1], -1);
 }
 
-/* The hooks of system calls take the one under way. */
-static __always_inline bool syscall_takes(__u8 dir)
-{
-	struct task_ctx *t = task_map_find(&task_ctxs);
-
-	return t && t->call.nr && t->call.dir == dir && t->call.shape != CALL_NONE;
-}
-
 SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 {
 	struct task_ctx *t = task_ctx_get();
@@ -70,8 +62,10 @@ SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 	}
 	if (!task_wanted(t) || sock_is_kernels(sk))
 		return fn_test(t, sk, dir);
-	if (t->call.nr && t->call.shape == CALL_MMSG && sock_is_unix(sk))
-		return 0; /* by_functions in socket.bpf.c left it to the system call */
+	/* The hooks of system calls take the one under way: of TLS by the kernel, of several messages, or which began before
+	 * this function was hooked. */
+	if (t->call.nr && t->call.dir == dir && t->call.shape != CALL_NONE)
+		return 0;
 	if (t->fn.nr)
 		fn_drop(t);
 	t->fn_seen = 1;

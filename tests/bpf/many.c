@@ -19,6 +19,7 @@
 struct pair {
 	int client, server;
 	uint16_t key;
+	uint32_t op; /* enum recv_op */
 	size_t size;
 	bool ok;
 	pthread_t thread;
@@ -29,9 +30,15 @@ static void *reader(void *arg)
 {
 	struct pair *p = arg;
 	uint8_t *in = malloc(p->size);
+	size_t done = 0;
+	ssize_t n = 1;
 
 	atomic_fetch_add(&waiting, 1);
-	p->ok = in && recv(p->server, in, p->size, MSG_WAITALL) == (ssize_t)p->size;
+	while (in && done < p->size && n > 0) {
+		n = way_recv(p->op)->go(p->server, in + done, p->size - done);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	p->ok = done == p->size;
 	for (size_t i = 0; p->ok && i < p->size; i++)
 		p->ok = in[i] == pattern(p->key, 0, i);
 	free(in);
@@ -71,11 +78,14 @@ static int pair_write(const struct pair *p)
 static int all(struct pair *p, uint32_t n, int listener, size_t size)
 {
 	uint32_t started = 0;
+	static const uint32_t ops[] = { R_WAITALL, R_READ, R_READV_MANY, R_RECVMSG, R_RECVMMSG };
 	int rc = 0;
 
 	atomic_store(&waiting, 0);
-	for (uint32_t i = 0; i < n && !rc; i++)
+	for (uint32_t i = 0; i < n && !rc; i++) {
+		p[i].op = ops[i % (sizeof(ops) / sizeof(*ops))];
 		rc = pair_open(&p[i], listener, size);
+	}
 	while (!rc && started < n && !(rc = -pthread_create(&p[started].thread, NULL, reader, &p[started])))
 		started++;
 	while (!rc && atomic_load(&waiting) < n)

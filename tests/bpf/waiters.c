@@ -50,7 +50,7 @@ void waiters(struct watch *w, struct worker *k)
 	k->idle = NULL;
 	ok = watch_until(w, all_whole, &r.sport) && ok;
 	f = count(w, r.sport);
-	if (!check(ok && losses_agree(w, &before), "%u threads wait in recv: every byte of all of them", WAITERS))
+	if (!check(ok && losses_agree(w, &before), "%u threads wait in recv, read, readv, recvmsg, recvmmsg: every byte of all of them", WAITERS))
 		printf("# whole: %u clients, %u servers; error %d\n", f.clients, f.servers, r.error);
 	watch_forget(w);
 }
