@@ -152,8 +152,9 @@ SUB int ktls_tells(const struct call *call)
 	struct {
 		__u64 len;
 		int level, type;
-		__u64 what;
+		__u8 what, pad[7];
 	} m;
+	const __u64 least = sizeof(m) - sizeof(m.pad); /* as OpenSSL has it: no padding behind the last one */
 	__u64 v[2] = {};
 	int type = call->dir == EV_WRITE ? TLS_SET_RECORD_TYPE : TLS_GET_RECORD_TYPE;
 
@@ -162,11 +163,11 @@ SUB int ktls_tells(const struct call *call)
 	if (call->shape != CALL_MSG)
 		return 1;
 	bpf_probe_read_user(v, sizeof(v), &((struct user_msghdr *)call->buf)->control);
-	for (int i = 0; i < CONTROLS && v[1] >= sizeof(m); i++) {
-		if (bpf_probe_read_user(&m, sizeof(m), (void *)v[0]) || m.len < sizeof(m) - sizeof(m.what))
+	for (int i = 0; i < CONTROLS && v[1] >= least; i++) {
+		if (bpf_probe_read_user(&m, least, (void *)v[0]) || m.len < least - sizeof(m.what))
 			break;
 		if (m.level == SOL_TLS && m.type == type)
-			return (__u8)m.what == TLS_APPLICATION_DATA;
+			return m.what == TLS_APPLICATION_DATA;
 		m.len = (m.len + 7) & ~7ULL;
 		v[0] += m.len;
 		v[1] -= m.len < v[1] ? m.len : v[1];

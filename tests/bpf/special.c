@@ -80,7 +80,7 @@ static ssize_t record_call(int fd, bool sends, uint8_t *p, size_t n, uint8_t *ki
 			     .cmsg_len = CMSG_LEN(sizeof(*kind)) } };
 	struct iovec v = { p, n };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control,
-			    .msg_controllen = sizeof(control.room) };
+			    .msg_controllen = sends ? CMSG_LEN(sizeof(*kind)) : sizeof(control.room) };
 	ssize_t rc;
 
 	*CMSG_DATA(&control.h) = *kind;

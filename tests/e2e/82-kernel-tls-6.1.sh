@@ -32,7 +32,7 @@ end() { # NAME
 	$b sleep 1
 	$b kill $watch
 	wait $watch
-	$b sed -n "s/^\(ready\|lib\|conn\|loss\) /$1 &/p" /tmp/$1
+	$b sed "s/^/$1 /" /tmp/$1
 }
 begin probed 443
 $b sleep 120 | /bin/peer server -K 443 /cert.pem /key.pem >/tmp/server 2>&1 &
@@ -76,6 +76,7 @@ check "with probes their plaintext is captured byte for byte, once" captured "$T
 equal "nothing was lost" "loss unmapped 0 ring 0 fault 0" "$(grep ^loss "$TMP/watched")"
 part bare 444
 equal "both ends of three connections left decryption to it as well" 6 "$(grep -c . "$TMP/peers")"
+equal "watching began" "ready" "$(grep -o ^ready "$TMP/watched" || cat "$TMP/watched")"
 check "without probes their plaintext is captured byte for byte" captured "$TMP/peers" "$TMP/watched"
 equal "no library was attached" 0 "$(grep -c ^lib "$TMP/watched")"
 part files 445
