@@ -45,94 +45,6 @@ static int64_t epoch_ns(void)
 	return (int64_t)t.tv_sec * (int64_t)SECOND + t.tv_nsec - (int64_t)clock_ns();
 }
 
-/* --- hooks of the connection table -------------------------------------------------------------- */
-
-static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
-		       uint32_t pid, struct conn_names *ret)
-{
-	struct decode *d = ctx;
-	struct ipc_msg who = { .cgroup.cgroup_id = cgroup_id };
-
-	switch (cgroup_id ? names_by_cgroup(d->names, cgroup_id, ret)
-			  : names_by_addr(d->names, addr, ret)) {
-	case NAMES_FOUND:
-		return true;
-	case NAMES_NOBODY:
-		return false;
-	case NAMES_UNKNOWN:
-		break;
-	}
-	hold_unnamed(d->hold, addr, port, pid, cgroup_id);
-	if (cgroup_id)
-		(void)ipc_send(d->ipc, IPC_WHO, &who,
-			       -1); /* not taken: the flow is held, then goes without */
-	return false; /* a beginning of an id that is known already is filled in by hold */
-}
-
-static void tls_hook(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret)
-{
-	const struct decode *d = ctx;
-
-	(void)tls;
-	names_by_lib(d->names, tls_lib, &ret->library, &ret->version);
-	ret->road = "probes";
-}
-
-static void verdict_hook(void *ctx, uint64_t cookie, enum ev_verdict v)
-{
-	const struct decode *d = ctx;
-	struct ipc_msg m = { .verdict = { .cookie = cookie, .verdict = v } };
-
-	(void)ipc_send(d->ipc, IPC_VERDICT, &m,
-		       -1); /* not taken: copying goes on, nothing is lost */
-}
-
-static void skip_hook(void *ctx, uint64_t cookie, enum ev_dir dir, bool plain, uint64_t to)
-{
-	const struct decode *d = ctx;
-	struct ipc_msg m = { .verdict = { .cookie = cookie,
-					  .skip_to = to,
-					  .skip = 1,
-					  .dir = (uint8_t)dir,
-					  .plain = plain } };
-
-	(void)ipc_send(d->ipc, IPC_VERDICT, &m, -1); /* as above */
-}
-
-static void totals_hook(void *ctx, uint64_t cookie)
-{
-	const struct decode *d = ctx;
-	struct ipc_msg m = { .verdict = { .cookie = cookie, .totals = 1 } };
-
-	(void)ipc_send(d->ipc, IPC_VERDICT, &m, -1); /* not taken: asked again */
-}
-
-static void flow_hook(void *ctx, const struct flow *f)
-{
-	struct decode *d = ctx;
-
-	hold_flow(d->hold, f, d->now_ns);
-}
-
-/* Named as well as may be: to the sink. */
-static void out(void *ctx, const struct flow *f)
-{
-	struct decode *d = ctx;
-	int err;
-
-	if (!d->to_hub && (d->closed || !print_wants(d->o->args, d->o->filter, f)))
-		return;
-	err = d->sink->ops->write(d->sink, f);
-	if (err == -EPIPE)
-		d->closed = d->stop = true;
-	d->dropped += err == -EAGAIN;
-	if (d->to_hub || f->state == FLOW_OPEN)
-		return;
-	d->printed++;
-	if (d->o->args->count && d->printed >= d->o->args->count)
-		d->closed = d->stop = true;
-}
-
 /* --- tap ---------------------------------------------------------------------------------------- */
 
 static void set_limits(struct decode *d, const struct ipc_capture *c)
@@ -446,20 +358,12 @@ static int watch(const struct decode *d, int fd)
 
 static int set_up(struct decode *d)
 {
-	static const struct conn_hooks hooks = { .flow = flow_hook,
-						 .names = names_hook,
-						 .tls = tls_hook,
-						 .verdict = verdict_hook,
-						 .skip = skip_hook,
-						 .tls_why = report_why,
-						 .use = report_use,
-						 .totals = totals_hook };
 	uint8_t seed[16];
 
 	d->names = names_new();
 	d->tls = tls_use_new();
 	d->facts = calloc(DECODE_FACTS, sizeof(*d->facts));
-	d->hold = d->names ? hold_new(d->names, out, d) : NULL;
+	d->hold = d->names ? hold_new(d->names, decode_out, d) : NULL;
 	conn_limits_default(&d->limits);
 	d->limits.open_ns = OPEN_NS;
 	if (d->o->to == DECODE_RECORD) {
@@ -475,7 +379,7 @@ static int set_up(struct decode *d)
 	if (!d->facts || !d->tls || !d->hold || !(d->sink || d->recorder) ||
 	    getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return -ENOMEM;
-	d->table = conn_table_new(&d->limits, &hooks, d, epoch_ns(), seed);
+	d->table = conn_table_new(&d->limits, &decode_hooks, d, epoch_ns(), seed);
 	if (!d->table)
 		return -ENOMEM;
 	set_limits(d, &(struct ipc_capture){ .body_limit = d->o->args->body_limit });

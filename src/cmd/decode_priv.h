@@ -41,6 +41,10 @@ struct decode {
 /* Hooks of the connection table (ctx: struct decode), for the ledger. */
 void report_use(void *ctx, const struct conn_use *u);
 enum tls_reason report_why(void *ctx, uint32_t pid);
+/* decode_hooks.c; the context is struct decode. */
+extern const struct conn_hooks decode_hooks;
+void decode_out(void *ctx, const struct flow *f); /* named as well as may be: to the sink */
+
 /* Tells the hub; every second, and when something changed. */
 void report_health(struct decode *d);
 void report_containers(struct decode *d);

@@ -3,7 +3,7 @@
  *
  * Internal to src/conn.  A connection has a raw layer (what the socket carries) and, when a TLS probe
  * sees it, a plaintext layer; each has two directions and at most one protocol.
- *   layer.c   bytes to messages: detection, parsing, gaps, ends
+ *   layer.c   bytes to messages: parsing, gaps, ends; detect.c: which protocol; layer_life.c: memory
  *   conn.c    identity, flows on their way out, close
  *   secure.c  what a handshake says in the clear
  *   unread.c  the row of a TLS connection that nobody reads; who uses how much TLS
@@ -163,6 +163,7 @@ int layer_put(struct layer *l, const struct ev_data *ev);
 void layer_feed(struct layer *l);
 /* What every byte that will come did: the rest is parsed, ends are told, pending flows emitted. */
 void layer_finish(struct layer *l);
+void layer_drop_parser(struct layer *l); /* what is pending was emitted, or is lost */
 /* Gives up reading; nothing is emitted. */
 void layer_release(struct layer *l);
 void layer_opaque(struct layer *l);
