@@ -20,7 +20,7 @@ for module in gf128mul ghash-generic ctr gcm tls; do
 done
 vm_run <<'GUEST'
 wait_for() { # PATTERN FILE
-	for i in $($b seq 100); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done
+	for i in $($b seq 600); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done
 }
 for module in gf128mul ghash-generic ctr gcm tls; do $b insmod /modules/$module.ko; done
 begin() { # NAME PORT [WATCH-OPTION]
