@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 
+#define AGAIN_NS 1000000000ull
 #define ENDED_NS (600 * 1000000000ull)
 
 struct use {
@@ -14,6 +15,7 @@ struct use {
 	uint64_t cgroup_id, last_ns;
 	char comm[EV_COMM_LEN];
 	bool told; /* p is filled in */
+	uint64_t asked_ns;
 	uint64_t conns, unread, wire, plain;
 	struct ipc_tls_process p;
 };
@@ -81,6 +83,13 @@ bool tls_use_note(struct tls_use *u, const struct conn_use *c, uint64_t now_ns)
 	      strncmp(e->comm, c->comm, sizeof(e->comm)) != 0; /* it executes something else */
 	if (!e && !(e = add(u, c->pid)))
 		return false;
+	/* A library may be loaded for the first connection that needs it, after the process's first socket. */
+	if (c->tls_conns && e->told && e->p.reason == TLS_WHY_NO_LIBRARY && now_ns > e->asked_ns + AGAIN_NS) {
+		e->told = false;
+		ask = true;
+	}
+	if (ask)
+		e->asked_ns = now_ns;
 	e->cgroup_id = c->cgroup_id;
 	e->last_ns = now_ns;
 	(void)snprintf(e->comm, sizeof(e->comm), "%s", c->comm);

@@ -93,6 +93,7 @@ struct secure { /* of a connection that carries TLS */
 	uint8_t id[16];
 	bool row, ended; /* was written; for the last time */
 	uint64_t told;	 /* bytes, with its last write */
+	enum tls_reason reason; /* the same */
 	/* Asking the kernel how much moved: when next, after how long again, what it was. */
 	uint64_t ask_ns, wait_ns, asked_sum;
 	bool used; /* counted for its process, with so many bytes: */
@@ -223,6 +224,8 @@ void secure_release(struct conn *c);
 void unread_begin(struct layer *l); /* TLS was recognised */
 void unread_tick(struct conn *c);   /* every second */
 void unread_use(struct conn *c);    /* tells what moved since the last time */
+/* It is not read, and its process has not been looked at yet. */
+bool unread_waits(const struct conn *c);
 /* Writes the row of a TLS connection that is not read (any more) for the last time.  True: it had or has one. */
 bool unread_end(struct conn *c);
 

@@ -120,6 +120,12 @@ static void bury(struct conn *c)
 	conn_release(c);
 }
 
+/* All was said that will be said of it; but why it was not read may be told in a moment. */
+static bool is_over(const struct conn *c)
+{
+	return layer_complete(&c->raw) && layer_complete(&c->plain) && !unread_waits(c);
+}
+
 static void end(struct conn *c)
 {
 	conn_finish(c);
@@ -292,7 +298,7 @@ static int on_data(struct conn_table *t, const struct ev_data *ev)
 	l = ev->tls ? &c->plain : &c->raw;
 	rc = layer_put(l, ev);
 	layer_feed(l);
-	if (c->closing && layer_complete(&c->raw) && layer_complete(&c->plain)) {
+	if (c->closing && is_over(c)) {
 		end(c);
 		c = NULL;
 	} else {
@@ -311,7 +317,7 @@ static int on_close(struct conn_table *t, const struct ev_close *ev)
 	if (ev->how) /* else it was asked for */
 		touch(c);
 	conn_close(c, ev);
-	if (c->closing && layer_complete(&c->raw) && layer_complete(&c->plain))
+	if (c->closing && is_over(c))
 		end(c);
 	else
 		settle(c);
@@ -361,7 +367,7 @@ static void attend(struct conn *c)
 	if (c->plain.m)
 		match_flush(c->plain.m, t->now_ns);
 	if (c->closing && (t->now_ns >= c->close_ns + t->lim.gap_ns ||
-			   (layer_complete(&c->raw) && layer_complete(&c->plain))))
+			   is_over(c)))
 		end(c);
 	else
 		settle(c);

@@ -40,6 +40,7 @@ void unread_begin(struct layer *l)
 	s->since_ns = l->c->t->now_ns;
 	for (int i = 0; i < 2; i++)
 		s->from[i] = l->dir[i].s ? stream_offset(l->dir[i].s) : l->dir[i].seen;
+	unread_use(l->c); /* now its library is there */
 }
 
 /* --- why --- */
@@ -158,9 +159,15 @@ static void emit(struct conn *c, bool ended)
 	f.req.target = t->sni ? t->sni : name;
 	f.resp.status = t->alert ? t->alert : r->code;
 	f.state = state_of(c, &f, ended);
+	s->reason = reason;
 	s->told = wire(c, EV_READ) + wire(c, EV_WRITE);
 	conn_emit_tls(&c->raw, &f, t);
 	s->tls.reason = s->tls.why = s->tls.hint = NULL; /* not of its exchanges */
+}
+
+bool unread_waits(const struct conn *c)
+{
+	return c->t->hooks.tls_why && is_unread(c) && of_process(c) == TLS_WHY_UNKNOWN;
 }
 
 bool unread_end(struct conn *c)
@@ -236,6 +243,6 @@ void unread_tick(struct conn *c)
 		ask(c, sum);
 	if (s->ended || c->closing || !is_unread(c))
 		return;
-	if (s->row ? s->told != wire(c, EV_READ) + wire(c, EV_WRITE) : is_sure(c))
+	if (s->row ? s->told != wire(c, EV_READ) + wire(c, EV_WRITE) || s->reason != why(c) : is_sure(c))
 		emit(c, false);
 }

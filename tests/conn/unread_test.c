@@ -264,6 +264,23 @@ static void one_from_before_says_so(void **state)
 	assert_int_equal(w.flows[0].resp_len, 1300);
 }
 
+static void a_short_connection_waits_for_its_reason(void **state)
+{
+	(void)state;
+	process = TLS_WHY_UNKNOWN;
+	one_end(1, true);
+	moved(1, EV_END_ALL, 900, CLIENT_SAID + 500);
+	assert_int_equal(w.n, 0);
+	process = TLS_WHY_JAVA;
+	world_wait(&w, SECOND);
+	assert_string_equal(world_text(&w), "api>java-tls done peer_inferred\n");
+	process = TLS_WHY_UNKNOWN; /* and does not wait for ever */
+	one_end(11, true);
+	moved(11, EV_END_ALL, 900, CLIENT_SAID + 500);
+	world_wait(&w, SECOND);
+	assert_int_equal(w.n, 2);
+}
+
 static void without_tls_a_process_only_has_a_socket(void **state)
 {
 	(void)state;
@@ -290,6 +307,7 @@ int main(void)
 		T(plaintext_of_the_other_end_ends_the_row),
 		T(plaintext_without_a_message_is_no_row),
 		T(one_from_before_says_so),
+		T(a_short_connection_waits_for_its_reason),
 		T(without_tls_a_process_only_has_a_socket),
 #undef T
 	};
