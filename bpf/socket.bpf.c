@@ -139,6 +139,16 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 	return by == HOOKED_FUNCTION || (call->dir == EV_WRITE && call->shape == CALL_UNSEEN);
 }
 
+/* The exit of the call before was missed: programs of tracepoints can be preempted since Linux 7, and then the kernel does not
+ * run them for others on that processor.  The sequence numbers tell what it moved, unless they wait for it. */
+static __always_inline void call_drop(const struct call *call)
+{
+	struct conn *c = call->nr && call->counted ? conn_find(call->cookie) : NULL;
+
+	if (c)
+		__sync_fetch_and_add(&c->busy[call->dir & 1], -1);
+}
+
 /* Remembers the call.  done: what it has moved already, when it is its exit that we are at. */
 SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs *regs, long nr,
 		   __u64 done)
@@ -147,6 +157,7 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	__u32 fd = call_args(call, regs, nr);
 	struct sock *sk;
 
+	call_drop(call);
 	call->nr = nr + 1;
 	call->cookie = 0;
 	call->counted = 0;

@@ -2,6 +2,8 @@
 /* capture_check - loads the capture programs and compares what they report with what a worker process
  * moved.  Root; speaks TAP.  Needs few libraries, so that it also runs in an empty virtual machine.
  */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,8 @@
 
 #include "base/log.h"
 #include "check.h"
+#include "limpid.skel.h"
+#include "tap/bpf_priv.h"
 
 struct group {
 	const char *name, *help;
@@ -59,10 +63,28 @@ static bool share(struct shared *s)
 	return true;
 }
 
+/* Says which programs the kernel did not run, because one that was preempted was in their way. */
+static void misses(const struct watch *w)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program (p, tap_bpf_skel(w->bpf)->obj) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(p) >= 0 &&
+		    bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len) == 0 && info.recursion_misses)
+			printf("# %s was not run %llu times\n", bpf_program__name(p),
+			       (unsigned long long)info.recursion_misses);
+	}
+}
+
 static void unshare(struct shared *s)
 {
-	if (s->loaded)
-		watch_release(&s->w);
+	if (!s->loaded)
+		return;
+	misses(&s->w);
+	watch_release(&s->w);
 	s->loaded = false;
 }
 
