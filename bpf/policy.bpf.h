@@ -20,13 +20,18 @@ enum call_shape {
 	CALL_PAIR,    /* buf: where the two descriptors go */
 	CALL_CLOSE,   /* done with at its entry */
 };
+enum call_udp {
+	NOT_UDP = 0,
+	UDP_BY_SYSCALL,	 /* name: the argument for the remote address */
+	UDP_BY_FUNCTION, /* name: the kernel's struct msghdr */
+};
 struct call {
 	__u64 cookie, ts_ns, buf, len;
 	__u32 flags; /* MSG_ of recv */
 	__u16 nr;    /* system call number + 1, or FN_CALL; 0: none */
 	__u8 shape, dir;
 	__u8 counted; /* conn.busy has it */
-	__u8 udp;     /* name: the argument for the remote address */
+	__u8 udp;     /* enum call_udp */
 	__u8 mem;     /* enum run_mem */
 	__u8 ktls;    /* enum call_ktls */
 	__u32 niov;

@@ -131,6 +131,8 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 		return false;
 	if (sock_is_unix(sk))
 		return unix_hooked && by == HOOKED_FUNCTION;
+	if (sock_is_udp(sk))
+		return udp_hooked && by == HOOKED_FUNCTION && call->shape != CALL_UNSEEN;
 	if (by == HOOKED_SYSCALL)
 		return false;
 	if (sock_encrypts(sk, call->dir)) /* the socket's functions are other ones */
@@ -179,16 +181,16 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	}
 	if (!sk)
 		goto none;
-	if (sock_is_udp(sk)) {
-		call->udp = 1;
-		call->sk = number_of(sk);
-		call->ts_ns = bpf_ktime_get_ns();
-		call->name = nr == NR_SENDTO || nr == NR_RECVFROM ? SYS_ARG4(regs) : 0;
-		return 0;
-	}
 	if (!done && by_functions(call, sk)) {
 		call->nr = 0;
 		t->fn_seen = 0; /* io_uring leaves it, which has no system call of its own */
+		return 0;
+	}
+	if (sock_is_udp(sk)) {
+		call->udp = UDP_BY_SYSCALL;
+		call->sk = number_of(sk);
+		call->ts_ns = bpf_ktime_get_ns();
+		call->name = nr == NR_SENDTO || nr == NR_RECVFROM ? SYS_ARG4(regs) : 0;
 		return 0;
 	}
 	return transfer_begin(t, call, sk, done);
@@ -295,6 +297,14 @@ static __always_inline long function_left(struct task_ctx *t, struct task_struct
 	bool same = (__u64)fd_sock(task, call_args(&t->call, regs, nr)) == t->fn.sk && t->call.dir == t->fn.dir;
 
 	t->fn.nr = 0;
+	if (t->fn.udp) { /* there are no sequence numbers */
+		if (same && nr_returns_bytes(nr)) {
+			call_begin(t, task, regs, nr, 1);
+			return ret;
+		}
+		loss(EV_LOSS_INFLIGHT, 1);
+		return -1;
+	}
 	if (same && nr_returns_bytes(nr)) {
 		/* Its buffers are those of the system call; the function's were described on a stack that is gone. */
 		t->call.cookie = t->fn.cookie;

@@ -51,6 +51,18 @@ static __always_inline void fn_drop(struct task_ctx *t)
 		__sync_fetch_and_add(&c->busy[t->fn.dir & 1], -1);
 }
 
+static __always_inline void call_of_iter(struct call *call, const struct iter *it)
+{
+	call->nr = FN_CALL;
+	call->shape = it->known ? CALL_ITER : CALL_UNSEEN;
+	call->counted = 0;
+	call->buf = it->base;
+	call->len = it->base_left;
+	call->iov = it->iov;
+	call->niov = it->niov;
+	call->mem = it->mem;
+}
+
 SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 {
 	struct task_ctx *t = task_ctx_get();
@@ -70,17 +82,10 @@ SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 		fn_drop(t);
 	t->fn_seen = 1;
 	call = &t->fn;
-	call->nr = FN_CALL;
-	call->shape = it->known ? CALL_ITER : CALL_UNSEEN;
+	call_of_iter(call, it);
 	call->dir = dir;
 	call->flags = flags;
-	call->counted = 0;
 	call->udp = 0;
-	call->buf = it->base;
-	call->len = it->base_left;
-	call->iov = it->iov;
-	call->niov = it->niov;
-	call->mem = it->mem;
 	return transfer_begin(t, call, sk, 0);
 }
 

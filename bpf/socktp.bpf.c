@@ -104,7 +104,7 @@ SUB int unwatched_begin(struct task_ctx *t, struct sock *sk, __u8 dir, int n, __
 	call->dir = dir;
 	call->flags = flags;
 	call->counted = 0;
-	call->udp = sock_is_udp(sk);
+	call->udp = sock_is_udp(sk) ? UDP_BY_SYSCALL : NOT_UDP;
 	if (!call->udp) {
 		transfer_begin(t, call, sk, n);
 		return call->shape != CALL_NONE;

@@ -32,6 +32,7 @@ enum hooked {
 };
 volatile __u8 hooked[2] __weak;
 volatile __u8 unix_hooked __weak; /* HOOKED_FUNCTION is true of AF_UNIX, too */
+volatile __u8 udp_hooked __weak;  /* and of UDP, but for CALL_UNSEEN */
 volatile __u8 splice_hooked __weak; /* HOOKED_FUNCTION has one for splice from a socket */
 
 /* tls_go.bpf.c: a goroutine began to use the socket; go_seen: there are any that matter. */

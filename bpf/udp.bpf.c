@@ -3,7 +3,8 @@
  *
  * Every datagram is counted; copied are those of the ports that were asked for (--udp).  The socket is looked up at the
  * entry of the call, the remote address at its exit: the kernel writes it there for a receiver that wants it.  Who
- * receives on an unconnected socket without asking from where, gets an address of zeroes here, too.
+ * receives on an unconnected socket without asking from where, gets an address of zeroes here, too.  By functions
+ * (udpfn.bpf.c) it is the kernel's own copy of that address, and a receive by recvmsg always has one.
  *
  * Such a connection ends when it was quiet for UDP_IDLE_S (conn_sweep), or its place is taken by another.
  */
@@ -27,8 +28,13 @@ struct {
 	__type(value, __u64);
 } udp_conns SEC(".maps");
 
-/* From user memory; false: there is none, or of another family. */
-static __always_inline bool udp_name(__u64 name, struct sock_addr *a)
+static __always_inline long name_read(void *to, __u32 n, __u64 at, bool kernel)
+{
+	return kernel ? bpf_probe_read_kernel(to, n, (void *)at) : bpf_probe_read_user(to, n, (void *)at);
+}
+
+/* False: there is none, or of another family. */
+static __always_inline bool udp_name(__u64 name, struct sock_addr *a, bool kernel)
 {
 	struct {
 		__u16 family;
@@ -36,13 +42,13 @@ static __always_inline bool udp_name(__u64 name, struct sock_addr *a)
 		__u8 v4[4], v6[16];
 	} n = {};
 
-	if (!name || bpf_probe_read_user(&n, 8, (void *)name))
+	if (!name || name_read(&n, 8, name, kernel))
 		return false;
 	if (n.family == AF_INET) {
 		__builtin_memset(a->remote, 0, 10);
 		a->remote[10] = a->remote[11] = 0xff;
 		__builtin_memcpy(&a->remote[12], n.v4, 4);
-	} else if (n.family != AF_INET6 || bpf_probe_read_user(a->remote, 16, (void *)(name + 8))) {
+	} else if (n.family != AF_INET6 || name_read(a->remote, 16, name + 8, kernel)) {
 		return false;
 	}
 	a->rport = bpf_ntohs(n.port);
@@ -177,6 +183,12 @@ static __always_inline void udp_buffers(const struct call *call, __u64 iov, __u6
 	} else if (call->shape == CALL_UNSEEN) {
 		r->left = 0;
 		r->rest = n;
+	} else if (call->shape == CALL_ITER) {
+		r->base = call->buf;
+		r->base_left = call->len;
+		r->iov = call->iov;
+		r->niov = call->niov;
+		r->mem = call->mem;
 	} else {
 		r->iov = iov;
 		r->niov = niov;
@@ -194,7 +206,9 @@ SUB struct conn *udp_find(const struct call *call, __u64 name, __u64 *ret_id)
 	struct conn *c;
 
 	sock_addr(sk, &a);
-	udp_name(name, &a);
+	if (call->udp == UDP_BY_FUNCTION)
+		name = (__u64)BPF_CORE_READ((const struct msghdr *)name, msg_name);
+	udp_name(name, &a, call->udp == UDP_BY_FUNCTION);
 	c = udp_conn(sock_ino(sk), &a, call->dir & 1, ret_id);
 	if (c)
 		udp_used(c, sk, *ret_id, &a);

@@ -361,6 +361,7 @@ struct kiocb {
 };
 
 struct msghdr {
+	void *msg_name;
 	struct iov_iter msg_iter;
 	unsigned int msg_flags;
 	struct kiocb *msg_iocb;

@@ -26,7 +26,7 @@ static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
 enum when { ALWAYS, WITH_SENDPAGE, WITH_SEND_TP, WITH_RECV_TP, WITH_LENGTH_TP, WITH_UNIX,
-	    WITH_UNIX_SENDPAGE, WITH_SPLICE };
+	    WITH_UNIX_SENDPAGE, WITH_SPLICE, WITH_UDP };
 static const struct {
 	enum hook hook;
 	enum tap_backend backend;
@@ -49,6 +49,14 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fentry_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "fexit_udp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "fexit_udpv6_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "fexit_udp_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "fexit_udpv6_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "fentry_udp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "fentry_udpv6_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "fentry_udp_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "fentry_udpv6_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kretprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_recvmsg" },
@@ -64,6 +72,14 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kprobe_tcp_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UDP, "kretprobe_udp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UDP, "kretprobe_udpv6_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UDP, "kretprobe_udp_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UDP, "kretprobe_udpv6_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UDP, "kprobe_udp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_UDP, "kprobe_udpv6_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UDP, "kprobe_udp_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UDP, "kprobe_udpv6_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_LENGTH_TP, "tp_sock_send_length" },
 	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_SEND_TP, "tp_tcp_sendmsg_locked" },
 	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_LENGTH_TP, "tp_sock_recv_length" },
@@ -117,6 +133,14 @@ static bool has_tracepoint(const struct btf *btf, const char *name)
 	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
+/* A kernel whose IPv6 is a module has those functions elsewhere. */
+static bool has_udp(const struct btf *btf, unsigned recv_args)
+{
+	return function_args(btf, "udp_sendmsg") == 3 && function_args(btf, "udpv6_sendmsg") == 3 &&
+	       function_args(btf, "udp_recvmsg") == recv_args &&
+	       function_args(btf, "udpv6_recvmsg") == recv_args;
+}
+
 static void look_around(struct hooks *h)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -130,6 +154,7 @@ static void look_around(struct hooks *h)
 		     function_args(btf, "unix_release_sock") == 2;
 	h->unix_sendpage = h->af_unix && function_args(btf, "unix_stream_sendpage") == 5;
 	h->splice = function_args(btf, "skb_splice_bits") == 6;
+	h->udp = has_udp(btf, h->recv_args);
 	h->length_tp = has_tracepoint(btf, "sock_send_length") && has_tracepoint(btf, "sock_recv_length");
 	h->send_tp = has_tracepoint(btf, "tcp_sendmsg_locked") && h->length_tp;
 	h->recv_tp = has_tracepoint(btf, "skb_copy_datagram_iovec") &&
@@ -154,6 +179,8 @@ static bool needed(const struct hooks *h, enum when when)
 		return h->unix_sendpage;
 	case WITH_SPLICE:
 		return h->splice;
+	case WITH_UDP:
+		return h->udp;
 	case ALWAYS:
 		break;
 	}
@@ -279,6 +306,9 @@ static bool do_without(struct hooks *h, enum when when)
 		return true;
 	case WITH_SPLICE: /* it is a hole then */
 		h->splice = false;
+		return true;
+	case WITH_UDP:
+		h->udp = false;
 		return true;
 	case WITH_UNIX_SENDPAGE:
 	case WITH_SENDPAGE:
@@ -419,6 +449,7 @@ int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
 	skel->bss->hooked[EV_READ] = hooked(h, HOOK_RECV);
 	skel->bss->unix_hooked = h->af_unix;
 	skel->bss->splice_hooked = h->splice;
+	skel->bss->udp_hooked = h->udp;
 	for (size_t i = 0; i < NPROGRAMS; i++) {
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, programs[i].prog);

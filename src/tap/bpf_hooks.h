@@ -27,6 +27,7 @@ struct hooks {
 	bool af_unix;  /* the functions of AF_UNIX streams, as far as they are known here */
 	bool splice;   /* skb_splice_bits */
 	bool no_tls;   /* the kernel refuses to load the programs of its TLS */
+	bool udp;      /* the functions of UDP */
 	bool send_tp;  /* the tracepoint tcp_sendmsg_locked, and those of length_tp */
 	bool length_tp; /* the tracepoints sock_send_length and sock_recv_length */
 	bool recv_tp;  /* the tracepoints skb_copy_datagram_iovec and tcp_rcv_space_adjust */

@@ -39,9 +39,9 @@ const struct sight_row sight_rows[] = {
 	{ "UDP: system calls with buffers, to send", true, EV_UDP, ALL(SIGHT_BYTES) },
 	{ "UDP: system calls with buffers, to receive", false, EV_UDP, ALL(SIGHT_BYTES) },
 	{ "UDP, io_uring: send, sendmsg, write, send_zc", true, EV_UDP,
-	  BY(SIGHT_HOLE_TOLD, SIGHT_NOTHING) },
+	  BY(SIGHT_HOLE_TOLD, SIGHT_BYTES) },
 	{ "UDP, io_uring: recv, recvmsg, read, multishot", false, EV_UDP,
-	  BY(SIGHT_HOLE_TOLD, SIGHT_NOTHING) },
+	  BY(SIGHT_HOLE_TOLD, SIGHT_BYTES) },
 };
 const size_t sight_nrows = sizeof(sight_rows) / sizeof(*sight_rows);
 

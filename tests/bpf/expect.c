@@ -79,8 +79,6 @@ static struct expect find(const struct row *rows, size_t n, enum tap_backend b, 
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].op == op)
 			x = traced ? rows[i].tracepoint : rows[i].probe;
-	if (l4 == EV_UDP && !traced && is_uring(op, rows == sends))
-		x = (struct expect){ SEEN_NOT, EV_WHY_NONE };
 	/* The tracepoints sock_send_length and sock_recv_length came with 6.3. */
 	if (l4 != EV_TCP && traced && is_uring(op, rows == sends))
 		x = kernel_since(6, 3) ? (struct expect)NO_BUFFER : (struct expect){ SEEN_NOT, EV_WHY_NONE };
