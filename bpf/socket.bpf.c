@@ -294,7 +294,8 @@ static __always_inline bool nr_returns_bytes(long nr)
 static __always_inline long function_left(struct task_ctx *t, struct task_struct *task,
 					  struct pt_regs *regs, long nr, long ret)
 {
-	bool same = (__u64)fd_sock(task, call_args(&t->call, regs, nr)) == t->fn.sk && t->call.dir == t->fn.dir;
+	bool same = (__u64)fd_sock(task, call_args(&t->call, regs, nr)) == t->fn.sk &&
+		    t->call.dir == t->fn.dir;
 
 	t->fn.nr = 0;
 	if (t->fn.udp) { /* there are no sequence numbers */

@@ -14,6 +14,7 @@
 #define LIMPID_SOCKFN_BPF_H
 
 #include "iter.bpf.h"
+#include "stash.bpf.h"
 #include "transfer.bpf.h"
 
 /* The self-test of user space (src/tap/hooks_test.c): the server's port of its connection, whose calls are noted although nobody
@@ -47,6 +48,7 @@ static __always_inline void fn_drop(struct task_ctx *t)
 	struct conn *c = t->fn.counted ? conn_find(t->fn.cookie) : NULL;
 
 	t->fn.nr = 0;
+	stash_free(&t->fn);
 	if (c)
 		__sync_fetch_and_add(&c->busy[t->fn.dir & 1], -1);
 }

@@ -9,8 +9,11 @@
  * taken from the packet.  tcp_rcv_space_adjust comes when that is done, while the packet is still there and the
  * socket still locked; only then copied_seq tells whether they left the stream, which a peek leaves as it was.
  *
- * AF_UNIX, UDP and TLS by the kernel have no such places, and no sequence numbers of their own either: sock_send_length and sock_recv_length (6.3 and
- * later) tell how much was moved, which becomes a hole.
+ * AF_UNIX: the same place tells of its packets, but what left the stream only sock_recv_length (6.3 and later), when
+ * they are gone: stash.bpf.h.
+ *
+ * What AF_UNIX sends, UDP and TLS by the kernel have no such places, and no sequence numbers of their own either:
+ * sock_send_length and sock_recv_length tell how much was moved, which becomes a hole.
  */
 #include "sockfn.bpf.h"
 #include "syscalls.bpf.h"
@@ -91,6 +94,88 @@ static __always_inline bool in_old_call(const struct task_ctx *t)
 #endif
 }
 
+volatile __u8 lengths_told __weak; /* sock_recv_length is attached: written by user space */
+
+/* The packet at the head of the queue of a stream of AF_UNIX is about to be copied: the socket that it goes to.  A peek
+ * also looks at those behind the head: NULL. */
+static __always_inline struct sock *unix_reader(const struct sk_buff *skb,
+						const struct sock *sender)
+{
+	struct sock *sk = (void *)BPF_CORE_READ(skb, prev) -
+			  bpf_core_field_offset(struct sock, sk_receive_queue);
+
+	return sock_is_unix(sk) && unix_peer(sk) == sender ? sk : NULL;
+}
+
+/* The packet before, if there was one in this call, has moved: it is not the head any more. */
+static __always_inline int unix_moved(struct task_ctx *t, long n)
+{
+	struct call *call = &t->fn;
+	int rc = transfer_end(call, n);
+
+	call->counted = 0;
+	stash_free(call);
+	return rc;
+}
+
+/* The first packet of a call, or the next one: n bytes are copied to the reader. */
+SUB int unix_put(struct task_ctx *t, const struct sk_buff *skb, struct sock *sk, __u32 n,
+		 __u32 next)
+{
+	const struct unix_skb_parms *cb =
+		(const void *)skb + bpf_core_field_offset(struct sk_buff, cb);
+	struct call *call = &t->fn;
+
+	call->nr = FN_CALL;
+	call->dir = EV_READ;
+	call->flags = 0;
+	call->udp = NOT_UDP;
+	call->name = n;
+	if (!next) {
+		t->fn_seen = 1;
+		call->counted = 0;
+		call->all = 0;
+		call->stash = 0;
+		call->shape = CALL_UNSEEN;
+		transfer_begin(t, call, sk, 0);
+		if (call->shape == CALL_NONE)
+			return 0;
+	}
+	call->all += n;
+	return stash_put(call, number_of(skb), BPF_CORE_READ(cb, consumed), n);
+}
+
+static __always_inline int unix_copied(struct task_ctx *t, const struct sk_buff *skb,
+				       struct sock *sk, __u32 n)
+{
+	bool next = t->fn.nr && t->fn.sk == (__u64)sk && t->fn.dir == EV_READ &&
+		    t->fn.shape != CALL_NONE;
+
+	if (next)
+		unix_moved(t, t->fn.name);
+	else if (t->fn.nr)
+		fn_drop(t);
+	return unix_put(t, skb, sk, n, next);
+}
+
+/* The call has ended: what it returns says whether the last packet was copied, and how much of it. */
+static __always_inline int unix_received(struct task_ctx *t, int ret, __u32 flags)
+{
+	struct call *call = &t->fn;
+	__s64 last = ret - (__s64)(call->all - call->name), most = call->name;
+
+	call->nr = 0;
+	if (call->shape == CALL_NONE)
+		return 0;
+	if (flags & MSG_PEEK)
+		last = ret = -1;
+	unix_moved(t, last < most ? last : most);
+	if (last <= most)
+		return 0;
+	call->shape = CALL_UNSEEN; /* of some packets nobody knew where they go */
+	return transfer_end(call, last - most);
+}
+
 /* n bytes of AF_UNIX, UDP or TLS by the kernel were moved.  True: no hook of a system call will tell of them, and t->fn is that call. */
 SUB int unwatched_begin(struct task_ctx *t, struct sock *sk, __u8 dir, int n, __u32 flags)
 {
@@ -132,10 +217,25 @@ static __always_inline int send_end(int ret)
 {
 	struct task_ctx *t = sends_open ? task_map_find(&task_ctxs) : NULL;
 
-	if (!t || !t->fn.nr)
+	if (!t || !t->fn.nr || t->fn.dir != EV_WRITE) /* else a receive that faulted */
 		return 0;
 	__sync_fetch_and_add(&sends_open, -1);
 	return fn_end(ret);
+}
+
+/* A receive gave 0 bytes: the end of the stream, or nothing was asked for. */
+SUB int on_nothing(struct sock *sk)
+{
+	struct task_ctx *t = task_ctx_get();
+
+	if (!t || t->in_call == CALL_INSIDE || !(sock_is_tcp(sk) || sock_is_unix(sk)) || !task_wanted(t) ||
+	    sock_is_kernels(sk) || in_old_call(t))
+		return 0;
+	if (t->fn.nr)
+		fn_drop(t);
+	t->fn.dir = EV_READ;
+	t->fn.cookie = sock_cookie(sk);
+	return transfer_empty(&t->fn, sk);
 }
 
 SEC("?tp_btf/sock_send_length")
@@ -147,6 +247,12 @@ int BPF_PROG(tp_sock_send_length, struct sock *sk, int ret)
 SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(tp_sock_recv_length, struct sock *sk, int ret, int flags)
 {
+	struct task_ctx *t = task_map_find(&task_ctxs);
+
+	if (t && t->fn.nr && t->fn.dir == EV_READ && t->fn.sk == number_of(sk) && sock_is_unix(sk))
+		return unix_received(t, ret, flags);
+	if (!ret)
+		return on_nothing(sk);
 	return on_length(sk, EV_READ, ret, flags);
 }
 
@@ -154,11 +260,13 @@ volatile __u8 skbs_used __weak; /* somebody receives without a system call that 
 
 /* Where in the packet the next byte of the stream is.  -1: it is none of a plain TCP stream, or has fewer than n bytes
  * from there on. */
-static __always_inline __s64 skb_next_byte(const struct sk_buff *skb, const struct sock *sk, __u32 n)
+static __always_inline __s64 skb_next_byte(const struct sk_buff *skb, const struct sock *sk,
+					   __u32 n)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 	const struct tcp_skb_cb *cb = (const void *)skb + bpf_core_field_offset(struct sk_buff, cb);
-	__u32 at = BPF_CORE_READ(tp, copied_seq) - BPF_CORE_READ(cb, seq), len = BPF_CORE_READ(skb, len);
+	__u32 at = BPF_CORE_READ(tp, copied_seq) - BPF_CORE_READ(cb, seq),
+	      len = BPF_CORE_READ(skb, len);
 
 	if (BPF_CORE_READ(tp, inet_conn.icsk_ulp_ops) || at > len || n > len - at)
 		return -1;
@@ -170,7 +278,7 @@ SUB int skb_begin(struct task_ctx *t, const struct sk_buff *skb, struct sock *sk
 	__s64 at = skb_next_byte(skb, sk, n);
 	struct call *call = &t->fn;
 
-	if (at < 0 || sock_is_kernels(sk))
+	if (at < 0)
 		return 0;
 	if (call->nr)
 		fn_drop(t);
@@ -181,7 +289,7 @@ SUB int skb_begin(struct task_ctx *t, const struct sk_buff *skb, struct sock *sk
 	call->dir = EV_READ;
 	call->flags = 0;
 	call->counted = 0;
-	call->udp = 0;
+	call->udp = NOT_UDP;
 	call->buf = number_of(skb);
 	call->len = at;
 	call->all = n;
@@ -192,15 +300,20 @@ SUB int skb_begin(struct task_ctx *t, const struct sk_buff *skb, struct sock *sk
 SEC("?tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(tp_skb_copied, const struct sk_buff *skb, int len)
 {
-	struct sock *sk = BPF_CORE_READ(skb, sk);
+	struct sock *sk = BPF_CORE_READ(skb, sk); /* of AF_UNIX the sender's, else the reader's */
+	bool tcp = sk && sock_is_tcp(sk);
 	struct task_ctx *t;
 
-	if (!sk || len <= 0 || !sock_is_tcp(sk))
+	if (!sk || len <= 0)
 		return 0;
-	t = task_ctx_get();
-	if (!t || t->in_call == CALL_INSIDE || !task_wanted(t))
+	if (!tcp)
+		sk = lengths_told && sock_is_unix(sk) ? unix_reader(skb, sk) : NULL;
+	t = sk ? task_ctx_get() : NULL;
+	if (!t || t->in_call == CALL_INSIDE || !task_wanted(t) || sock_is_kernels(sk))
 		return 0;
-	return skb_begin(t, skb, sk, len);
+	if (tcp)
+		return skb_begin(t, skb, sk, len);
+	return in_old_call(t) ? 0 : unix_copied(t, skb, sk, len);
 }
 
 SEC("?tp_btf/tcp_rcv_space_adjust")

@@ -30,7 +30,8 @@ struct {
 
 static __always_inline long name_read(void *to, __u32 n, __u64 at, bool kernel)
 {
-	return kernel ? bpf_probe_read_kernel(to, n, (void *)at) : bpf_probe_read_user(to, n, (void *)at);
+	return kernel ? bpf_probe_read_kernel(to, n, (void *)at)
+		      : bpf_probe_read_user(to, n, (void *)at);
 }
 
 /* False: there is none, or of another family. */

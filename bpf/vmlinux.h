@@ -252,6 +252,9 @@ struct skb_shared_info {
 struct tcp_skb_cb {
 	__u32 seq;
 };
+struct unix_skb_parms {
+	__u32 consumed;
+};
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;

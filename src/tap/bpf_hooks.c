@@ -450,6 +450,8 @@ int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
 	skel->bss->unix_hooked = h->af_unix;
 	skel->bss->splice_hooked = h->splice;
 	skel->bss->udp_hooked = h->udp;
+	skel->bss->lengths_told =
+		h->length_tp && h->state[HOOK_RECV].used == TAP_BACKEND_TRACEPOINT;
 	for (size_t i = 0; i < NPROGRAMS; i++) {
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, programs[i].prog);

@@ -35,7 +35,7 @@ const struct sight_row sight_rows[] = {
 	{ "unix sockets, io_uring: send, sendmsg, write, splice", true, EV_UNIX,
 	  BY(SIGHT_HOLE_TOLD, SIGHT_BYTES) },
 	{ "unix sockets, io_uring: recv, recvmsg, read, multishot", false, EV_UNIX,
-	  BY(SIGHT_HOLE_TOLD, SIGHT_BYTES) },
+	  BY(SIGHT_BYTES_TOLD, SIGHT_BYTES) },
 	{ "UDP: system calls with buffers, to send", true, EV_UDP, ALL(SIGHT_BYTES) },
 	{ "UDP: system calls with buffers, to receive", false, EV_UDP, ALL(SIGHT_BYTES) },
 	{ "UDP, io_uring: send, sendmsg, write, send_zc", true, EV_UDP,
@@ -47,11 +47,9 @@ const size_t sight_nrows = sizeof(sight_rows) / sizeof(*sight_rows);
 
 const char *sight_text(enum sight s)
 {
-	static const char *const texts[] = { "bytes",
-					     "bytes (from Linux 6.16 on; else a gap)",
-					     "bytes",
-					     "a gap",
-					     "a gap (from Linux 6.3 on; else nothing)",
+	static const char *const texts[] = { "bytes",  "bytes (from Linux 6.16 on; else a gap)",
+					     "bytes",  "bytes (from Linux 6.3 on; else nothing)",
+					     "a gap",  "a gap (from Linux 6.3 on; else nothing)",
 					     "nothing" };
 
 	return texts[s];
@@ -65,6 +63,8 @@ enum sight sight_now(const struct sight_row *row, const struct tap_hook *h)
 	case SIGHT_BYTES_TRACED:
 	case SIGHT_BYTES_RECEIVED:
 		return h->traced ? SIGHT_BYTES : SIGHT_HOLE;
+	case SIGHT_BYTES_TOLD:
+		return h->told ? SIGHT_BYTES : SIGHT_NOTHING;
 	case SIGHT_HOLE:
 		return SIGHT_HOLE;
 	case SIGHT_HOLE_TOLD:

@@ -7,12 +7,13 @@
 #include "tap/bpf.h"
 
 enum sight {
-	SIGHT_BYTES,	      /* every byte */
-	SIGHT_BYTES_TRACED,   /* every byte with the kernel's tracepoints of sends (6.16), else as SIGHT_HOLE */
+	SIGHT_BYTES, /* every byte */
+	SIGHT_BYTES_TRACED, /* every byte with the kernel's tracepoints of sends (6.16), else as SIGHT_HOLE */
 	SIGHT_BYTES_RECEIVED, /* every byte by the kernel's tracepoints of receives, which every kernel has */
-	SIGHT_HOLE,	      /* how many, at their place: a gap in the flow */
-	SIGHT_HOLE_TOLD,      /* as SIGHT_HOLE with the kernel's tracepoints of lengths (6.3), else as SIGHT_NOTHING */
-	SIGHT_NOTHING,	      /* not seen, and not counted */
+	SIGHT_BYTES_TOLD, /* every byte with the kernel's tracepoints of lengths (6.3), else as SIGHT_NOTHING */
+	SIGHT_HOLE, /* how many, at their place: a gap in the flow */
+	SIGHT_HOLE_TOLD, /* as SIGHT_HOLE with the kernel's tracepoints of lengths (6.3), else as SIGHT_NOTHING */
+	SIGHT_NOTHING, /* not seen, and not counted */
 };
 struct sight_row {
 	const char *what;

@@ -80,8 +80,12 @@ static struct expect find(const struct row *rows, size_t n, enum tap_backend b, 
 		if (rows[i].op == op)
 			x = traced ? rows[i].tracepoint : rows[i].probe;
 	/* The tracepoints sock_send_length and sock_recv_length came with 6.3. */
-	if (l4 != EV_TCP && traced && is_uring(op, rows == sends))
-		x = kernel_since(6, 3) ? (struct expect)NO_BUFFER : (struct expect){ SEEN_NOT, EV_WHY_NONE };
+	if (l4 != EV_TCP && traced && is_uring(op, rows == sends)) {
+		if (!kernel_since(6, 3))
+			x = (struct expect){ SEEN_NOT, EV_WHY_NONE };
+		else if (l4 == EV_UDP || rows == sends)
+			x = (struct expect)NO_BUFFER;
+	}
 	return x;
 }
 
@@ -106,4 +110,9 @@ struct expect expect_tls(enum tap_backend b, bool out, uint32_t op)
 	if (is_uring(op, out) && !kernel_since(6, 3))
 		return (struct expect){ SEEN_NOT, EV_WHY_NONE };
 	return (struct expect)NO_BUFFER;
+}
+
+unsigned expect_ends(enum tap_backend b, uint32_t op)
+{
+	return b != TAP_BACKEND_TRACEPOINT || !is_uring(op, false) || kernel_since(6, 3);
 }

@@ -13,7 +13,7 @@ static const uint32_t ops[][2] = {
 	{ S_SPLICE_FILE, S_TEE },
 	{ S_URING_SEND, S_URING_SPLICE },
 	{ R_READ, R_PEEK },
-	{ R_URING_RECV, R_URING_SQPOLL },
+	{ R_URING_RECV, R_URING_PEEK },
 	{ R_SPLICE, R_SPLICE },
 	{ R_TRUNC, R_TRUNC },
 	{ R_ZEROCOPY, R_ZEROCOPY },
@@ -28,11 +28,11 @@ static const uint32_t ops[][2] = {
 	{ S_SENDFILE, S_TEE },
 	{ R_SPLICE, R_SPLICE },
 	{ S_URING_SEND, S_URING_SPLICE },
-	{ R_URING_RECV, R_URING_SQPOLL },
+	{ R_URING_RECV, R_URING_PEEK },
 	{ S_WRITE, S_SENDMMSG }, /* of UDP: what udp.c moves */
 	{ R_READ, R_PEEK },
 	{ S_URING_SEND, S_URING_SQPOLL },
-	{ R_URING_RECV, R_URING_SQPOLL },
+	{ R_URING_RECV, R_URING_PEEK },
 };
 
 static bool agrees(const struct sight_row *row, enum tap_backend b, uint32_t op)
@@ -47,8 +47,8 @@ static bool agrees(const struct sight_row *row, enum tap_backend b, uint32_t op)
 	/* That is for the kernel to decide. */
 	if (says == SIGHT_BYTES_TRACED)
 		right = is == SEEN_BYTES || is == SEEN_HOLE;
-	else if (says == SIGHT_HOLE_TOLD)
-		right = is == SEEN_HOLE || is == SEEN_NOT;
+	else if (says == SIGHT_HOLE_TOLD || says == SIGHT_BYTES_TOLD)
+		right = is == SEEN_NOT || is == (says == SIGHT_HOLE_TOLD ? SEEN_HOLE : SEEN_BYTES);
 	if (!right) {
 		printf("# %s: %s says otherwise\n", row->what, tap_backend_name(b));
 		return false;

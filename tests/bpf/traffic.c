@@ -128,14 +128,16 @@ static int unblock(struct conn *c)
 	return ok ? 0 : -EIO;
 }
 
-static int half_close(struct conn *c)
+static int half_close(struct conn *c, uint32_t rop)
 {
-	char byte;
+	const struct way *way = way_recv(rop);
+	uint8_t byte;
 
 	shutdown(c->end[0], SHUT_WR);
 	/* A second read of the end, and a write that fails, move nothing. */
-	if (read(c->end[1], &byte, 1) != 0 || read(c->end[1], &byte, 1) != 0)
+	if (way->go(c->end[1], &byte, 1) != 0 || way->go(c->end[1], &byte, 1) != 0)
 		return -EIO;
+	way_thread_done();
 	return send(c->end[0], "x", 1, MSG_NOSIGNAL) < 0 ? 0 : -EIO;
 }
 
@@ -223,7 +225,7 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 	case T_MANY:
 		return many_blocked(o->a, o->n, &c->sport);
 	case T_HALF:
-		return half_close(c);
+		return half_close(c, o->a);
 	case T_CLOSE:
 		return conn_close(c, o->a != 0);
 	case T_URGENT:

@@ -31,7 +31,7 @@ enum what {
 	T_BLOCK,      /* a thread reads n bytes on the server's end, and waits for them */
 	T_UNBLOCK,    /* the client writes them; replies when they were read */
 	T_MANY,	      /* a: so many connections, on each of which a thread waits in recv for n bytes, which then come; closes */
-	T_HALF,	      /* client: shutdown(SHUT_WR); server reads the end */
+	T_HALF,	      /* client: shutdown(SHUT_WR); server reads the end.  a: recv_op */
 	T_CLOSE,      /* a: 1: with a reset */
 	T_URGENT,     /* a: in line.  201 bytes from the client, one of them urgent */
 	T_KTLS,	      /* TLS by the kernel from now on; a: 1 client to server, 2 back, 3 both.  Its error if it has none */

@@ -108,12 +108,14 @@ static void halved(struct watch *w, struct worker *k, uint32_t op, uint32_t fami
 /* Ways without a system call: a datagram each. */
 static const struct {
 	uint32_t sop, rop;
-	uint64_t most; /* bytes: buffers that the kernel chooses from are smaller than a datagram may be */
+	uint64_t
+		most; /* bytes: buffers that the kernel chooses from are smaller than a datagram may be */
 } urings[] = {
-	{ S_URING_SEND, R_URING_RECV, D_MAX },	     { S_URING_SENDMSG, R_URING_RECVMSG, D_MAX },
-	{ S_URING_WRITE, R_URING_READ, D_MAX },	     { S_URING_WRITEV, R_URING_READV, D_MAX },
+	{ S_URING_SEND, R_URING_RECV, D_MAX },	      { S_URING_SENDMSG, R_URING_RECVMSG, D_MAX },
+	{ S_URING_WRITE, R_URING_READ, D_MAX },	      { S_URING_WRITEV, R_URING_READV, D_MAX },
 	{ S_URING_SEND_ZC, R_URING_MULTISHOT, 4096 }, { S_URING_SENDMSG_ZC, R_URING_SELECT, 4096 },
-	{ S_URING_ASYNC, R_URING_ASYNC, D_MAX },     { S_URING_SQPOLL, R_URING_SQPOLL, D_MAX },
+	{ S_URING_ASYNC, R_URING_ASYNC, D_MAX },      { S_URING_SQPOLL, R_URING_SQPOLL, D_MAX },
+	{ S_URING_SEND, R_URING_PEEK, D_MAX },
 };
 
 static const char *lacking(const struct way *way)
@@ -122,17 +124,20 @@ static const char *lacking(const struct way *way)
 }
 
 /* Of one direction of one end; a hole is one of as many bytes as the datagrams had. */
-static bool udp_expected(const struct end *e, int dir, uint64_t bytes, unsigned datagrams, struct expect x)
+static bool udp_expected(const struct end *e, int dir, uint64_t bytes, unsigned datagrams,
+			 struct expect x)
 {
 	uint64_t hole = x.seen == SEEN_HOLE ? bytes : 0;
 
-	return e->l4 == EV_UDP && !e->wrong && e->captured[dir] == bytes - hole && e->holes[dir] == hole &&
-	       e->why[dir][x.why] == hole && e->datagrams[dir] == datagrams;
+	return e->l4 == EV_UDP && !e->wrong && e->captured[dir] == bytes - hole &&
+	       e->holes[dir] == hole && e->why[dir][x.why] == hole &&
+	       e->datagrams[dir] == datagrams;
 }
 
 static void by_uring(struct watch *w, struct worker *k, size_t i)
 {
-	uint32_t sop = urings[i].sop, rop = urings[i].rop, op = D_BY(sop, rop), family = i % F_FAMILIES;
+	uint32_t sop = urings[i].sop, rop = urings[i].rop, op = D_BY(sop, rop),
+		 family = i % F_FAMILIES;
 	struct expect x[2] = { [EV_WRITE] = expect_send(backend_used(w), EV_UDP, sop),
 			       [EV_READ] = expect_recv(backend_used(w), EV_UDP, rop) };
 	const char *why = lacking(way_send(sop)) ? lacking(way_send(sop)) : lacking(way_recv(rop));
@@ -165,9 +170,9 @@ static void by_uring(struct watch *w, struct worker *k, size_t i)
 	ok = ok && losses_agree(w, &before);
 	if (!check(ok, "UDP, %s and %s over %s: %s", way_send(sop)->name, way_recv(rop)->name,
 		   family_names[family],
-		   not_seen		     ? "not seen"
+		   not_seen		    ? "not seen"
 		   : x[0].seen == SEEN_HOLE ? "as many bytes are missing"
-					     : "every byte of every datagram")) {
+					    : "every byte of every datagram")) {
 		explain("client", c);
 		explain("server", s);
 	}

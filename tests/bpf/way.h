@@ -63,6 +63,7 @@ enum recv_op {
 	R_URING_MULTISHOT, /* the same, one submission for many receives */
 	R_URING_ASYNC,
 	R_URING_SQPOLL,
+	R_URING_PEEK, /* peeked first */
 	R_OPS
 };
 enum way_flag {

@@ -12,16 +12,50 @@
 
 #define U(p) ((uint64_t)(uintptr_t)(p))
 
-static struct io_uring_sqe simple(uint8_t op, int fd, const void *p, size_t n)
+/* What all operations share: one submission, and its result as a system call would give it. */
+static ssize_t submit(enum uring_kind kind, uint8_t op, uint8_t flags, int fd, const void *p,
+		      size_t n)
 {
-	return (struct io_uring_sqe){ .opcode = op, .fd = fd, .addr = U(p), .len = (uint32_t)n };
+	struct io_uring_sqe s = {
+		.opcode = op, .flags = flags, .fd = fd, .addr = U(p), .len = (uint32_t)n
+	};
+
+	return way_errno(uring_do(kind, &s, NULL));
 }
 
 static ssize_t plain(uint8_t op, int fd, const void *p, size_t n)
 {
-	struct io_uring_sqe s = simple(op, fd, p, n);
+	return submit(URING_PLAIN, op, 0, fd, p, n);
+}
 
-	return way_errno(uring_do(URING_PLAIN, &s, NULL));
+/* n bytes at p as three buffers, or as a message of five. */
+static ssize_t vector(uint8_t op, int fd, uint8_t *p, size_t n)
+{
+	struct iovec v[3];
+
+	return plain(op, fd, v, way_cut(v, 3, p, n));
+}
+
+static ssize_t message(uint8_t op, int fd, uint8_t *p, size_t n)
+{
+	struct iovec v[5];
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = way_cut(v, 5, p, n) };
+
+	return plain(op, fd, &m, 1);
+}
+
+/* From or into a buffer that the kernel holds pinned. */
+static ssize_t fixed(uint8_t op, int fd, uint8_t *p, size_t n)
+{
+	struct iovec v = { p, n };
+	int rc = uring_register(IORING_REGISTER_BUFFERS, &v, 1);
+	ssize_t moved;
+
+	if (rc < 0)
+		return way_errno(rc);
+	moved = plain(op, fd, p, n);
+	uring_register(IORING_UNREGISTER_BUFFERS, NULL, 0);
+	return moved;
 }
 
 static const char *lacks_send(void)
@@ -47,51 +81,35 @@ static ssize_t uring_send(int fd, uint8_t *p, size_t n)
 {
 	return plain(IORING_OP_SEND, fd, p, n);
 }
-
 static ssize_t uring_sendmsg(int fd, uint8_t *p, size_t n)
 {
-	struct iovec v[5];
-	struct msghdr m = { .msg_iov = v, .msg_iovlen = way_cut(v, 5, p, n) };
-
-	return plain(IORING_OP_SENDMSG, fd, &m, 1);
+	return message(IORING_OP_SENDMSG, fd, p, n);
 }
-
 static ssize_t uring_write(int fd, uint8_t *p, size_t n)
 {
 	return plain(IORING_OP_WRITE, fd, p, n);
 }
-
 static ssize_t uring_writev(int fd, uint8_t *p, size_t n)
 {
-	struct iovec v[3];
-
-	way_cut(v, 3, p, n);
-	return plain(IORING_OP_WRITEV, fd, v, 3);
+	return vector(IORING_OP_WRITEV, fd, p, n);
 }
-
-/* From or into a buffer that the kernel holds pinned. */
-static ssize_t fixed(uint8_t op, int fd, uint8_t *p, size_t n)
-{
-	struct iovec v = { p, n };
-	int rc = uring_register(IORING_REGISTER_BUFFERS, &v, 1);
-	ssize_t moved;
-
-	if (rc < 0)
-		return way_errno(rc);
-	moved = plain(op, fd, p, n);
-	uring_register(IORING_UNREGISTER_BUFFERS, NULL, 0);
-	return moved;
-}
-
 static ssize_t uring_write_fixed(int fd, uint8_t *p, size_t n)
 {
 	return fixed(IORING_OP_WRITE_FIXED, fd, p, n);
+}
+static ssize_t uring_send_async(int fd, uint8_t *p, size_t n)
+{
+	return submit(URING_PLAIN, IORING_OP_SEND, IOSQE_ASYNC, fd, p, n);
+}
+static ssize_t uring_send_sqpoll(int fd, uint8_t *p, size_t n)
+{
+	return submit(URING_SQPOLL, IORING_OP_SEND, 0, fd, p, n);
 }
 
 /* A second completion says when the pages are no longer used. */
 static ssize_t zerocopy(uint8_t op, int fd, const void *p, size_t n)
 {
-	struct io_uring_sqe s = simple(op, fd, p, n);
+	struct io_uring_sqe s = { .opcode = op, .fd = fd, .addr = U(p), .len = (uint32_t)n };
 	uint32_t flags = 0;
 	int rc = uring_do(URING_PLAIN, &s, &flags);
 
@@ -111,21 +129,6 @@ static ssize_t uring_sendmsg_zc(int fd, uint8_t *p, size_t n)
 	struct msghdr m = { .msg_iov = v, .msg_iovlen = way_cut(v, 5, p, n) };
 
 	return zerocopy(IORING_OP_SENDMSG_ZC, fd, &m, 1);
-}
-
-static ssize_t uring_send_async(int fd, uint8_t *p, size_t n)
-{
-	struct io_uring_sqe s = simple(IORING_OP_SEND, fd, p, n);
-
-	s.flags = IOSQE_ASYNC;
-	return way_errno(uring_do(URING_PLAIN, &s, NULL));
-}
-
-static ssize_t uring_send_sqpoll(int fd, uint8_t *p, size_t n)
-{
-	struct io_uring_sqe s = simple(IORING_OP_SEND, fd, p, n);
-
-	return way_errno(uring_do(URING_SQPOLL, &s, NULL));
 }
 
 static ssize_t uring_splice(int fd, uint8_t *p, size_t n)
@@ -172,46 +175,42 @@ static ssize_t uring_recv(int fd, uint8_t *p, size_t n)
 {
 	return plain(IORING_OP_RECV, fd, p, n);
 }
-
 static ssize_t uring_recvmsg(int fd, uint8_t *p, size_t n)
 {
-	struct iovec v[4];
-	struct msghdr m = { .msg_iov = v, .msg_iovlen = way_cut(v, 4, p, n) };
-
-	return plain(IORING_OP_RECVMSG, fd, &m, 1);
+	return message(IORING_OP_RECVMSG, fd, p, n);
 }
-
 static ssize_t uring_read(int fd, uint8_t *p, size_t n)
 {
 	return plain(IORING_OP_READ, fd, p, n);
 }
-
 static ssize_t uring_readv(int fd, uint8_t *p, size_t n)
 {
-	struct iovec v[3];
-
-	way_cut(v, 3, p, n);
-	return plain(IORING_OP_READV, fd, v, 3);
+	return vector(IORING_OP_READV, fd, p, n);
 }
-
 static ssize_t uring_read_fixed(int fd, uint8_t *p, size_t n)
 {
 	return fixed(IORING_OP_READ_FIXED, fd, p, n);
 }
-
 static ssize_t uring_recv_async(int fd, uint8_t *p, size_t n)
 {
-	struct io_uring_sqe s = simple(IORING_OP_RECV, fd, p, n);
-
-	s.flags = IOSQE_ASYNC;
-	return way_errno(uring_do(URING_PLAIN, &s, NULL));
+	return submit(URING_PLAIN, IORING_OP_RECV, IOSQE_ASYNC, fd, p, n);
 }
-
 static ssize_t uring_recv_sqpoll(int fd, uint8_t *p, size_t n)
 {
-	struct io_uring_sqe s = simple(IORING_OP_RECV, fd, p, n);
+	return submit(URING_SQPOLL, IORING_OP_RECV, 0, fd, p, n);
+}
 
-	return way_errno(uring_do(URING_SQPOLL, &s, NULL));
+/* What is peeked comes again; it may be less than was asked for. */
+static ssize_t uring_peek(int fd, uint8_t *p, size_t n)
+{
+	struct io_uring_sqe s = { .opcode = IORING_OP_RECV,
+				  .fd = fd,
+				  .addr = U(p),
+				  .len = (uint32_t)n,
+				  .msg_flags = MSG_PEEK };
+	int rc = uring_do(URING_PLAIN, &s, NULL);
+
+	return rc <= 0 ? way_errno(rc) : plain(IORING_OP_RECV, fd, p, n);
 }
 
 #define GROUP	  7
@@ -269,14 +268,16 @@ static ssize_t chosen(int rc, uint32_t flags, uint8_t *p, size_t n)
 
 static ssize_t uring_select(int fd, uint8_t *p, size_t n)
 {
-	struct io_uring_sqe s = simple(IORING_OP_RECV, fd, NULL, n < BUF_BYTES ? n : BUF_BYTES);
+	struct io_uring_sqe s = { .opcode = IORING_OP_RECV,
+				  .flags = IOSQE_BUFFER_SELECT,
+				  .fd = fd,
+				  .len = (uint32_t)(n < BUF_BYTES ? n : BUF_BYTES),
+				  .buf_group = GROUP };
 	uint32_t flags = 0;
 	int rc = provide_all();
 
 	if (rc < 0)
 		return way_errno(rc);
-	s.flags = IOSQE_BUFFER_SELECT;
-	s.buf_group = GROUP;
 	rc = uring_do(URING_PLAIN, &s, &flags);
 	rc = (int)chosen(rc, flags, p, n);
 	if (rc > 0)
@@ -284,20 +285,29 @@ static ssize_t uring_select(int fd, uint8_t *p, size_t n)
 	return way_errno(rc);
 }
 
+static void give_back(bool used[BUFS])
+{
+	for (uint16_t i = 0; i < BUFS; i++)
+		if (used[i])
+			provide(i);
+	memset(used, 0, BUFS * sizeof(*used));
+}
+
 /* Until all n bytes have come, because it does not stop by itself.  A buffer is given back when the kernel has run
  * out of them (-ENOBUFS): to do it earlier, completions of two kinds would have to be told apart. */
 static ssize_t uring_multishot(int fd, uint8_t *p, size_t n)
 {
-	struct io_uring_sqe s = simple(IORING_OP_RECV, fd, NULL, 0);
+	struct io_uring_sqe s = { .opcode = IORING_OP_RECV,
+				  .flags = IOSQE_BUFFER_SELECT,
+				  .ioprio = IORING_RECV_MULTISHOT,
+				  .fd = fd,
+				  .user_data = 99,
+				  .buf_group = GROUP };
 	struct io_uring_sqe cancel = { .opcode = IORING_OP_ASYNC_CANCEL, .addr = 99 };
 	bool used[BUFS] = { false }, more = false;
 	size_t done = 0;
 	int rc = provide_all();
 
-	s.flags = IOSQE_BUFFER_SELECT;
-	s.buf_group = GROUP;
-	s.ioprio = IORING_RECV_MULTISHOT;
-	s.user_data = 99;
 	while (rc >= 0 && done < n) {
 		uint32_t flags = 0;
 
@@ -310,19 +320,14 @@ static ssize_t uring_multishot(int fd, uint8_t *p, size_t n)
 		}
 		if (more || (rc < 0 && rc != -ENOBUFS))
 			continue;
-		for (uint16_t i = 0; i < BUFS; i++)
-			if (used[i])
-				provide(i);
-		memset(used, 0, sizeof(used));
+		give_back(used);
 		rc = 0;
 	}
 	if (more) { /* two completions: of the cancellation, and of what was cancelled */
 		uring_do(URING_PLAIN, &cancel, NULL);
 		uring_next(URING_PLAIN, NULL);
 	}
-	for (uint16_t i = 0; i < BUFS; i++)
-		if (used[i])
-			provide(i);
+	give_back(used);
 	return done ? (ssize_t)done : way_errno(rc);
 }
 
@@ -337,4 +342,5 @@ const struct way uring_recv_ways[] = {
 	{ "io_uring multishot recv", uring_multishot, lacks_zc, WAY_NO_EMPTY },
 	{ "io_uring recv by a worker", uring_recv_async, lacks_send, 0 },
 	{ "io_uring recv with SQPOLL", uring_recv_sqpoll, lacks_sqpoll, 0 },
+	{ "io_uring recv after MSG_PEEK", uring_peek, lacks_send, 0 },
 };
