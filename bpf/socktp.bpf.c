@@ -75,6 +75,16 @@ int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
 	return 0;
 }
 
+/* What keeps the price low for all others: the thread is io_uring's, or has used it. */
+static __always_inline bool uses_uring(void)
+{
+	struct task_struct *task = CURRENT_TASK();
+
+	if (!bpf_core_field_exists(task->io_uring))
+		return true;
+	return KREAD(task, io_uring) || (KREAD(task, flags) & PF_IO_WORKER);
+}
+
 /* The system call that the thread is in was begun before capture was, and its exit will be looked at.  (Threads of io_uring
  * have a copy of the registers of who made them.) */
 static __always_inline bool in_old_call(const struct task_ctx *t)
@@ -247,8 +257,11 @@ int BPF_PROG(tp_sock_send_length, struct sock *sk, int ret)
 SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(tp_sock_recv_length, struct sock *sk, int ret, int flags)
 {
-	struct task_ctx *t = task_map_find(&task_ctxs);
+	struct task_ctx *t;
 
+	if (!uses_uring()) /* a call that is not watched, like preadv2, or one of 32 bits */
+		return on_length(sk, EV_READ, ret, flags);
+	t = task_map_find(&task_ctxs);
 	if (t && t->fn.nr && t->fn.dir == EV_READ && t->fn.sk == number_of(sk) && sock_is_unix(sk))
 		return unix_received(t, ret, flags);
 	if (!ret)
@@ -301,11 +314,12 @@ SEC("?tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(tp_skb_copied, const struct sk_buff *skb, int len)
 {
 	struct sock *sk = BPF_CORE_READ(skb, sk); /* of AF_UNIX the sender's, else the reader's */
-	bool tcp = sk && sock_is_tcp(sk);
 	struct task_ctx *t;
+	bool tcp;
 
-	if (!sk || len <= 0)
+	if (!sk || len <= 0 || !uses_uring())
 		return 0;
+	tcp = sock_is_tcp(sk);
 	if (!tcp)
 		sk = lengths_told && sock_is_unix(sk) ? unix_reader(skb, sk) : NULL;
 	t = sk ? task_ctx_get() : NULL;

@@ -153,6 +153,7 @@ struct task_struct {
 	char comm[16];
 	struct mm_struct *mm;
 	struct hlist_node pid_links[4];
+	void *io_uring;
 };
 
 struct qstr {
