@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* udpfn.bpf.c - the kernel's functions that move datagrams of UDP, met by fentry and fexit or by kprobe and kretprobe: what
- * a system call asks for passes here, and what io_uring does.
+/* udpfn.bpf.c - the kernel's functions that move datagrams of UDP, met by kprobe and kretprobe: what a system call asks for
+ * passes here, and what io_uring does.  So also where TCP is read by fentry: 6.1 and 6.12 did not take such programs for UDP.
  *
  * A socket of IPv6 sends to a mapped address of IPv4 by calling the function of IPv4, whose call is then not looked at.
  */
@@ -11,7 +11,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* udp.bpf.c */
 extern SHARED int udp_end(struct call *call, long ret);
 
-/* sockfn.bpf.c: those of udp_recvmsg are the same. */
+/* sockfn.bpf.c: in udp_recvmsg the flags have the same place. */
 extern const volatile __u8 recv_args;
 
 static __always_inline bool is_v6(const struct sock *sk)
@@ -61,88 +61,6 @@ static __always_inline int end(long ret, bool v6)
 static __always_inline int begin_v4(struct sock *sk, struct msghdr *msg, __u8 dir, __u32 flags)
 {
 	return is_v6(sk) ? 0 : begin(sk, msg, dir, flags);
-}
-
-#define ARG(n) ctx[n]
-
-/* Barriers: the verifier wants constant offsets. */
-static __always_inline __u32 recv_flags(__u64 *ctx)
-{
-	__u64 flags;
-
-	if (recv_args == 6) {
-		flags = ARG(4);
-		barrier_var(flags);
-	} else {
-		flags = ARG(3);
-		barrier_var(flags);
-	}
-	return flags;
-}
-
-static __always_inline int recv_ret(__u64 *ctx)
-{
-	__u64 ret;
-
-	if (recv_args == 6) {
-		ret = ARG(6);
-		barrier_var(ret);
-	} else if (recv_args == 5) {
-		ret = ARG(5);
-		barrier_var(ret);
-	} else {
-		ret = ARG(4);
-		barrier_var(ret);
-	}
-	return ret;
-}
-
-SEC("?fentry/udp_sendmsg")
-int fentry_udp_sendmsg(__u64 *ctx)
-{
-	return begin_v4((void *)ARG(0), (void *)ARG(1), EV_WRITE, 0);
-}
-
-SEC("?fexit/udp_sendmsg")
-int fexit_udp_sendmsg(__u64 *ctx)
-{
-	return end((int)ARG(3), false);
-}
-
-SEC("?fentry/udpv6_sendmsg")
-int fentry_udpv6_sendmsg(__u64 *ctx)
-{
-	return begin((void *)ARG(0), (void *)ARG(1), EV_WRITE, 0);
-}
-
-SEC("?fexit/udpv6_sendmsg")
-int fexit_udpv6_sendmsg(__u64 *ctx)
-{
-	return end((int)ARG(3), true);
-}
-
-SEC("?fentry/udp_recvmsg")
-int fentry_udp_recvmsg(__u64 *ctx)
-{
-	return begin_v4((void *)ARG(0), (void *)ARG(1), EV_READ, recv_flags(ctx));
-}
-
-SEC("?fexit/udp_recvmsg")
-int fexit_udp_recvmsg(__u64 *ctx)
-{
-	return end(recv_ret(ctx), false);
-}
-
-SEC("?fentry/udpv6_recvmsg")
-int fentry_udpv6_recvmsg(__u64 *ctx)
-{
-	return begin((void *)ARG(0), (void *)ARG(1), EV_READ, recv_flags(ctx));
-}
-
-SEC("?fexit/udpv6_recvmsg")
-int fexit_udpv6_recvmsg(__u64 *ctx)
-{
-	return end(recv_ret(ctx), true);
 }
 
 SEC("?kprobe/udp_sendmsg")

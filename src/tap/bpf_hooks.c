@@ -49,14 +49,14 @@ static const struct {
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fentry_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_recvmsg" },
-	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "fexit_udp_sendmsg" },
-	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "fexit_udpv6_sendmsg" },
-	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "fexit_udp_recvmsg" },
-	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "fexit_udpv6_recvmsg" },
-	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "fentry_udp_sendmsg" },
-	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "fentry_udpv6_sendmsg" },
-	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "fentry_udp_recvmsg" },
-	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "fentry_udpv6_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "kretprobe_udp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "kretprobe_udpv6_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "kretprobe_udp_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "kretprobe_udpv6_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "kprobe_udp_sendmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UDP, "kprobe_udpv6_sendmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "kprobe_udp_recvmsg" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UDP, "kprobe_udpv6_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_KPROBE, WITH_SENDPAGE, "kretprobe_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, ALWAYS, "kretprobe_tcp_recvmsg" },
@@ -136,9 +136,11 @@ static bool has_tracepoint(const struct btf *btf, const char *name)
 /* A kernel whose IPv6 is a module has those functions elsewhere. */
 static bool has_udp(const struct btf *btf, unsigned recv_args)
 {
+	unsigned v4 = function_args(btf, "udp_recvmsg"), v6 = function_args(btf, "udpv6_recvmsg");
+
+	/* Behind the flags there may be an argument less. */
 	return function_args(btf, "udp_sendmsg") == 3 && function_args(btf, "udpv6_sendmsg") == 3 &&
-	       function_args(btf, "udp_recvmsg") == recv_args &&
-	       function_args(btf, "udpv6_recvmsg") == recv_args;
+	       v4 >= 4 && v6 == v4 && (v4 == 6) == (recv_args == 6);
 }
 
 static void look_around(struct hooks *h)
@@ -402,8 +404,8 @@ void hooks_prepare(struct hooks *h, struct limpid_bpf *skel)
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, programs[i].prog);
 
-		if (p)
-			(void)bpf_program__set_autoload(p, planned(h, i));
+		if (p && planned(h, i)) /* none is by itself, and one may serve two back ends */
+			(void)bpf_program__set_autoload(p, true);
 	}
 	for (size_t i = 0; i < NTLS; i++) {
 		struct bpf_program *p =
