@@ -107,6 +107,19 @@ static int attach_perf(struct tap_tls_links *l, const struct bpf_program *prog, 
 	return 0;
 }
 
+/* The linker has set a place aside for each file that names the variable; which of them is used is its affair. */
+static int set_site(struct bpf_map *m, __u64 cookie)
+{
+	size_t size = bpf_map__value_size(m);
+	__u64 all[8];
+
+	if (size == 0 || size > sizeof(all))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		all[i] = cookie;
+	return bpf_map__set_initial_value(m, all, size);
+}
+
 /* A second object with the maps of the first, of which only the named programs (second may be NULL) are loaded.  They have the
  * site as a constant, because kernels before 5.15 give a probe no cookie. */
 static int load_again(struct bpf_object **ret, const struct limpid_bpf *skel, const char *first,
@@ -133,7 +146,7 @@ static int load_again(struct bpf_object **ret, const struct limpid_bpf *skel, co
 		struct bpf_map *of = bpf_object__find_map_by_name(skel->obj, dot ? dot : name);
 
 		if (strcmp(name, ".rodata.site") == 0)
-			err = bpf_map__set_initial_value(m, &cookie, sizeof(cookie));
+			err = set_site(m, cookie);
 		else
 			err = of ? bpf_map__reuse_fd(m, bpf_map__fd(of)) : -ESRCH;
 		if (err)

@@ -171,6 +171,13 @@ exchange "perf uprobes: 5 MB each way" 3.0 -x -s 5000000 -r 5000000
 stop server
 stop watch
 
+# --- what Linux 5.10 has: a program for each place --------------------------------------------------------------
+server 3.0
+watch LIMPID_FLAVOUR=old "$TMP/watch" -p "$port"
+exchange "the programs for old kernels: 50 requests on one connection" 3.0 -n 50
+stop server
+stop watch
+
 # --- where a return probe would kill a confined process: entries, and places behind the calls ----------------------
 server 3.0
 run_watch -e

@@ -124,6 +124,11 @@ until_true 5 attached "$own"
 exchange "perf uprobes: 20 connections at once" -n 10 -c 20
 end
 server
+run_watch LIMPID_FLAVOUR=old
+until_true 5 attached "$own"
+exchange "the programs for old kernels: 20 connections at once" -n 10 -c 20
+end
+server
 watch "$TMP/watch" -t -p "$port"
 exchange "twice attached: nothing is doubled" -n 20 -c 20
 end

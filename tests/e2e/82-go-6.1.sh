@@ -19,7 +19,7 @@ vm_program "$TMP/gopeer"
 cp "$TMP"/{cert,key}.pem "$vm_root/"
 vm_run <<'GUEST'
 wait_for() { # PATTERN FILE
-	for i in $($b seq 200); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done
+	for i in $($b seq 600); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done
 }
 /bin/gopeer server 443 /cert.pem /key.pem >/tmp/server 2>&1 &
 wait_for listening /tmp/server
@@ -42,6 +42,7 @@ if [ $? != 0 ]; then
 fi
 grep -a ^peer "$TMP/console" >"$TMP/peers"
 grep -aE '^(ready|lib|conn|loss) ' "$TMP/console" >"$TMP/watched"
+grep -a '^watch: ' "$TMP/console" | sed 's/^/# /'
 equal "$(vm_version) has no uprobe_multi" "ready perf uprobes" "$(grep ^ready "$TMP/watched")"
 check "the Go program is attached there" grep -q "^lib .* go .* attached .*/gopeer " "$TMP/watched"
 equal "both ends of twelve connections came through" 24 "$(grep -c . "$TMP/peers")"
