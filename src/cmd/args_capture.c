@@ -102,6 +102,24 @@ static void end_option(struct argp_state *state, const char *what, const char *o
 	a->end_rules[a->nends++] = (struct args_end){ what, arg };
 }
 
+static void end_key(struct argp_state *state, int key, const char *arg)
+{
+	static const struct {
+		int key;
+		const char *what, *option;
+	} keys[] = {
+		{ KEY_PORT, "port", "port" },
+		{ KEY_NOT_PORT, "not port", "not-port" },
+		{ KEY_ADDRESS, "address", "address" },
+		{ KEY_NOT_ADDRESS, "not address", "not-address" },
+		{ KEY_UDP, "udp", "udp" },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (keys[i].key == key)
+			end_option(state, keys[i].what, keys[i].option, arg);
+}
+
 static error_t capture_option(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
@@ -139,19 +157,11 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		a->all = true;
 		return 0;
 	case KEY_PORT:
-		end_option(state, "port", "port", arg);
-		return 0;
 	case KEY_NOT_PORT:
-		end_option(state, "not port", "not-port", arg);
-		return 0;
 	case KEY_ADDRESS:
-		end_option(state, "address", "address", arg);
-		return 0;
 	case KEY_NOT_ADDRESS:
-		end_option(state, "not address", "not-address", arg);
-		return 0;
 	case KEY_UDP:
-		end_option(state, "udp", "udp", arg);
+		end_key(state, key, arg);
 		return 0;
 	case KEY_BODY_LIMIT:
 		args_size_option(state, "body-limit", arg, &a->body_limit);

@@ -81,6 +81,19 @@ int ends_rule(struct ends *e, const char *s)
 	return -EINVAL;
 }
 
+bool ends_equal(const struct ends *a, const struct ends *b)
+{
+	if (a->kinds != b->kinds || a->naddrs != b->naddrs ||
+	    memcmp(a->ports, b->ports, sizeof(a->ports)) != 0)
+		return false;
+	for (size_t i = 0; i < a->naddrs; i++)
+		if (a->addrs[i].rule != b->addrs[i].rule ||
+		    a->addrs[i].key.bits != b->addrs[i].key.bits ||
+		    memcmp(a->addrs[i].key.addr, b->addrs[i].key.addr, 16) != 0)
+			return false;
+	return true;
+}
+
 void ends_sentence(const struct ends *e, char *ret, size_t n)
 {
 	const char *only = e->sentence[EV_RULE_INCLUDE], *not = e->sentence[EV_RULE_EXCLUDE];

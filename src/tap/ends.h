@@ -30,6 +30,8 @@ int ends_udp(struct ends *e, const char *s);
 int ends_address(struct ends *e, enum ev_rule rule, const char *s);
 /* Any of these as base/end_rule.h has it: "not port 80".  0; -EINVAL; -E2BIG. */
 int ends_rule(struct ends *e, const char *s);
+/* They choose the same connections, as far as their rules came in the same order. */
+bool ends_equal(const struct ends *a, const struct ends *b);
 /* ", only port 80 and address 10.0.0.0/8, not port 22": for people; "" when nothing was chosen. */
 void ends_sentence(const struct ends *e, char *ret, size_t n);
 

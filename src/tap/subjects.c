@@ -359,7 +359,7 @@ int tap_apply_ends(struct tap *t)
 			err = 0;
 		}
 	}
-	if (!err && memcmp(e, &t->ends, sizeof(*e)) != 0) {
+	if (!err && !ends_equal(e, &t->ends)) {
 		err = tap_bpf_set_ends(t->bpf, e);
 		t->ends = *e;
 	}
