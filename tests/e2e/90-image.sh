@@ -27,6 +27,8 @@ $D run -d --name limpid --pid=host --cap-drop ALL \
 	-v "$TMP/docker.sock:/var/run/docker.sock" -v /sys/fs/cgroup:/sys/fs/cgroup:ro \
 	-p "127.0.0.1:$PORT:7070" limpid-test/limpid --http 0.0.0.0:7070 --allow-remote --db /var/lib/limpid/limpid.db --token "$TOKEN" >/dev/null
 check "it starts, and the page answers" until_true 20 curl -sf "http://127.0.0.1:$PORT/"
+captures() { $D logs limpid 2>&1 | grep -q '^capturing every container'; }
+check "it captures" until_true 30 captures # on a busy machine later than the page answers
 api() { curl -sf --max-time 10 -H "Authorization: Bearer $TOKEN" "http://127.0.0.1:$PORT/api/$1"; }
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=web -keyout "$TMP/web.key" -out "$TMP/web.crt" >/dev/null 2>&1
 mkdir -p "$TMP/world/www"
