@@ -11,7 +11,7 @@ done
 mkdir -p build/kernels
 root=$TMP/guest
 id_of() { printf '%064d' "$1" | tr 0-9 a-j; }
-WEB=$(id_of 1) CLIENT=$(id_of 2)
+WEB=$(id_of 1) CLIENT=$(id_of 2) SCOPED=$(id_of 3)
 POD=pod8c0e6a6f-7a54-4b4c-8f0e-0f8a0d3d7b0a
 
 # bundle NAME CGROUP COMMAND: a runc container in the host's network, with busybox for a root
@@ -32,6 +32,7 @@ get() { echo "busybox wget -q -O - http://127.0.0.1:8080/$1"; }
 bundle web "/docker/$WEB" 'exec busybox httpd -f -p 8080 -h /www'
 bundle client "/system.slice/docker-$CLIENT.scope" "$(get hello); busybox sleep 1"
 bundle pod "/kubepods/burstable/$POD/$CLIENT" "$(get hello?pod)"
+bundle scoped "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-${POD//-/_}.slice/cri-containerd-$SCOPED.scope" "$(get hello?scoped)"
 bundle plain "/limpid-plain" "$(get hello?plain); busybox sleep 1"
 mkdir -p "$root/www"
 echo 'hello from the host' >"$root/www/hello"
@@ -58,6 +59,7 @@ $b httpd -f -p 8081 -h /www &
 wait_for $b wget -q -O /dev/null http://127.0.0.1:8080/ready
 /bin/runc run --no-pivot -b /containers/client client </dev/null 2>&1
 /bin/runc run --no-pivot -b /containers/pod pod </dev/null 2>&1
+/bin/runc run --no-pivot -b /containers/scoped scoped </dev/null 2>&1
 /bin/runc run --no-pivot -b /containers/plain plain </dev/null 2>&1
 $b wget -q -O - http://127.0.0.1:8081/hello
 wait_for $b grep -q 'target":"/hello?plain' /tmp/flows
@@ -102,6 +104,7 @@ guest() {
 	equal "the client's from docker-ID.scope" "$CLIENT" "$(flow /hello .client.container_id)"
 	equal "that of a pod's container, which lived for this request only, from its pod's cgroup" "$CLIENT $WEB" \
 		"$(flow '/hello?pod' '"\(.client.container_id) \(.server.container_id)"')"
+	equal "and as systemd's units have it" "$SCOPED $WEB" "$(flow '/hello?scoped' '"\(.client.container_id) \(.server.container_id)"')"
 	equal "without an id the cgroup has the name" "limpid-plain $WEB" "$(flow '/hello?plain' '"\(.client.container) \(.server.container_id)"')"
 	equal "with the answer" "200 hello from web" "$(flow /hello '"\(.response.status) \(.response.body.text)"' | tr -d '\n')"
 	equal "what processes of the host exchange is not" 0 "$(jq -r 'select(.server.port == 8081) | .id' "$TMP/flows" | grep -c .)"
