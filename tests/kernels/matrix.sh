@@ -188,5 +188,5 @@ while read -r series arch expected from; do
 	note "$version:$note_counts in $(cat "$TMP/$name.time")"
 done < <(grep . <<<"$GUESTS" | sort -V)
 dumps=$(guests | while read -r series arch _; do cat "$OUT/$series-$arch.console"; done | grep -a '^DUMP' | sort | uniq -c)
-check "the same traffic gives the same report on all of them: $(grep -c . <<<"$dumps")" test "$(grep -c . <<<"$dumps")" = 1
+[ -z "$dumps" ] || check "the same traffic gives the same report on all of them: $(grep -c . <<<"$dumps")" test "$(grep -c . <<<"$dumps")" = 1
 [ "$BACKENDS" != "fentry kprobe tracepoint" ] || check "the README has this table" tests/kernels/readme check
