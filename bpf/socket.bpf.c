@@ -141,8 +141,8 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 	return by == HOOKED_FUNCTION || (call->dir == EV_WRITE && call->shape == CALL_UNSEEN);
 }
 
-/* The exit of the call before was missed: programs of tracepoints can be preempted since Linux 7, and then the kernel does not
- * run them for others on that processor.  The sequence numbers tell what it moved, unless they wait for it. */
+/* The exit of the call before was missed (socket_exit_again can be preempted, too).  The sequence numbers tell what it
+ * moved, unless they wait for it. */
 static __always_inline void call_drop(const struct call *call)
 {
 	struct conn *c = call->nr && call->counted ? conn_find(call->cookie) : NULL;
@@ -256,8 +256,7 @@ static __always_inline int call_end(struct call *call, long ret)
 	return transfer_end(call, ret);
 }
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
+static __always_inline int entered(struct pt_regs *regs, long nr, bool again)
 {
 	struct task_struct *task;
 	struct task_ctx *t;
@@ -278,10 +277,26 @@ int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
 		loss(EV_LOSS_INFLIGHT, 1);
 		return 0;
 	}
+	if (again && t->in_call == CALL_INSIDE)
+		return 0;
 	t->in_call = nr == NR_CLOSE ? CALL_OUTSIDE : CALL_INSIDE; /* the exit of close is not looked at */
 	if (task_wanted_of(t, task))
 		call_begin(t, task, regs, nr, 0);
 	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(socket_enter, struct pt_regs *regs, long nr)
+{
+	return entered(regs, nr, false);
+}
+
+/* Since Linux 7, a program of a tracepoint can be preempted, and until it goes on the kernel does not run it for others on
+ * that processor.  Then this one does the work; mostly there is none left for it. */
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(socket_enter_again, struct pt_regs *regs, long nr)
+{
+	return nr == NR_CLOSE ? 0 : entered(regs, nr, true);
 }
 
 static __always_inline bool nr_returns_bytes(long nr)
@@ -320,15 +335,14 @@ static __always_inline long function_left(struct task_ctx *t, struct task_struct
 	return -1;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
+static __always_inline int left(struct pt_regs *regs, long ret, bool again)
 {
 	long nr = SYS_NR(regs);
 	struct task_struct *task;
 	struct task_ctx *t;
 	struct call *call;
 
-	if (nr == NR_MMAP && ret > 0 && (SYS_ARG2(regs) & PROT_EXEC) &&
+	if (!again && nr == NR_MMAP && ret > 0 && (SYS_ARG2(regs) & PROT_EXEC) &&
 	    !(SYS_ARG3(regs) & MAP_ANONYMOUS))
 		return task_mapped(ret);
 	if (!nr_is_io(nr) || nr == NR_CLOSE)
@@ -337,7 +351,7 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 	if (task_is_compat(task))
 		return 0;
 	t = task_ctx_of(task);
-	if (!t)
+	if (!t || (again && t->in_call != CALL_INSIDE))
 		return 0;
 	t->in_call = CALL_OUTSIDE;
 	if (t->call.nr == nr + 1 && t->call.shape == CALL_NONE) { /* not of a socket: most reads and writes */
@@ -369,6 +383,19 @@ int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
 		return udp_end(call, ret);
 	call_end(call, ret);
 	return ret ? 0 : transfer_empty(call, fd_sock(task, SYS_ARG0(regs)));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(socket_exit, struct pt_regs *regs, long ret)
+{
+	return left(regs, ret, false);
+}
+
+/* As socket_enter_again. */
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(socket_exit_again, struct pt_regs *regs, long ret)
+{
+	return left(regs, ret, true);
 }
 
 /* --- orders from user space ---------------------------------------------------------------------- */

@@ -32,14 +32,29 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * whose system call its own hooks read, and must cost it nearly nothing. */
 volatile __u32 sends_open __weak;
 
-/* False: a system call with buffers, as is seen without a look at the task.  sendfile and splice give pages, io_uring
- * a callback for the end or (io_sendmsg_prep) MSG_NOSIGNAL.  Calls of 32-bit programs are not read by hooks. */
+/* What keeps the price low for all others: the thread is io_uring's, or has used it. */
+static __always_inline bool uses_uring(void)
+{
+	struct task_struct *task = CURRENT_TASK();
+
+	if (!bpf_core_field_exists(task->io_uring))
+		return true;
+	return KREAD(task, io_uring) || (KREAD(task, flags) & PF_IO_WORKER);
+}
+
+/* False: a system call with buffers, as is seen without a look at its call.  sendfile and splice give pages, io_uring
+ * a callback for the end (up to Linux 7.2 or so) or (io_sendmsg_prep) MSG_NOSIGNAL.  Calls of 32-bit programs are not read by
+ * hooks. */
 static __always_inline bool may_be_unread(struct msghdr *msg)
 {
-	struct kiocb *iocb = msg->msg_iocb;
+	struct kiocb *iocb;
 
-	return (msg->msg_flags & (MSG_SPLICE_PAGES | MSG_NOSIGNAL)) || (iocb && iocb->ki_complete) ||
-	       task_is_compat(CURRENT_TASK());
+	if ((msg->msg_flags & (MSG_SPLICE_PAGES | MSG_NOSIGNAL)) || task_is_compat(CURRENT_TASK()))
+		return true;
+	if (!bpf_core_field_exists(msg->msg_iocb))
+		return uses_uring();
+	iocb = msg->msg_iocb;
+	return iocb && iocb->ki_complete;
 }
 
 /* The system call under way has buffers that its own hooks read. */
@@ -73,16 +88,6 @@ int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
 	t->fn.name = name;
 	t->fn.all = left;
 	return 0;
-}
-
-/* What keeps the price low for all others: the thread is io_uring's, or has used it. */
-static __always_inline bool uses_uring(void)
-{
-	struct task_struct *task = CURRENT_TASK();
-
-	if (!bpf_core_field_exists(task->io_uring))
-		return true;
-	return KREAD(task, io_uring) || (KREAD(task, flags) & PF_IO_WORKER);
 }
 
 /* The system call that the thread is in was begun before capture was, and its exit will be looked at.  (Threads of io_uring

@@ -199,11 +199,15 @@ static int attach(struct tap_bpf *b, char *why, size_t n)
 		{ s->progs.task_exec, &s->links.task_exec },
 		{ s->progs.task_exit, &s->links.task_exit },
 		{ s->progs.socket_exit, &s->links.socket_exit },
+		{ s->progs.socket_exit_again, &s->links.socket_exit_again },
 		{ s->progs.socket_enter, &s->links.socket_enter },
+		{ s->progs.socket_enter_again, &s->links.socket_enter_again },
 	};
 	int rc;
 
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
+		if (!bpf_program__autoload(hooks[i].prog))
+			continue;
 		*hooks[i].link = bpf_program__attach(hooks[i].prog);
 		if (!*hooks[i].link) {
 			rc = -errno;
@@ -263,6 +267,8 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 			    "a ring size must be a power of two, of 4096 bytes or more");
 	tap_bpf_tls_prepare(b->skel, b->old);
 	hooks_prepare(&b->hooks, b->skel);
+	(void)bpf_program__set_autoload(b->skel->progs.socket_enter_again, bpf_preempts_tracepoints());
+	(void)bpf_program__set_autoload(b->skel->progs.socket_exit_again, bpf_preempts_tracepoints());
 	rc = limpid_bpf__load(b->skel);
 	if (rc)
 		(void)snprintf(why, n, "%s", last_words);

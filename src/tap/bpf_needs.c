@@ -65,3 +65,12 @@ int bpf_check_kernel(char *err, size_t errlen)
 			    u.release);
 	return 0;
 }
+
+/* Nothing but the version tells. */
+bool bpf_preempts_tracepoints(void)
+{
+	struct utsname u = { 0 };
+	unsigned major = 0;
+
+	return uname(&u) == 0 && sscanf(u.release, "%u.", &major) == 1 && major >= 7;
+}

@@ -24,4 +24,7 @@ int bpf_fail(char *err, size_t errlen, int rc, const char *fmt, ...)
 int bpf_check_caps(char *err, size_t errlen);
 int bpf_check_kernel(char *err, size_t errlen);
 
+/* Whether the kernel lets others run in the midst of a tracepoint's programs: Linux 7 and later. */
+bool bpf_preempts_tracepoints(void);
+
 #endif
