@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* udpfn.bpf.c - the kernel's functions that move datagrams of UDP, met by kprobe and kretprobe: what a system call asks for
- * passes here, and what io_uring does.  So also where TCP is read by fentry: 6.1 and 6.12 did not take such programs for UDP.
+ * passes here, and what io_uring does.  So also where TCP is read by fentry.
  *
  * A socket of IPv6 sends to a mapped address of IPv4 by calling the function of IPv4, whose call is then not looked at.
  */
@@ -63,6 +63,16 @@ static __always_inline int begin_v4(struct sock *sk, struct msghdr *msg, __u8 di
 	return is_v6(sk) ? 0 : begin(sk, msg, dir, flags);
 }
 
+/* Both are read, for the verifier wants constant offsets. */
+static __always_inline __u32 recv_flags(struct pt_regs *ctx)
+{
+	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
+
+	barrier_var(fourth);
+	barrier_var(fifth);
+	return recv_args == 6 ? fifth : fourth;
+}
+
 SEC("?kprobe/udp_sendmsg")
 int kprobe_udp_sendmsg(struct pt_regs *ctx)
 {
@@ -90,8 +100,7 @@ int kretprobe_udpv6_sendmsg(struct pt_regs *ctx)
 SEC("?kprobe/udp_recvmsg")
 int kprobe_udp_recvmsg(struct pt_regs *ctx)
 {
-	return begin_v4((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ,
-			recv_args == 6 ? PT_REGS_PARM5(ctx) : PT_REGS_PARM4(ctx));
+	return begin_v4((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ, recv_flags(ctx));
 }
 
 SEC("?kretprobe/udp_recvmsg")
@@ -103,8 +112,7 @@ int kretprobe_udp_recvmsg(struct pt_regs *ctx)
 SEC("?kprobe/udpv6_recvmsg")
 int kprobe_udpv6_recvmsg(struct pt_regs *ctx)
 {
-	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ,
-		     recv_args == 6 ? PT_REGS_PARM5(ctx) : PT_REGS_PARM4(ctx));
+	return begin((void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM2(ctx), EV_READ, recv_flags(ctx));
 }
 
 SEC("?kretprobe/udpv6_recvmsg")

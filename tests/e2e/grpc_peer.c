@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "flow/pb.h"
 #include "hub/ingest.h"
 #include "rpc/grpc.h"
 #include "sink/collector.h"
@@ -72,12 +74,18 @@ static void hub_health(void *ctx, const struct ingest_agent *a, const Limpid__V1
 	printf("health %zu %zu\n", m->n_facts, m->n_counters);
 }
 
-static void hub_flow(void *ctx, const struct ingest_agent *a, const struct flow *f)
+static void hub_flow(void *ctx, const struct ingest_agent *a, struct slice packed)
 {
+	struct arena *mem = arena_new(64u << 20);
+	struct flow f = { 0 };
+
 	(void)ctx;
 	(void)a;
-	printf("flow %s %s %zu\n", f->proto, f->req.target ? f->req.target : "-",
-	       f->resp.body.data.n);
+	if (mem && flow_pb_unpack(packed, mem, &f) == 0)
+		printf("flow %s %s %zu\n", f.proto, f.req.target ? f.req.target : "-", f.resp.body.data.n);
+	else
+		printf("flow damaged\n");
+	arena_free(mem);
 }
 
 static void hub_batch_end(void *ctx, const struct ingest_agent *a, uint64_t seq)
