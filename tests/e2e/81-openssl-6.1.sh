@@ -15,7 +15,7 @@ vm_library /usr/lib/x86_64-linux-gnu/libssl.so.3
 cp "$TMP"/{cert,key}.pem "$vm_root/"
 vm_run <<'GUEST'
 wait_for() { # PATTERN FILE
-	for i in $($b seq 100); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done
+	for i in $($b seq 400); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done
 }
 /bin/watch -p 443 >/tmp/watch 2>&1 &
 watch=$!
