@@ -63,27 +63,11 @@ static bool share(struct shared *s)
 	return true;
 }
 
-/* Says which programs the kernel did not run, because one that was preempted was in their way. */
-static void misses(const struct watch *w)
-{
-	struct bpf_program *p;
-
-	bpf_object__for_each_program (p, tap_bpf_skel(w->bpf)->obj) {
-		struct bpf_prog_info info = { 0 };
-		__u32 len = sizeof(info);
-
-		if (bpf_program__fd(p) >= 0 &&
-		    bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len) == 0 && info.recursion_misses)
-			printf("# %s was not run %llu times\n", bpf_program__name(p),
-			       (unsigned long long)info.recursion_misses);
-	}
-}
-
 static void unshare(struct shared *s)
 {
 	if (!s->loaded)
 		return;
-	misses(&s->w);
+	(void)watch_misses(&s->w, true);
 	watch_release(&s->w);
 	s->loaded = false;
 }

@@ -85,8 +85,8 @@ void explain(const char *who, const struct end *e)
 		       (unsigned long long)e->captured[d], (unsigned long long)e->holes[d]);
 		for (int i = 0; i < EV_WHY_MAX; i++)
 			printf(" %llu", (unsigned long long)e->why[d][i]);
-		printf(" ) total %llu wrong %u how %x side %u opens %u flags %x\n",
-		       (unsigned long long)e->total[d], e->wrong, e->how, e->side, e->opens,
+		printf(" ) total %llu wrong %u how %x ends %u side %u opens %u flags %x\n",
+		       (unsigned long long)e->total[d], e->wrong, e->how, e->ends_read, e->side, e->opens,
 		       e->flags);
 		if (e->plain[d].seen)
 			printf("# %s %s, plaintext: captured %llu holes %llu total %llu\n", who,

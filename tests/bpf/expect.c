@@ -112,7 +112,7 @@ struct expect expect_tls(enum tap_backend b, bool out, uint32_t op)
 	return (struct expect)NO_BUFFER;
 }
 
-unsigned expect_ends(enum tap_backend b, uint32_t op)
+bool expect_ends(enum tap_backend b, uint32_t op)
 {
 	return b != TAP_BACKEND_TRACEPOINT || !is_uring(op, false) || kernel_since(6, 3);
 }

@@ -22,7 +22,7 @@ struct expect expect_recv(enum tap_backend b, enum ev_l4 l4, uint32_t op);
 /* Of TLS by the kernel: its ways with system calls. */
 struct expect expect_tls(enum tap_backend b, bool out, uint32_t op);
 
-/* How often the end of a stream is told that was read in that way. */
-unsigned expect_ends(enum tap_backend b, uint32_t op);
+/* Whether the end of a stream is told that was read in that way. */
+bool expect_ends(enum tap_backend b, uint32_t op);
 
 #endif

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "watch.h"
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "limpid.skel.h"
+#include "tap/bpf_priv.h"
 #include "traffic.h"
 
 static struct end *by_cookie(struct watch *w, uint64_t cookie)
@@ -292,4 +297,24 @@ void watch_release(struct watch *w)
 {
 	w->src->ops->close(w->src);
 	tap_bpf_close(w->bpf);
+}
+
+uint64_t watch_misses(const struct watch *w, bool say)
+{
+	struct bpf_program *p;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program (p, tap_bpf_skel(w->bpf)->obj) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(p) < 0 ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len) || !info.recursion_misses)
+			continue;
+		sum += info.recursion_misses;
+		if (say)
+			printf("# %s was not run %llu times\n", bpf_program__name(p),
+			       (unsigned long long)info.recursion_misses);
+	}
+	return sum;
 }

@@ -87,4 +87,7 @@ bool watch_gone(struct watch *w, uint16_t cport, uint16_t sport);
 bool watch_moved(struct watch *w, uint16_t cport, uint16_t sport, uint64_t c2s, uint64_t s2c);
 void watch_release(struct watch *w);
 
+/* How often the kernel did not run a program, because one that was preempted was in its way; say: prints which. */
+uint64_t watch_misses(const struct watch *w, bool say);
+
 #endif
