@@ -67,7 +67,7 @@ for arch in amd64 arm64; do
 				\$b rm -f /tmp/dump
 			done
 		GUEST
-		# As in tests/e2e/81-openssl-6.1.sh.
+		# TLS probes: four connections, both ends.
 		[ $arch = arm64 ] || cat <<-'GUEST'
 			wait_for() { for i in $($b seq 300); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done; }
 			echo "BACKEND openssl"
