@@ -84,7 +84,7 @@ bool tls_use_note(struct tls_use *u, const struct conn_use *c, uint64_t now_ns)
 	if (!e && !(e = add(u, c->pid)))
 		return false;
 	/* A library may be loaded for the first connection that needs it, after the process's first socket. */
-	if (c->tls_conns && e->told && e->p.reason == TLS_WHY_NO_LIBRARY && now_ns > e->asked_ns + AGAIN_NS) {
+	if ((c->tls_conns || c->wire) && e->told && e->p.reason == TLS_WHY_NO_LIBRARY && now_ns > e->asked_ns + AGAIN_NS) {
 		e->told = false;
 		ask = true;
 	}

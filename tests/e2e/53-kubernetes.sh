@@ -115,7 +115,8 @@ page_has() { [ "$(row 'ns:batch+path:/hi+pod:job-3')" = 'job-3/once shop-7d9f/we
 check "the page's rows say pod and container; filters find both" until_true 10 page_has
 equal "its list of containers has pods, and no sandboxes" "namespace prod pod shop-7d9f name web" \
 	"$(api containers | jq -r --arg id "$web" '.containers[] | select(.id == $id) | "namespace \(.namespace) pod \(.pod) name \(.name)"')"
-equal "(those that run)" "curl front side web" "$(api containers | jq -r '.containers[] | select(.state == "running" and .pod != null) | .name' | sort | paste -sd' ')"
+running() { [ "$(api containers | jq -r '.containers[] | select(.state == "running" and .pod != null) | .name' | sort | paste -sd' ')" = "curl front side web" ]; }
+check "(those that run)" until_true 20 running
 check "and who told" sh -c "curl -sf -H 'Authorization: Bearer $TOKEN' http://127.0.0.1:$http/api/containers | jq -r .runtime | grep -q 'containerd .* answers'"
 end_process "$rec"
 equal "a recording has the names, too; --container takes a pod's" "asks-1/curl → net-0/front:80" \
