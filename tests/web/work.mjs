@@ -119,7 +119,10 @@ export async function picker() {
 		await page.keyboard.press("Enter");
 		await until("what the hub refuses is taken back", async () => (await ends.inputValue()) === "port 80, 443 not address 10.0.0.0/8");
 		await until("budget", async () => { // the hub's word on what it refused may still come in between
-			await page.getByLabel("Read of each connection").selectOption({ label: "16 MiB" });
+			const budget = page.getByLabel("Read of each connection");
+			await budget.selectOption({ index: 0 });
+			await budget.selectOption({ label: "16 MiB" });
+			await new Promise((r) => setTimeout(r, 500));
 			return feeder.settings.conn_budget === 16777216 && feeder.settings.body_limit === 65536;
 		});
 	});
