@@ -332,9 +332,9 @@ static void health(struct conn *c, const char *rest)
 
 /* --- what changes something ------------------------------------------------------------------------------------------ */
 
-static void await(struct conn *c, enum hub_command_kind kind, struct capture *cap)
+static void await(struct conn *c, enum hub_command_kind kind, struct capture *cap, struct buf *part)
 {
-	c->q.ticket = hub_command(c->w->st, kind, cap);
+	c->q.ticket = hub_command(c->w->st, kind, cap, part);
 	if (c->q.ticket == 0)
 		answer_error(c, 503, "the hub is out of memory");
 }
@@ -353,19 +353,36 @@ static void capture_put(struct conn *c, const char *rest)
 {
 	const char *why = "the hub is out of memory";
 	struct capture cap;
-	int r = capture_parse(buf_slice(&c->q.body), &cap, &why);
+	int r = capture_parse(buf_slice(&c->q.body), NULL, &cap, &why);
 
 	(void)rest;
 	if (r < 0)
 		answer_error(c, r == -EINVAL ? 400 : 503, why);
 	else
-		await(c, COMMAND_CAPTURE, &cap);
+		await(c, COMMAND_CAPTURE, &cap, NULL);
+}
+
+/* What the body has is put over what is in force when the main thread comes to it, so that of two changes at once
+ * neither takes the other back. */
+static void capture_patch(struct conn *c, const char *rest)
+{
+	const char *why = "the hub is out of memory";
+	struct capture cap;
+	int r = capture_parse(buf_slice(&c->q.body), NULL, &cap, &why);
+
+	(void)rest;
+	if (r < 0) {
+		answer_error(c, r == -EINVAL ? 400 : 503, why);
+	} else {
+		capture_release(&cap);
+		await(c, COMMAND_CAPTURE_PART, NULL, &c->q.body);
+	}
 }
 
 static void clear(struct conn *c, const char *rest)
 {
 	(void)rest;
-	await(c, COMMAND_CLEAR, NULL);
+	await(c, COMMAND_CLEAR, NULL, NULL);
 }
 
 static void poll_command(struct conn *c)
@@ -422,6 +439,7 @@ static const struct route {
 	{ "GET", "/api/containers", false, containers },
 	{ "GET", "/api/capture", false, capture_get },
 	{ "PUT", "/api/capture", false, capture_put },
+	{ "PATCH", "/api/capture", false, capture_patch },
 	{ "GET", "/api/health", false, health },
 	{ "POST", "/api/clear", false, clear },
 };

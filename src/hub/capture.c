@@ -51,7 +51,7 @@ static bool is_end(const char *s)
 	return strlen(s) <= END_RULE_MAX && end_rule_parse(s, &r) == 0;
 }
 
-/* Strings for which ok says true. */
+/* Strings for which ok says true, in place of those in the list. */
 static int parse_list(const cJSON *v, bool (*ok)(const char *s), char ***ret, size_t *ret_n)
 {
 	const cJSON *item;
@@ -59,6 +59,8 @@ static int parse_list(const cJSON *v, bool (*ok)(const char *s), char ***ret, si
 
 	if (!cJSON_IsArray(v) || n > CAPTURE_NAMES_MAX)
 		return -EINVAL;
+	free_list(*ret, *ret_n);
+	*ret_n = 0;
 	*ret = calloc((size_t)n + 1, sizeof(**ret));
 	if (!*ret)
 		return -ENOMEM;
@@ -108,7 +110,8 @@ static int parse_members(const cJSON *j, struct capture *c, const char **ret_why
 		*ret_why = "names is a list of at most 1000 container names or ids";
 	v = cJSON_GetObjectItemCaseSensitive(j, "ends");
 	if (r == 0 && v && (r = parse_list(v, is_end, &c->ends, &c->nends)) < 0)
-		*ret_why = "ends is a list of at most 1000 rules like \"port 80,8000-8100\", \"not port 22\", "
+		*ret_why = "ends is a list of at most 1000 rules like \"port 80,8000-8100\", \"not "
+			   "port 22\", "
 			   "\"address 10.0.0.0/8\", \"not address ::1\", \"udp 53\"";
 	if (r == 0 && (parse_size(j, "body_limit", &c->body_limit) < 0 ||
 		       parse_size(j, "conn_budget", &c->conn_budget) < 0)) {
@@ -124,16 +127,43 @@ static int parse_members(const cJSON *j, struct capture *c, const char **ret_why
 	return r;
 }
 
-int capture_parse(struct slice json, struct capture *ret, const char **ret_why)
+static int copy_list(char *const *list, size_t n, char ***ret, size_t *ret_n)
+{
+	*ret = calloc(n + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	for (; *ret_n < n; ++*ret_n) {
+		(*ret)[*ret_n] = strdup(list[*ret_n]);
+		if (!(*ret)[*ret_n])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int copy(const struct capture *from, struct capture *to)
+{
+	*to = *from;
+	to->names = to->ends = NULL;
+	to->nnames = to->nends = 0;
+	if (copy_list(from->names, from->nnames, &to->names, &to->nnames) < 0)
+		return -ENOMEM;
+	return copy_list(from->ends, from->nends, &to->ends, &to->nends);
+}
+
+int capture_parse(struct slice json, const struct capture *base, struct capture *ret,
+		  const char **ret_why)
 {
 	/* cJSON takes any bytes, but what goes to the agents must be text (RFC 8259, 8.1). */
 	cJSON *j = slice_is_utf8(json) ? cJSON_ParseWithLength((const char *)json.p, json.n) : NULL;
-	struct capture c = CAPTURE_DEFAULT;
-	int r = -EINVAL;
+	const struct capture usual = CAPTURE_DEFAULT;
+	struct capture c;
+	int r = copy(base ? base : &usual, &c);
 
-	if (!cJSON_IsObject(j))
+	if (r == 0 && !cJSON_IsObject(j)) {
 		*ret_why = "the body is not a JSON object";
-	else
+		r = -EINVAL;
+	}
+	if (r == 0)
 		r = parse_members(j, &c, ret_why);
 	cJSON_Delete(j);
 	if (r < 0)

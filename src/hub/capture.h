@@ -25,9 +25,10 @@ struct capture {
 		.include_new = true, .body_limit = 1 << 20 \
 	}
 
-/* The object of docs/api.md; members that are missing keep their default.  0; -EINVAL: *ret_why says which member
- * is wrong; -ENOMEM.  *ret is released by capture_release. */
-int capture_parse(struct slice json, struct capture *ret, const char **ret_why);
+/* The object of docs/api.md; members that are missing are as in base (NULL: the defaults).  0; -EINVAL: *ret_why says
+ * which member is wrong; -ENOMEM.  *ret is released by capture_release. */
+int capture_parse(struct slice json, const struct capture *base, struct capture *ret,
+		  const char **ret_why);
 void capture_json(struct buf *out, const struct capture *c);
 /* *ret borrows from c. */
 void capture_settings(const struct capture *c, Limpid__V1__Settings *ret);

@@ -50,6 +50,7 @@ static uint64_t unix_now_ns(void)
 
 /* --- commands of the web thread --------------------------------------------------------------------------- */
 
+/* Takes what is in c. */
 static void apply_capture(struct hub *h, struct capture *c)
 {
 	Limpid__V1__Settings settings;
@@ -59,9 +60,22 @@ static void apply_capture(struct hub *h, struct capture *c)
 	hub_lock(&h->st);
 	capture_release(&h->st.capture);
 	h->st.capture = *c;
+	*c = (struct capture){ 0 };
 	h->st.version++;
 	hub_unlock(&h->st);
 	keep_capture(h->keep);
+}
+
+static int apply_part(struct hub *h, const struct buf *part)
+{
+	const char *why;
+	struct capture c;
+	int r = capture_parse(buf_slice(part), &h->st.capture, &c,
+			      &why); /* only this thread writes it */
+
+	if (r == 0)
+		apply_capture(h, &c);
+	return r;
 }
 
 static int clear(struct hub *h)
@@ -85,6 +99,8 @@ static int run_commands(struct hub *h)
 		r = 0;
 		if (cmd->kind == COMMAND_CAPTURE)
 			apply_capture(h, &cmd->capture);
+		else if (cmd->kind == COMMAND_CAPTURE_PART)
+			r = apply_part(h, &cmd->part);
 		else
 			r = clear(h);
 		hub_lock(&h->st);
@@ -92,7 +108,7 @@ static int run_commands(struct hub *h)
 		h->st.done = cmd->ticket;
 		h->st.version++;
 		hub_unlock(&h->st);
-		free(cmd);
+		hub_command_free(cmd);
 		if (r == -EUCLEAN)
 			return r;
 	}
@@ -202,7 +218,7 @@ static void load_capture(struct hub *h)
 
 	h->st.capture = CAPTURE_DEFAULT;
 	if (h->ops->get(h->store, "capture", &b) == 0 &&
-	    capture_parse(buf_slice(&b), &h->st.capture, &why) < 0)
+	    capture_parse(buf_slice(&b), NULL, &h->st.capture, &why) < 0)
 		log_warn("the stored capture settings are unusable (%s): starting with the default",
 			 why);
 	buf_release(&b);
@@ -379,8 +395,7 @@ static void finish(struct hub *h)
 	h->ops->close(h->store);
 	while ((cmd = h->st.first)) {
 		h->st.first = cmd->next;
-		capture_release(&cmd->capture);
-		free(cmd);
+		hub_command_free(cmd);
 	}
 	list_release(&h->st.list);
 	agents_release(&h->st.agents);

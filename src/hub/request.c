@@ -226,7 +226,8 @@ void request_begin(struct conn *c, const char *path, size_t npath)
 	buf_put(&c->q.path, (struct slice){ (const uint8_t *)path, strnlen(path, npath) });
 	buf_put(&c->q.path, (struct slice){ (const uint8_t *)"", 1 });
 	copy_query(c);
-	sends = strcmp(c->q.method, "POST") == 0 || strcmp(c->q.method, "PUT") == 0;
+	sends = strcmp(c->q.method, "POST") == 0 || strcmp(c->q.method, "PUT") == 0 ||
+		strcmp(c->q.method, "PATCH") == 0;
 	len = header(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length, sizeof(length));
 	n = len ? strtoull(len, NULL, 10) : 0;
 	c->a.head_only = strcmp(c->q.method, "HEAD") == 0;
@@ -239,7 +240,7 @@ void request_begin(struct conn *c, const char *path, size_t npath)
 		answer_error(c, 411, "send the body with a Content-Length");
 	else if (n > WEB_BODY_MAX)
 		answer_error(c, 413, "the body is larger than 512 KiB");
-	else if (!sends || !len || (n == 0 && strcmp(c->q.method, "PUT") == 0))
+	else if (!sends || !len || (n == 0 && strcmp(c->q.method, "POST") != 0))
 		dispatch(c);
 	/* Else libwebsockets says when the body is there; for POST it does so also when that is empty. */
 }

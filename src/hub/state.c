@@ -13,7 +13,8 @@ uint64_t hub_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct capture *c)
+uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct capture *c,
+		     struct buf *part)
 {
 	struct hub_command *cmd = calloc(1, sizeof(*cmd));
 	uint64_t ticket = 0, one = 1;
@@ -21,6 +22,10 @@ uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct ca
 	if (cmd) {
 		cmd->kind = kind;
 		cmd->capture = c ? *c : (struct capture){ 0 };
+		if (part) {
+			cmd->part = *part;
+			*part = (struct buf){ 0 };
+		}
 		hub_lock(st);
 		ticket = cmd->ticket = ++st->tickets;
 		*st->last = cmd;
@@ -31,6 +36,13 @@ uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct ca
 		capture_release(c);
 	}
 	return ticket;
+}
+
+void hub_command_free(struct hub_command *cmd)
+{
+	capture_release(&cmd->capture);
+	buf_release(&cmd->part);
+	free(cmd);
 }
 
 bool hub_command_done(struct hub_state *st, uint64_t ticket, int *ret_result)

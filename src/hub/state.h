@@ -11,10 +11,12 @@
 #include "hub/list.h"
 #include "store/store.h"
 
-enum hub_command_kind { COMMAND_CLEAR, COMMAND_CAPTURE };
+enum hub_command_kind { COMMAND_CLEAR, COMMAND_CAPTURE, COMMAND_CAPTURE_PART };
 struct hub_command { /* from the web thread to the main thread */
 	enum hub_command_kind kind;
 	struct capture capture;
+	struct buf
+		part; /* JSON: what changes of the settings in force when the command's turn comes */
 	uint64_t ticket;
 	struct hub_command *next;
 };
@@ -50,8 +52,11 @@ static inline void hub_unlock(struct hub_state *st)
 }
 
 uint64_t hub_now_ns(void); /* CLOCK_MONOTONIC */
-/* Web thread: hands a command to the main thread; takes over c.  Its ticket; 0: out of memory. */
-uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct capture *c);
+/* Web thread: hands a command to the main thread; takes over c and part, each may be NULL.  Its ticket; 0: out of
+ * memory. */
+uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct capture *c,
+		     struct buf *part);
+void hub_command_free(struct hub_command *cmd);
 /* True once it is done; *ret_result is 0 or negative errno. */
 bool hub_command_done(struct hub_state *st, uint64_t ticket, int *ret_result);
 

@@ -96,10 +96,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] % 8 < 4) {
 		texts(data[0] % 4, text, in);
 	} else if (data[0] % 8 == 4) {
-		if (capture_parse(in, &cap, &why) == 0) {
+		if (capture_parse(in, NULL, &cap, &why) == 0) {
 			capture_json(&out, &cap);
 			capture_release(&cap);
-			if (capture_parse(buf_slice(&out), &cap, &why) < 0)
+			if (capture_parse(buf_slice(&out), NULL, &cap, &why) < 0)
 				abort(); /* what it writes it can read */
 			capture_release(&cap);
 			buf_release(&out);

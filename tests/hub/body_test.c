@@ -105,29 +105,43 @@ static void hex_is_what_hexdump_writes(void **state)
 	buf_release(&b);
 }
 
-static void settings_are_read_with_defaults_for_what_is_missing(void **state)
+static void settings_are_read_on_top_of_the_defaults_or_of_others(void **state)
 {
-	struct capture c;
+	struct capture c, part;
 	const char *why = NULL;
 	struct buf b = { 0 };
 
 	(void)state;
-	assert_int_equal(capture_parse(SLICE_LIT("{}"), &c, &why), 0);
+	assert_int_equal(capture_parse(SLICE_LIT("{}"), NULL, &c, &why), 0);
 	assert_int_equal(c.mode, 0);
 	assert_true(c.include_new);
 	capture_release(&c);
 	assert_int_equal(
-		capture_parse(SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\\u00e9\"],"
-					"\"include_new\":false,\"body_limit\":0,\"conn_budget\":65536,"
-					"\"ends\":[\"port 80,8000-8100\",\"not address ::1\"]}"),
-			      &c, &why),
+		capture_parse(
+			SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\\u00e9\"],"
+				  "\"include_new\":false,\"body_limit\":0,\"conn_budget\":65536,"
+				  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"]}"),
+			NULL, &c, &why),
 		0);
 	capture_json(&b, &c);
 	assert_true(slice_eq(
 		buf_slice(&b),
 		SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\xc3\xa9\"],"
 			  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"],\"hosts\":false,"
-			  "\"include_new\":false,\"paused\":false,\"body_limit\":0,\"conn_budget\":65536}")));
+			  "\"include_new\":false,\"paused\":false,\"body_limit\":0,\"conn_budget\":"
+			  "65536}")));
+	assert_int_equal(
+		capture_parse(SLICE_LIT("{\"ends\":[\"udp 53\"],\"hosts\":true}"), &c, &part, &why),
+		0);
+	buf_clear(&b);
+	capture_json(&b, &part);
+	assert_true(slice_eq(
+		buf_slice(&b),
+		SLICE_LIT(
+			"{\"mode\":\"except\",\"names\":[\"a\",\"\xc3\xa9\"],\"ends\":[\"udp 53\"],"
+			"\"hosts\":true,\"include_new\":false,\"paused\":false,\"body_limit\":0,"
+			"\"conn_budget\":65536}")));
+	capture_release(&part);
 	capture_release(&c);
 	buf_release(&b);
 }
@@ -165,20 +179,20 @@ static void wrong_settings_are_refused_with_a_reason(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
 		why = NULL;
-		if (capture_parse(slice_str(t[i]), &c, &why) != -EINVAL || !why)
+		if (capture_parse(slice_str(t[i]), NULL, &c, &why) != -EINVAL || !why)
 			fail_msg("case %zu", i);
 	}
 	buf_puts(&b, "{\"names\":[\"a\"");
 	for (int i = 0; i < CAPTURE_NAMES_MAX; i++)
 		buf_puts(&b, ",\"a\"");
 	buf_puts(&b, "]}");
-	assert_int_equal(capture_parse(buf_slice(&b), &c, &why), -EINVAL);
+	assert_int_equal(capture_parse(buf_slice(&b), NULL, &c, &why), -EINVAL);
 	buf_clear(&b);
 	buf_puts(&b, "{\"names\":[\"");
 	for (int i = 0; i <= CAPTURE_NAME_MAX; i++)
 		buf_puts(&b, "n");
 	buf_puts(&b, "\"]}");
-	assert_int_equal(capture_parse(buf_slice(&b), &c, &why), -EINVAL);
+	assert_int_equal(capture_parse(buf_slice(&b), NULL, &c, &why), -EINVAL);
 	buf_release(&b);
 }
 
@@ -188,7 +202,7 @@ int main(void)
 		cmocka_unit_test(ranges_are_cut_or_refused),
 		cmocka_unit_test(json_is_indented_and_not_changed),
 		cmocka_unit_test(hex_is_what_hexdump_writes),
-		cmocka_unit_test(settings_are_read_with_defaults_for_what_is_missing),
+		cmocka_unit_test(settings_are_read_on_top_of_the_defaults_or_of_others),
 		cmocka_unit_test(wrong_settings_are_refused_with_a_reason),
 	};
 

@@ -356,6 +356,8 @@ static void bodies_have_a_limit_and_a_length(void **state)
 		status_of(h, "PUT", "/api/capture", BEARER "Transfer-Encoding: chunked\r\n", NULL),
 		411);
 	assert_int_equal(status_of(h, "PUT", "/api/capture", BEARER, NULL), 400);
+	assert_int_equal(status_of(h, "PATCH", "/api/capture", BEARER, NULL), 400);
+	assert_int_equal(status_of(h, "PATCH", "/api/capture", BEARER, large), 413);
 	assert_int_equal(status_of(h, "PUT", "/api/capture", BEARER, "{\"mode\":\"some\"}"), 400);
 	free(large);
 }
@@ -517,6 +519,11 @@ static void settings_reach_the_agents_that_are_there_and_that_come(void **state)
 	assert_true(a.last.paused);
 	agent_open(&b, "fedcba9876543210fedcba9876543210", NULL, 1 << 20);
 	UNTIL(&b, h, b.last.mode == 2);
+	assert_int_equal(status_of(h, "PATCH", "/api/capture", BEARER, "{\"mode\":\"some\"}"), 400);
+	assert_int_equal(status_of(h, "PATCH", "/api/capture", BEARER, "{\"paused\":false}"), 204);
+	UNTIL(&a, h, !a.last.paused);
+	assert_int_equal(a.last.mode, 2);
+	assert_string_equal(a.names, "db,");
 	agent_close(&a);
 	agent_close(&b);
 }

@@ -178,7 +178,7 @@ function onTick(m: Tick): void {
 		total.value = m.total;
 		matched.value = m.matched;
 		counters.value = m.counters;
-		if (JSON.stringify(m.capture) !== JSON.stringify(capture.peek())) capture.value = m.capture;
+		if (changes === 0 && JSON.stringify(m.capture) !== JSON.stringify(capture.peek())) capture.value = m.capture;
 		if (fresh < 0) beginAnew(wasLive);
 		else if (fresh > 0 && scan >= 0) {
 			/* Older rows that the filter finds are not news. */
@@ -377,15 +377,23 @@ async function attempt<T>(what: Promise<T>): Promise<T | undefined> {
 	}
 }
 
-/* Applies at once, for everybody; what the hub says next is the truth again. */
-export async function changeCapture(part: Partial<Capture>): Promise<void> {
+let changes = 0; /* on their way to the hub */
+let lastChange: Promise<void> = Promise.resolve();
+
+/* Shown at once, and sent in the order in which they were made; when none is on its way any more, what the hub says is the truth again. */
+export function changeCapture(part: Partial<Capture>): Promise<void> {
 	const now = capture.peek();
-	if (!now) return;
+	if (!now) return lastChange;
 	capture.value = { ...now, ...part };
-	await attempt(api.setCapture(capture.peek()!));
-	const c = await attempt(api.capture());
-	if (c) capture.value = c;
-	void loadContainers();
+	changes++;
+	lastChange = lastChange.then(async () => {
+		await attempt(api.changeCapture(part));
+		const c = await attempt(api.capture());
+		if (--changes > 0) return;
+		if (c) capture.value = c;
+		void loadContainers();
+	});
+	return lastChange;
 }
 
 export async function clearAll(): Promise<void> {

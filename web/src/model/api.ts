@@ -237,9 +237,9 @@ export const api = {
 	health: () => json<Health>("api/health"),
 	containers: () => json<Containers>("api/containers"),
 	capture: () => json<Capture>("api/capture"),
-	setCapture: async (c: Capture) =>
+	changeCapture: async (c: Partial<Capture>) =>
 		void (await call("api/capture", {
-			method: "PUT",
+			method: "PATCH",
 			headers: { "Content-Type": "application/json" },
 			body: JSON.stringify(c),
 		})),

@@ -87,8 +87,9 @@ export function FilterBox() {
 			void judge(draft.peek());
 			go("flows");
 		}
-		/* After the list is on screen again. */
-		requestAnimationFrame(() => document.getElementById("grid")?.focus());
+		const grid = document.getElementById("grid");
+		if (grid) grid.focus(); /* at once: the next key may already be on its way */
+		else requestAnimationFrame(() => document.getElementById("grid")?.focus()); /* another page was shown */
 	};
 	const syncScroll = () => {
 		if (mirror.current && input.current) mirror.current.scrollLeft = input.current.scrollLeft;
