@@ -61,7 +61,8 @@ enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
  * being copied whatever the verdict is. */
 enum ev_verdict { EV_COPY_ALL = 0, EV_COPY_HEAD = 1, EV_COPY_NONE = 2 };
 enum ev_side { EV_SIDE_UNKNOWN = 0, EV_CLIENT = 1, EV_SERVER = 2 };
-enum ev_sure { EV_SURE_NONE = 0, EV_SURE_NESTED = 1, EV_SURE_STICKY = 2 };
+/* How the socket of plaintext was found: the greater, the less sure (docs/tls.md, "Which socket"). */
+enum ev_sure { EV_SURE_NONE = 0, EV_SURE_NESTED = 1, EV_SURE_STICKY = 2, EV_SURE_MATCHED = 3 };
 enum ev_end {
 	EV_END_READ = 1,  /* the peer's last byte was read (read returned 0) */
 	EV_END_WRITE = 2, /* this end sent its FIN: shutdown or close */

@@ -124,6 +124,7 @@ struct conn {
 	enum ev_l4 l4;
 	uint16_t tls_lib;
 	uint8_t tls_row;
+	uint8_t sure;	    /* enum ev_sure: the greatest of its plaintext; 0: there was none */
 	uint8_t verdict;    /* enum ev_verdict, as told last */
 	bool opened;	    /* an EV_OPEN was seen */
 	bool indexed;	    /* by its addresses */

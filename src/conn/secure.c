@@ -141,6 +141,18 @@ static void tell_facts(struct secure *s, const struct tls_facts *f, const struct
 		t->alpn = p->alpn; /* TLS 1.3 encrypts the choice; what is spoken tells it */
 }
 
+static const char *mapping_of(const struct conn *c)
+{
+	static const char *const names[] = {
+		[EV_SURE_NONE] = NULL,
+		[EV_SURE_NESTED] = "nested",
+		[EV_SURE_STICKY] = "sticky",
+		[EV_SURE_MATCHED] = "matched",
+	};
+
+	return names[c->sure];
+}
+
 const struct flow_tls *secure_describe(struct conn *c, const struct proto *p)
 {
 	struct conn_table *t = c->t;
@@ -150,6 +162,7 @@ const struct flow_tls *secure_describe(struct conn *c, const struct proto *p)
 	if (!s)
 		return NULL;
 	s->tls.road = "probes";
+	s->tls.mapping = mapping_of(c);
 	if (c->tls_row == EV_TLS_KERNEL) {
 		s->tls.library = "kernel";
 		s->tls.road = "kernel";

@@ -262,6 +262,8 @@ static void note_data(struct conn *c, const struct ev_data *ev)
 		c->tls_row = ev->tls;
 		c->tls_lib = ev->tls_lib;
 	}
+	if (ev->sure > c->sure && ev->sure <= EV_SURE_MATCHED)
+		c->sure = ev->sure;
 	if (!c->plain_seen) {
 		c->plain_seen = true;
 		conn_count_undecrypted(c);

@@ -47,6 +47,9 @@ enum flow_tls_flag {
 struct flow_tls {
 	const char *library, *version; /* "openssl", "3.0.15" */
 	const char *road; /* "probes", "keys" or "kernel"; "none": not read, and reason says why */
+	/* How the socket of what was read was found, the least sure of the connection's records: "nested", "sticky",
+	 * "matched"; NULL: nothing was read. */
+	const char *mapping;
 	const char *sni, *alpn;
 	const char *protocol; /* "TLS 1.3"; NULL: its ServerHello was not seen */
 	const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */

@@ -59,6 +59,7 @@ static void on_flow(void *ctx, const struct flow *f)
 	if (f->conn->tls) {
 		copy(to->library, sizeof(to->library), f->conn->tls->library);
 		copy(to->road, sizeof(to->road), f->conn->tls->road);
+		copy(to->mapping, sizeof(to->mapping), f->conn->tls->mapping);
 		copy(to->sni, sizeof(to->sni), f->conn->tls->sni);
 		copy(to->alpn, sizeof(to->alpn), f->conn->tls->alpn);
 		copy(to->protocol, sizeof(to->protocol), f->conn->tls->protocol);
@@ -201,8 +202,8 @@ struct world_socket world_server(uint64_t c)
 				      .netns = 2 };
 }
 
-void world_bytes(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off, struct slice data,
-		 uint32_t len, uint8_t tls)
+static void put_bytes(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off,
+		      struct slice data, uint32_t len, uint8_t tls, enum ev_sure sure)
 {
 	size_t size = sizeof(struct ev_data) + data.n;
 	struct ev_data *ev = calloc(1, size);
@@ -216,10 +217,23 @@ void world_bytes(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off
 	ev->dir = (uint8_t)dir;
 	ev->tls = tls;
 	ev->tls_lib = 7;
+	ev->sure = (uint8_t)sure;
 	if (data.n)
 		memcpy(ev->data, data.p, data.n);
 	w->rc = conn_table_event(w->t, &ev->h);
 	free(ev);
+}
+
+void world_bytes(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off, struct slice data,
+		 uint32_t len, uint8_t tls)
+{
+	put_bytes(w, cookie, dir, off, data, len, tls, EV_SURE_NONE);
+}
+
+void world_secret(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off, const char *text,
+		  enum ev_sure sure)
+{
+	put_bytes(w, cookie, dir, off, slice_str(text), (uint32_t)strlen(text), 1, sure);
 }
 
 void world_data(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off, const char *text)

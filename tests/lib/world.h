@@ -18,7 +18,7 @@ struct world_flow { /* as last written */
 	uint16_t client_port, server_port;
 	char l4[8], path[112];
 	bool has_req, has_resp, tls;
-	char library[16], road[16], sni[64], alpn[32], protocol[16];
+	char library[16], road[16], mapping[16], sni[64], alpn[32], protocol[16];
 };
 
 struct world {
@@ -59,6 +59,9 @@ void world_open(struct world *w, struct world_socket s);
 struct world_socket world_client(uint64_t c);
 struct world_socket world_server(uint64_t c);
 void world_data(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off, const char *text);
+/* sure: enum ev_sure; world_bytes has none. */
+void world_secret(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off, const char *text,
+		  enum ev_sure sure);
 void world_bytes(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off, struct slice data,
 		 uint32_t len, uint8_t tls);
 void world_plain(struct world *w, uint64_t cookie, enum ev_dir dir, uint64_t off, const char *text);

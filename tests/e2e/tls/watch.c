@@ -7,7 +7,7 @@
  * connection with a port PORT that ended, or is still there at the end:
  *	lib ID NAME VERSION attached|not MILLISECONDS PATH | HOW | PROBLEM
  *	conn TGID LOCALPORT REMOTEPORT SIDE sent BYTES SHA256 received BYTES SHA256 holes N lib ID
- *		nested N sticky N raw-after BYTES
+ *		nested N sticky N matched N raw-after BYTES
  * raw-after: bytes of ciphertext that were still copied, in the two directions together, after plaintext was
  * seen.  At the end: "loss unmapped BYTES ring BYTES fault BYTES".  -t attaches every library twice.
  * -e uses no return probes, as where they are not safe.  -k probes no library: what remains is TLS by the kernel.
@@ -40,7 +40,7 @@ struct half {
 struct conn {
 	struct ev_open open;
 	struct half half[2];
-	uint64_t holes, sure[3], raw_after;
+	uint64_t holes, sure[4], raw_after;
 	unsigned lib;
 };
 static struct map conns;
@@ -95,9 +95,9 @@ static void print_conn(struct conn *c)
 		print_half(&c->half[EV_WRITE], "sent");
 		print_half(&c->half[EV_READ], "received");
 		printf(" holes %" PRIu64 " lib %u nested %" PRIu64 " sticky %" PRIu64
-		       " raw-after %" PRIu64 "\n",
+		       " matched %" PRIu64 " raw-after %" PRIu64 "\n",
 		       c->holes, c->lib, c->sure[EV_SURE_NESTED], c->sure[EV_SURE_STICKY],
-		       c->raw_after);
+		       c->sure[EV_SURE_MATCHED], c->raw_after);
 		fflush(stdout);
 	} else {
 		EVP_MD_CTX_free(c->half[0].md);
@@ -118,7 +118,7 @@ static void on_data(struct conn *c, const struct ev_data *d)
 	if (d->off != h->n || d->ncap != d->len)
 		c->holes++;
 	c->lib = d->tls_lib;
-	c->sure[d->sure % 3]++;
+	c->sure[d->sure % 4]++;
 	EVP_DigestUpdate(h->md, d->data, d->ncap);
 	h->n += d->ncap;
 }
