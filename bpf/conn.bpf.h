@@ -438,7 +438,7 @@ static __always_inline struct conn *conn_make(struct sock *sk, __u64 cookie, __u
 
 /* Plaintext that a TLS library gave to or took from its caller. */
 struct plaintext {
-	__u64 cookie, buf, n; /* socket; user memory */
+	__u64 cookie, buf, n; /* socket; user memory, or 0: the bytes are nowhere to be found */
 	__u64 ts_ns;	      /* writes: of the entry of the call; reads: of its return */
 	__u16 tls_lib;
 	__u8 dir, tls, sure;
@@ -462,6 +462,8 @@ SUB int emit_plaintext(const struct plaintext *p)
 	if (c->ignored ||
 	    conn_skips(c, p->cookie, GAP_AT(p->dir, p->tls, p->sure, p->tls_lib), r.off, p->n))
 		return 0;
+	if (!p->buf)
+		return hole_send(p->cookie, GAP_AT(p->dir, p->tls, p->sure, p->tls_lib), r.off, p->n, p->ts_ns);
 	r.untold = c->untold;
 	r.cookie = p->cookie;
 	r.ts_ns = p->ts_ns;

@@ -216,7 +216,13 @@ struct ev_tls_site {
 	__u8 buf_arg, num_arg; /* the buffer, its size */
 	__u8 len_arg;	       /* points at the bytes moved, when the call returns 1; or
 				   * EV_TLS_LEN_RETURN: the return value is their number */
-	__u8 pad;
+	__u8 form;	       /* enum ev_tls_form, or-ed: how the call differs from SSL_read's kind */
+};
+enum ev_tls_form {
+	EV_TLS_SIZE = 1,     /* the size is a size_t, not an int */
+	EV_TLS_LONG = 2,     /* the return value is as long, not an int */
+	EV_TLS_RESUMES = 4,  /* without a buffer it goes on with what an earlier call was given, and returns that one's bytes */
+	EV_TLS_PACKET = 8,   /* buf_arg is where it puts a pointer to GnuTLS's packet, which has the bytes */
 };
 /* The same of a place in a Go program, whose end of a call is another place than its beginning. */
 struct ev_go_site {

@@ -76,12 +76,11 @@ int tls_enter(struct pt_regs *ctx)
 	c->ssl = PT_REGS_PARM1(ctx);
 	c->buf = argument(ctx, site.buf_arg);
 	c->num = argument(ctx, site.num_arg);
-	if (site.len_arg == EV_TLS_LEN_RETURN) {
-		c->num = (__u32)c->num; /* an int */
-		c->len_ptr = 0;
-	} else {
+	c->len_ptr = 0;
+	if (site.len_arg != EV_TLS_LEN_RETURN)
 		c->len_ptr = argument(ctx, site.len_arg);
-	}
+	else if (!(site.form & EV_TLS_SIZE))
+		c->num = (__u32)c->num;
 	c->site = site;
 	c->nested = 0;
 	c->ts_ns = bpf_ktime_get_ns();
@@ -90,17 +89,41 @@ int tls_enter(struct pt_regs *ctx)
 	return 0;
 }
 
+#define PACKET_MAX (1U << 24) /* a record's bytes, and then some */
+
+/* Where the bytes of a packet of GnuTLS are (gnutls_record_recv_packet): its buffer behind a mark.  Not there: nowhere. */
+SUB int find_packet(struct tls_call *c, __u64 n)
+{
+	struct {
+		__u64 next, prev, mark, data;
+		__u32 size;
+	} p = {};
+	__u64 at = 0;
+
+	bpf_probe_read_user(&at, sizeof(at), (void *)c->buf);
+	bpf_probe_read_user(&p, sizeof(p), (void *)at);
+	c->num = PACKET_MAX;
+	c->buf = p.data && p.mark + n == p.size ? p.data + p.mark : 0;
+	return 0;
+}
+
 /* Bytes that the call moved; 0: none. */
-static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, int rc)
+static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, __s64 rc)
 {
 	__u64 n = 0;
 
 	if (c->site.what == EV_TLS_HANDSHAKE)
 		return 0;
+	if (!(c->site.form & EV_TLS_LONG))
+		rc = (int)rc;
 	if (c->site.len_arg == EV_TLS_LEN_RETURN)
 		n = rc > 0 ? rc : 0;
 	else if (rc != 1 || bpf_probe_read_user(&n, sizeof(n), (void *)c->len_ptr))
 		return 0;
+	if (n && (c->site.form & EV_TLS_PACKET))
+		find_packet(c, n);
+	if ((c->site.form & EV_TLS_RESUMES) && !c->buf)
+		c->num = PACKET_MAX;
 	if (n > c->num) { /* the site is not what it was taken for */
 		tls_lib_lies(lib);
 		return 0;

@@ -64,6 +64,18 @@ static uint8_t what_of(enum tls_dir dir)
 	return what[dir];
 }
 
+static uint8_t form_of(enum tls_len len)
+{
+	static const uint8_t form[] = {
+		[TLS_LEN_SIZE] = EV_TLS_SIZE,
+		[TLS_LEN_LONG] = EV_TLS_SIZE | EV_TLS_LONG,
+		[TLS_LEN_RESUMED] = EV_TLS_SIZE | EV_TLS_LONG | EV_TLS_RESUMES,
+		[TLS_LEN_PACKET] = EV_TLS_SIZE | EV_TLS_LONG | EV_TLS_PACKET,
+	};
+
+	return len < sizeof(form) ? form[len] : 0;
+}
+
 struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint8_t tls)
 {
 	return (struct ev_tls_site){
@@ -73,6 +85,7 @@ struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint
 		.buf_arg = call->buf_arg,
 		.num_arg = call->num_arg,
 		.len_arg = call->len == TLS_LEN_POINTER ? call->len_arg : EV_TLS_LEN_RETURN,
+		.form = form_of(call->len),
 	};
 }
 

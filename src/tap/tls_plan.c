@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_CALLS 8 /* of a row */
+#define MAX_CALLS 12 /* of a row */
 #define MAX_HOPS  3 /* exported functions that lead through others: SSL_write_ex, SSL_write_ex2 */
 
 struct calls {

@@ -7,8 +7,8 @@
 #include "tap/sites.h"
 #include "tls/tls.h"
 
-#define TLS_PLAN_SITES 8
-#define TLS_PLAN_EXITS 8
+#define TLS_PLAN_SITES 12
+#define TLS_PLAN_EXITS 32
 struct tls_site {
 	struct site at;
 	struct tls_call call; /* symbol borrowed from the table; len_arg is this file's */

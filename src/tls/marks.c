@@ -9,7 +9,7 @@
 	}
 
 static const struct tls_mark files[] = {
-	MARK("libgnutls.so", "gnutls", TLS_WHY_UNSUPPORTED),
+	MARK("libgnutls.so", "gnutls", TLS_WHY_REFUSED),
 	MARK("libssl3.so", "nss",
 	     TLS_WHY_UNSUPPORTED), /* NSS's name for it; OpenSSL's is libssl.so.3 */
 	MARK("libmbedtls.so", "mbedtls", TLS_WHY_UNSUPPORTED),
@@ -34,6 +34,7 @@ const struct tls_mark tls_marks_in_program[] = {
 	MARK("OpenSSL 1.", "openssl", TLS_WHY_STATIC),
 	MARK("OpenSSL 3.", "openssl", TLS_WHY_STATIC),
 	MARK("OpenSSL 4.", "openssl", TLS_WHY_STATIC),
+	MARK("ssl/ssl_lib.c", "openssl", TLS_WHY_STATIC), /* BoringSSL too: hence its place */
 	MARK("mbed TLS ", "mbedtls", TLS_WHY_UNSUPPORTED),
 	MARK("Mbed TLS ", "mbedtls", TLS_WHY_UNSUPPORTED),
 	MARK("wolfSSL ", "wolfssl", TLS_WHY_UNSUPPORTED),

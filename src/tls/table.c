@@ -20,11 +20,27 @@ static const struct tls_call openssl_internals[] = {
 };
 static const char *const openssl_peeks[] = { "SSL_peek", "SSL_peek_ex", NULL };
 
+/* GnuTLS: lib/record.c, lib/range.c.  A corked send only keeps the bytes; gnutls_record_uncork gives them to gnutls_record_send once
+ * more, so its calls must not count.  gnutls_record_send_file reads the file and calls gnutls_record_send2. */
+static const struct tls_call gnutls_calls[] = {
+	{ "gnutls_record_recv", TLS_DIR_READ, TLS_LEN_LONG, 1, 2, 0 },
+	{ "gnutls_record_recv_seq", TLS_DIR_READ, TLS_LEN_LONG, 1, 2, 0 },
+	{ "gnutls_record_recv_packet", TLS_DIR_READ, TLS_LEN_PACKET, 1, 1, 0 },
+	{ "gnutls_record_recv_early_data", TLS_DIR_READ, TLS_LEN_LONG, 1, 2, 0 },
+	{ "gnutls_record_send2", TLS_DIR_WRITE, TLS_LEN_RESUMED, 1, 2, 0 },
+	{ "gnutls_record_send", TLS_DIR_WRITE, TLS_LEN_RESUMED, 1, 2, 0 },
+	{ "gnutls_record_send_range", TLS_DIR_WRITE, TLS_LEN_LONG, 1, 2, 0 },
+	{ "gnutls_record_uncork", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "gnutls_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ 0 },
+};
+
 const struct tls_lib tls_table[] = {
 	{ "openssl", TLS_FD_NESTED_SYSCALL, openssl_calls, openssl_internals, openssl_peeks,
 	  "OpenSSL ", "libcrypto.so" },
 	/* Functions of the executable itself, found by tap/go_plan.c in the runtime's own table. */
 	{ "go", TLS_FD_GO_CONN, NULL, NULL, NULL, NULL, NULL },
+	{ "gnutls", TLS_FD_NESTED_SYSCALL, gnutls_calls, NULL, NULL, "GnuTLS ", NULL },
 	{ 0 },
 };
 

@@ -14,6 +14,10 @@ enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE, TLS_DIR_NONE };
 enum tls_len {
 	TLS_LEN_RETURN, /* the return value, when positive */
 	TLS_LEN_POINTER, /* *arg when the return value is 1: SSL_read_ex, SSL_write_ex, the internals */
+	TLS_LEN_SIZE,	 /* as the first, with a size_t as the buffer's size: mbedTLS */
+	TLS_LEN_LONG,	 /* and an ssize_t as the return value: GnuTLS */
+	TLS_LEN_RESUMED, /* as that; without a buffer it resumes the call that the socket refused, and returns its bytes */
+	TLS_LEN_PACKET,	 /* an ssize_t; buf_arg is where a pointer to GnuTLS's packet is put */
 };
 struct tls_call {
 	const char *symbol;
