@@ -1,0 +1,3 @@
+module limpid.test/rows
+
+go 1.17
