@@ -123,7 +123,7 @@ static void file_close(struct source *s)
 	free(f);
 }
 
-static const struct source_ops file_ops = { "file", file_poll, file_fd, file_close };
+static const struct source_ops file_ops = { "file", file_poll, file_fd, NULL, file_close };
 
 int64_t source_file_epoch_ns(const struct source *s)
 {

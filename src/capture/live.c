@@ -26,7 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH	1024	 /* events delivered per poll */
+#define BATCH	1024	 /* events delivered per poll ... */
+#define BATCH_BYTES (1u << 20) /* ... and their bytes, a little more: a reader that makes much of them can stop */
 #define WRAPPED_MAX (sizeof(struct ev_data) + EV_CHUNK_MAX + 512) /* no record is longer */
 #define RUN	64	 /* events of one ring before the others are looked at again */
 #define TICK_MS 2	 /* between looks while events come */
@@ -53,6 +54,7 @@ struct live {
 	event_fn fn; /* of the poll under way */
 	void *ctx;
 	int delivered;
+	size_t bytes; /* of what was delivered */
 	uint64_t last_ns; /* when an event was last delivered, CLOCK_MONOTONIC */
 	uint64_t seen_ns; /* every ring was looked at since then: what happened before is in sight */
 	uint64_t stuck_ns; /* since when a record is waited for; 0: none is */
@@ -132,12 +134,13 @@ static void deliver(struct live *l, struct ring *r, uint64_t until_ns)
 	const struct ev_hdr *ev;
 	unsigned long step;
 
-	for (int i = 0; i < RUN && l->delivered < BATCH; i++) {
+	for (int i = 0; i < RUN && l->delivered < BATCH && l->bytes < BATCH_BYTES; i++) {
 		ev = next(r, &step);
 		if (!ev || ev->ts_ns > until_ns)
 			break;
 		l->fn(l->ctx, ev);
 		l->delivered++;
+		l->bytes += step;
 		r->at += step;
 		if (r->at - r->given > r->size / 8)
 			give_back(r);
@@ -249,7 +252,7 @@ static int consume(struct live *l)
 	uint64_t until_ns;
 	struct ring *r;
 
-	while (l->delivered < BATCH && (r = earliest(l, &until_ns)))
+	while (l->delivered < BATCH && l->bytes < BATCH_BYTES && (r = earliest(l, &until_ns)))
 		deliver(l, r, until_ns);
 	if (l->delivered > 0)
 		l->last_ns = now_ns();
@@ -266,6 +269,7 @@ static int live_poll(struct source *s, int timeout_ms, event_fn fn, void *ctx)
 	l->fn = fn;
 	l->ctx = ctx;
 	l->delivered = 0;
+	l->bytes = 0;
 	n = consume(l);
 	if (n || !timeout_ms)
 		return n;
@@ -291,6 +295,21 @@ static int live_fd(const struct source *s)
 	return ((const struct live *)s)->ep;
 }
 
+static unsigned live_filled(const struct source *s)
+{
+	const struct live *l = (const struct live *)s;
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct ring *r = &l->rings[i];
+		unsigned long used = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE) - r->given;
+		unsigned percent = (unsigned)(used * 100 / r->size);
+
+		most = percent > most ? percent : most;
+	}
+	return most;
+}
+
 static void live_close(struct source *s)
 {
 	struct live *l = (struct live *)s;
@@ -304,7 +323,7 @@ static void live_close(struct source *s)
 	free(l);
 }
 
-static const struct source_ops live_ops = { "live", live_poll, live_fd, live_close };
+static const struct source_ops live_ops = { "live", live_poll, live_fd, live_filled, live_close };
 
 int source_live_open(struct source **ret, const int *map_fds, unsigned n)
 {

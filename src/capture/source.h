@@ -18,6 +18,8 @@ struct source_ops {
 	/* Readable when poll would deliver; -1: always.  The live one may say so some milliseconds late: while
 	 * events come, poll every 2 ms or so whatever it says. */
 	int (*fd)(const struct source *s);
+	/* How full the fullest ring is, percent; NULL: it has none.  What is in a ring waits without memory of ours. */
+	unsigned (*filled)(const struct source *s);
 	void (*close)(struct source *s);
 };
 struct source {

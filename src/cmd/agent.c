@@ -167,6 +167,7 @@ static int capture(struct capture *c, void (*begin)(const struct capture *c))
 	char err[400] = "";
 	int rc = confine_tap(err, sizeof(err));
 
+	confine_heap();
 	rc = rc ? rc : tap_open(&tap, &c->tap, &hooks, err, sizeof(err));
 	if (rc == 0)
 		rc = confine_tap_loaded(strcmp(tap_probes(tap), "uprobe_multi") == 0, err,

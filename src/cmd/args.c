@@ -257,7 +257,7 @@ static const struct argp_option agent_options[] = {
 	{ "server", KEY_SERVER, "HOST:PORT", 0, "the hub (default 127.0.0.1:50052)", 3 },
 	{ "plaintext", KEY_PLAINTEXT, NULL, 0, "send flows unencrypted to a hub on another machine",
 	  3 },
-	{ "queue", KEY_QUEUE, "SIZE", 0, "flows kept while the hub is away (default 32M)", 3 },
+	{ "queue", KEY_QUEUE, "SIZE", 0, "memory for flows that wait for the hub (default 8M, or eight times --body-limit)", 3 },
 	{ 0 },
 };
 static const struct argp_option agent_token_options[] = {
@@ -459,7 +459,6 @@ void args_read(const struct command *c, int argc, char **argv, struct args *ret)
 			  .max_bytes = 2ull << 30,
 			  .max_age_ns = 7ull * 86400 * 1000000000,
 			  .max_rows = 1000000,
-			  .queue_bytes = 32u << 20,
 			  .level = LOG_LEVEL_INFO };
 	struct reading r = { .command = c, .args = &a };
 	struct argp argp = { .parser = command_option, .args_doc = c->usage, .doc = c->doc };

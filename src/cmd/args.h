@@ -41,7 +41,7 @@ struct args {
 	/* agent */
 	const char *server;
 	bool plaintext;
-	uint64_t queue_bytes;
+	uint64_t queue_bytes; /* 0: as the body limit wants it */
 	/* output */
 	const char *output, *file;
 	char filter[4096];

@@ -239,6 +239,6 @@ void confine_priority(int nice)
 
 void confine_heap(void)
 {
-	(void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
-	(void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	(void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	(void)mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }

@@ -36,8 +36,8 @@ int confine_decode(char *err, size_t errlen);
  * and gets less than they do when processors are scarce.  What is refused is done without. */
 void confine_priority(int nice);
 
-/* Large blocks of all sizes and ages (batches for the hub) are kept out of the heap, where they would leave holes.  Without
- * this glibc raises its threshold with the first one that is freed. */
+/* Large blocks of all sizes and ages (batches for the hub, files that were read) are kept out of the heap, where they would leave
+ * holes, and what is free at its end is given back.  Without this glibc raises both thresholds with the first block freed. */
 void confine_heap(void);
 
 /* One sentence on the capability that is missing for capturing, or "" when all are there.  0 or -EPERM. */

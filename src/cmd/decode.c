@@ -26,6 +26,9 @@
 #define DRAIN_NS   SECOND
 #define FLUSH_MS   2500
 #define BODY_LIMIT (1u << 20)
+#define QUEUE_BODIES 8 /* of the largest kind fit into the queue, unless --queue says otherwise ... */
+#define QUEUE_MAX (128u << 20) /* ... up to this */
+#define BACK_PERCENT 50 /* of a ring may wait for the hub; from 75 on the kernel leaves bodies out */
 
 enum fds { FD_IPC = 3, FD_OUTPUT, FD_RINGS }; /* as many as there are */
 
@@ -55,6 +58,11 @@ static void set_limits(struct decode *d, const struct ipc_capture *c)
 	if (d->limits.msg.decoded_bytes < max)
 		d->limits.msg.decoded_bytes = max;
 	conn_table_set_limits(d->table, &d->limits);
+	if (d->to_hub && !d->o->args->queue_bytes) {
+		if (max < BODY_LIMIT)
+			max = BODY_LIMIT;
+		collector_queue(d->sink, max < QUEUE_MAX / QUEUE_BODIES ? max * QUEUE_BODIES : QUEUE_MAX);
+	}
 }
 
 static void hub_answer(struct decode *d, int err, int fd)
@@ -203,9 +211,26 @@ static void event(void *ctx, const struct ev_hdr *ev)
 	recorded(d, recorder_put(d->recorder, ev));
 }
 
+/* A hub that is slower than what comes for a moment: the rings have memory for that, the queue less. */
+static bool hub_is_behind(const struct decode *d)
+{
+	return d->to_hub && !d->stop && collector_crowded(d->sink) && d->source->ops->filled(d->source) < BACK_PERCENT;
+}
+
+/* Rings that are not read for now must not wake us all the time. */
+static void hold_back(struct decode *d, bool on)
+{
+	struct epoll_event ev = { .events = on ? 0 : EPOLLIN, .data.fd = d->source->ops->fd(d->source) };
+
+	if (d->held_back != on && epoll_ctl(d->ep, EPOLL_CTL_MOD, ev.data.fd, &ev) == 0)
+		d->held_back = on;
+}
+
 static bool read_ring(struct decode *d)
 {
 	for (int i = 0; i < BATCHES; i++) {
+		if (hub_is_behind(d))
+			return false;
 		if (d->source->ops->poll(d->source, 0, event, d) <= 0)
 			return i > 0;
 		d->now_ns = clock_ns();
@@ -286,6 +311,7 @@ static void loop(struct decode *d)
 			active_ns = d->now_ns + ACTIVE_NS;
 		timers(d, &tick_ns, &second_ns);
 		note_left(d);
+		hold_back(d, !busy && hub_is_behind(d));
 		wait = busy ? 0 : wait_ms(d, active_ns);
 	}
 }

@@ -27,6 +27,7 @@ struct decode {
 	bool to_hub;		   /* sink is a collector */
 	int hub_fd;		   /* as registered with ep; -1: none */
 	bool hub_out;		   /* registered for writing too */
+	bool held_back;		   /* what is in the rings waits there for the hub: they do not wake us */
 	uint64_t connect_ns;	   /* when to ask tap for a connection; 0: not */
 	bool containers_new;	   /* the hub has to hear of them */
 	struct ipc_health *facts;

@@ -262,7 +262,7 @@ struct sink *report_collector(struct decode *d)
 {
 	struct collector_options o = { .version = LIMPID_VERSION,
 				       .token = d->o->args->agent_token,
-				       .queue_bytes = d->o->args->queue_bytes,
+				       .queue_bytes = d->o->args->queue_bytes, /* else set_limits says */
 				       .want_connect = want_connect,
 				       .settings = settings,
 				       .ctx = d };

@@ -23,6 +23,7 @@
 
 #define BATCH_NS    (50 * MS)
 #define BATCH_BYTES (1u << 20)
+#define CROWDED_NS  (500 * MS)
 #define BATCH_FLOWS 1000
 #define FLOW_MAX    (EXCHANGE_MESSAGE_MAX - 2 * BATCH_BYTES)
 
@@ -194,6 +195,18 @@ int collector_connected(struct sink *s, int fd)
 		return 0;
 	}
 	return link_open(c, fd);
+}
+
+void collector_queue(struct sink *s, size_t bytes)
+{
+	of(s)->q.max = bytes;
+}
+
+bool collector_crowded(const struct sink *s)
+{
+	const struct collector *c = of(s);
+
+	return c->welcome && c->q.bytes + c->open.n > c->q.max / 2 && c->now_ns - c->acked_ns < CROWDED_NS;
 }
 
 int collector_fd(const struct sink *s)

@@ -78,6 +78,11 @@ struct sink *collector_new(const struct collector_options *o);
  * called again with the next delay.  The first want_connect comes from the first collector_tick.
  * 0, -ENOMEM, -EINVAL: it is connected already (fd is closed). */
 int collector_connected(struct sink *s, int fd);
+/* Another bound of the queue; holds from the next flow on. */
+void collector_queue(struct sink *s, size_t bytes);
+/* The hub takes flows, but slower than they come: more than half of the queue is taken.  What waits before the sink should
+ * wait there.  Not so while the hub is away, or has acknowledged nothing for half a second. */
+bool collector_crowded(const struct sink *s);
 int collector_fd(const struct sink *s); /* -1: not connected */
 bool collector_wants_write(const struct sink *s);
 /* The descriptor is ready, or may be.  0, or negative errno after which the socket was closed. */

@@ -84,7 +84,11 @@ static void disconnect(struct collector *c)
 
 static void stored(struct collector *c, uint64_t seq)
 {
-	c->stats.acked += queue_ack(&c->q, seq);
+	size_t n = queue_ack(&c->q, seq);
+
+	c->stats.acked += n;
+	if (n)
+		c->acked_ns = c->now_ns;
 }
 
 static void on_settings(struct collector *c, const Limpid__V1__Settings *m)
@@ -112,6 +116,7 @@ static void on_welcome(struct collector *c, const Limpid__V1__Welcome *m)
 	c->delay_ms = LINK_DELAY_FIRST_MS;
 	c->stats.why[0] = 0;
 	set_connected(c, true);
+	c->acked_ns = c->now_ns;
 	stored(c, m->last_seq);
 	c->containers.due = c->containers.bytes.n > 0;
 	c->health.due = c->health.bytes.n > 0;
@@ -167,9 +172,11 @@ static void on_ended(void *ctx, int32_t stream, enum grpc_status st, const char 
 static int begin_batch(struct collector *c, struct batch *b)
 {
 	uint8_t head[AGENT_BATCH_HEAD_MAX];
-	size_t n = agent_batch_head(head, b->seq, b->flows.n);
-	int r = grpc_send_begin(c->g, c->call, n + b->flows.n);
+	size_t size = queue_flows_size(b), n = agent_batch_head(head, b->seq, size);
+	int r = queue_flows(&c->q, b, &c->sending_flows);
 
+	if (r == 0)
+		r = grpc_send_begin(c->g, c->call, n + size);
 	if (r == 0)
 		r = grpc_send_more(c->g, c->call, (struct slice){ head, n });
 	if (r < 0)
@@ -186,16 +193,17 @@ static int send_piece(struct collector *c)
 {
 	struct batch *b = c->sending;
 	struct slice piece =
-		slice_cut(buf_slice(&b->flows), c->sending_off, c->sending_off + PIECE);
+		slice_cut(c->sending_flows, c->sending_off, c->sending_off + PIECE);
 	int r = grpc_send_more(c->g, c->call, piece);
 
 	if (r < 0)
 		return r;
 	c->sending_off += piece.n;
-	if (c->sending_off == b->flows.n) {
+	if (c->sending_off == c->sending_flows.n) {
 		b->sent = true;
 		b->busy = false;
 		c->sending = NULL;
+		queue_flows_done(&c->q);
 	}
 	return 0;
 }

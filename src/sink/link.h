@@ -35,7 +35,9 @@ struct collector {
 	bool welcome;
 	int broken; /* negative errno: the connection is to be given up */
 	uint64_t begun_ns, ping_ns;
+	uint64_t acked_ns; /* when the hub last took something, or was there again */
 	struct batch *sending;
+	struct slice sending_flows; /* of it: in the queue's memory */
 	size_t sending_off;
 
 	bool asked; /* want_connect was called and not answered yet */

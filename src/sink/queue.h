@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queue.h - numbered batches that wait to be sent, and then to be acknowledged, bounded by bytes. */
+/* queue.h - numbered batches that wait to be sent, and then to be acknowledged, bounded by bytes.
+ *
+ * Batches that come while more than a quarter of the bound is taken are compressed (zstd), and unpacked one at a time when they
+ * are sent: what is said over and over in a second of traffic waits in a tenth of the memory.
+ */
 #ifndef LIMPID_SINK_QUEUE_H
 #define LIMPID_SINK_QUEUE_H
+
+#include <zstd.h>
 
 #include "base/bytes.h"
 
@@ -9,7 +15,8 @@ struct batch {
 	struct batch *next;
 	uint64_t seq;
 	size_t nflows;
-	struct buf flows;
+	struct buf flows; /* see queue_flows */
+	size_t unpacked;  /* bytes of the flows when they are compressed; 0: they are not */
 	bool sent;	  /* since the last queue_rewind */
 	bool busy;	  /* half of it is out: it can neither be dropped nor acknowledged */
 	unsigned tries;	  /* how often sending began */
@@ -21,6 +28,9 @@ struct queue { /* zero-initialise, set max */
 	size_t bytes, max; /* memory held by batches */
 	uint64_t dropped_flows;
 	struct buf spare; /* of the last batch acknowledged, to be filled again */
+	struct buf out;	  /* of the batch that was asked for last, if it had to be unpacked */
+	ZSTD_CCtx *pack;  /* NULL: not needed now */
+	ZSTD_DCtx *unpack;
 };
 
 /* Copies or takes over what lies in flows, which is empty afterwards.  0, -ENOMEM: dropped, counted. */
@@ -29,6 +39,10 @@ int queue_push(struct queue *q, uint64_t seq, size_t nflows, struct buf *flows);
  * sent are likely to arrive.  False: the queue is empty and extra alone is too much. */
 bool queue_trim(struct queue *q, size_t extra);
 struct batch *queue_next(const struct queue *q); /* the oldest not sent, or NULL */
+/* What b holds, as it was pushed; borrowed until the next call on q but queue_push and queue_trim.  0, -ENOMEM. */
+int queue_flows(struct queue *q, const struct batch *b, struct slice *ret);
+size_t queue_flows_size(const struct batch *b);
+void queue_flows_done(struct queue *q); /* what queue_flows returned is not needed any more */
 /* Forgets what is stored at the peer: batches up to seq whose sending ever began.  Their number. */
 size_t queue_ack(struct queue *q, uint64_t seq);
 /* The connection broke: everything is to be sent again. */

@@ -223,6 +223,7 @@ static int attach(struct tap_bpf *b, char *why, size_t n)
 	b->tasks = ring_buffer__new(bpf_map__fd(s->maps.tasks), on_task, b, NULL);
 	if (!b->tasks)
 		return -errno;
+	rings_keep_from_children();
 	s->bss->page_shift = (uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	rc = scan_sockets(b);
 	if (!rc && !s->bss->page_address)

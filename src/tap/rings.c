@@ -5,6 +5,9 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define RING_LEAST (4u << 20) /* what comes until the reader has woken up */
@@ -39,6 +42,19 @@ int rings_open(struct rings *ret, const struct bpf_map *outer, size_t total, uns
 	else
 		*ret = r;
 	return rc;
+}
+
+void rings_keep_from_children(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long from, to;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (strstr(line, "anon_inode:bpf-map") && sscanf(line, "%lx-%lx", &from, &to) == 2)
+			(void)madvise((void *)from, to - from, MADV_DONTFORK); /* else as before */
+	if (maps)
+		fclose(maps);
 }
 
 void rings_close(struct rings *r)

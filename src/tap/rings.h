@@ -19,6 +19,9 @@ unsigned rings_number(size_t total, unsigned cpus);
 /* Makes n rings that take total bytes together, a power of two, and puts them into the map of maps outer.
  * 0, or negative errno with nothing left behind. */
 int rings_open(struct rings *ret, const struct bpf_map *outer, size_t total, unsigned n);
+/* Maps of the kernel's that this process has mapped so far are not inherited by its children: they would count as memory of
+ * decode too, and a confined process has no business in them. */
+void rings_keep_from_children(void);
 void rings_close(struct rings *r); /* of all zero bytes: nothing */
 
 #endif

@@ -2,34 +2,11 @@
 # A budget for each connection: what is over it is not copied, is counted to the byte, and marks its flows; set on the
 # command line, then taken away and set again over the API while connections live.  And a protocol that nobody knows.
 . "$(dirname "$0")/lib.sh"
-need_root
+. tests/e2e/overload.sh
 
-TOKEN=00112233445566778899aabbccddeeff
-http=$(free_port) grpc=$(free_port)
-api() { curl -sSf --max-time 20 -H "Authorization: Bearer $TOKEN" "${@:2}" "http://127.0.0.1:$http/api/$1"; }
-rows() {
-	local j
-	j=$(api "flows?n=500") && jq -e "{rows: [.rows[] | select(.target | startswith(\"$1\"))]} | $2" <<<"$j"
-}
-counter() { api health | jq -r ".agents[0].counters[\"$1\"]"; }
 put() { api capture -X PUT -d "$(api capture | jq -c ". + $1")"; }
-settled() { [ "$(counter conn.moved_bytes)" -ge "$moved" ]; }
 
-python3 tests/e2e/overload.py "$TMP/port" &
-on_exit end_process $!
-until_true 5 test -s "$TMP/port"
-chmod 711 "$TMP"
-mkdir -m 777 "$TMP/db" # the hub gives up root
-mkfifo "$TMP/steps" "$TMP/moved"
-python3 tests/e2e/overload.py "$(cat "$TMP/port")" <"$TMP/steps" >"$TMP/moved" &
-client=$!
-on_exit end_process $client
-exec 3>"$TMP/steps" 4<"$TMP/moved"
-moved=0
-step() { echo "$*" >&3 && read -r -t 60 moved <&4; }
-
-start_limpid limpid --token $TOKEN --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" --db "$TMP/db/flows.db" \
-	--pid $client --body-limit 64M --conn-budget 100k
+start_limpid limpid "${WATCH[@]}" --db "$TMP/db/flows.db" --pid "$client" --body-limit 64M --conn-budget 100k
 check "Limpid starts" until_true 20 grep -q '#t=' "$TMP/limpid.out"
 check "and says what it reads of a connection" grep -q 'at most 102400 bytes of each direction' "$TMP/limpid.out"
 equal "the hub has it from the command line" 102400 "$(api capture | jq .conn_budget)"

@@ -3,34 +3,9 @@
 # in a gap, exchanges after it are read, and what the program moved, the kernel's counters, the decoder's, the API,
 # doctor and the Health page as it is drawn say the same.  And a long download of which only the beginning is wanted.
 . "$(dirname "$0")/lib.sh"
-need_root
+. tests/e2e/overload.sh
 
-TOKEN=00112233445566778899aabbccddeeff
-http=$(free_port) grpc=$(free_port)
-URL="http://127.0.0.1:$http/#t=$TOKEN"
-api() { curl -sSf --max-time 20 -H "Authorization: Bearer $TOKEN" "http://127.0.0.1:$http/api/$1"; }
-# rows PATH CONDITION: of the rows whose target begins with PATH.
-rows() {
-	local j
-	j=$(api "flows?n=500") && jq -e "{rows: [.rows[] | select(.target | startswith(\"$1\"))]} | $2" <<<"$j"
-}
-counter() { api health | jq -r ".agents[0].counters[\"$1\"]"; }
-
-python3 tests/e2e/overload.py "$TMP/port" &
-on_exit end_process $!
-until_true 5 test -s "$TMP/port"
-chmod 711 "$TMP"
-mkdir -m 777 "$TMP/db" # the hub gives up root
-mkfifo "$TMP/steps" "$TMP/moved"
-python3 tests/e2e/overload.py "$(cat "$TMP/port")" <"$TMP/steps" >"$TMP/moved" &
-client=$!
-on_exit end_process $client
-exec 3>"$TMP/steps" 4<"$TMP/moved"
-moved=0
-step() { echo "$*" >&3 && read -r -t 60 moved <&4; }
-
-start_limpid limpid --token $TOKEN --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" --db "$TMP/db/flows.db" \
-	--pid $client --events-ring 256k
+start_limpid limpid "${WATCH[@]}" --db "$TMP/db/flows.db" --pid "$client" --events-ring 256k
 check "Limpid starts" until_true 20 grep -q '#t=' "$TMP/limpid.out"
 decode=$(pgrep -P "$LIMPID_PID" -x limpid-decode)
 
@@ -49,7 +24,6 @@ check "the first after it is not paired by guess, those that follow are whole" r
 step close
 
 LOSSES="ring fault no_buffer unseen budget shed"
-settled() { [ "$(counter conn.moved_bytes)" -ge "$moved" ]; }
 check "all that the program moved is accounted for" until_true 10 settled
 sleep 2.2 # two reports more
 api health >"$TMP/health.json"
@@ -108,11 +82,8 @@ end_process "$LIMPID_PID"
 
 # --- a long download of which the beginning is enough -----------------------------------------------------------
 BYTES=${OVERLOAD_BYTES:-268435456}
-python3 tests/e2e/overload.py "$(cat "$TMP/port")" <"$TMP/steps" >"$TMP/moved" &
-client=$!
-on_exit end_process $client
-exec 3>"$TMP/steps" 4<"$TMP/moved"
-start_limpid limpid --token $TOKEN --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" --db "$TMP/db/flows2.db" --pid $client
+start_client
+start_limpid limpid "${WATCH[@]}" --db "$TMP/db/flows2.db" --pid "$client"
 check "Limpid starts again" until_true 20 grep -q '#t=' "$TMP/limpid.out"
 sleep 1
 step get $BYTES

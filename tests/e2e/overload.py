@@ -5,11 +5,13 @@ overload.py PORTFILE        the server; writes its port
 overload.py PORT STEPS...   the client: one step per line of standard input; prints what it has moved after each
   few PATH     three exchanges, on the connection that is kept
   storm SECS   exchanges with bodies of 20 kB on six connections
+  dense SECS   the same with bodies that no compression makes smaller
   get BYTES    one download of so many bytes
   noise BYTES  as many in a protocol that nobody knows
   hang PATH    three requests on three connections, which are not answered
   close        everything
 """
+import os
 import socket
 import sys
 import threading
@@ -32,9 +34,9 @@ def serve(conn):
 			path = request[1].decode()
 			if path.startswith("/hang"):
 				continue
-			n = int(path[5:]) if path.startswith("/get/") else 20000 if path.startswith("/storm") else 10
+			n = int(path[5:]) if path.startswith("/get/") else 20000 if path.startswith(("/storm", "/dense")) else 10
 			conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % n)
-			block = b"x" * 65536
+			block = os.urandom(n) if path.startswith("/dense") else b"x" * 65536
 			while n:
 				n -= conn.send(block[:n])
 
@@ -77,14 +79,14 @@ class Connection:
 			n -= len(self.s.recv(min(n, 65536)))
 
 
-def storm(conns, seconds):
+def storm(conns, path, seconds):
 	end = time.monotonic() + seconds
 	n = 0
 
 	def one(c):
 		nonlocal n
 		while time.monotonic() < end:
-			c.exchange("/storm/%d" % n)
+			c.exchange("/%s/%d" % (path, n))
 			n += 1
 
 	threads = [threading.Thread(target=one, args=(c,)) for c in conns]
@@ -101,8 +103,8 @@ def client(port):
 		if step == "few":
 			for i in range(3):
 				conns[0].exchange("%s/%d" % (arg, i))
-		elif step == "storm":
-			storm(conns, float(arg))
+		elif step in ("storm", "dense"):
+			storm(conns, step, float(arg))
 		elif step == "get":
 			conns[1].exchange("/get/" + arg)
 		elif step == "noise":

@@ -121,6 +121,94 @@ static void small_batches_hold_no_large_buffers(void **state)
 	queue_release(&q);
 }
 
+/* Lines as flows have them: the same words, other numbers. */
+static void push_text(struct queue *q, uint64_t seq, size_t n)
+{
+	struct buf b = { 0 };
+
+	for (unsigned i = 0; b.n < n; i++)
+		buf_printf(&b, "GET /users/%u%llu HTTP/1.1 Host: api.example Accept: text/html\n", i * 7919,
+			   (unsigned long long)seq);
+	assert_true(queue_trim(q, b.n));
+	assert_int_equal(queue_push(q, seq, 100, &b), 0);
+	buf_release(&b);
+}
+
+static void a_crowded_queue_packs_what_comes(void **state)
+{
+	struct queue q = { .max = 8 << 20 };
+	struct buf want = { 0 };
+	struct slice got;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 40; i++)
+		push_text(&q, i, 1 << 20);
+	assert_int_equal(q.dropped_flows, 0); /* 40 MiB in 8 */
+	assert_true(q.bytes < 8 << 20);
+	for (uint64_t i = 1; i <= 40; i++) {
+		struct batch *b = queue_next(&q);
+
+		for (unsigned k = 0; want.n < 1 << 20; k++)
+			buf_printf(&want, "GET /users/%u%llu HTTP/1.1 Host: api.example Accept: text/html\n",
+				   k * 7919, (unsigned long long)i);
+		assert_int_equal(b->seq, i);
+		assert_int_equal(queue_flows_size(b), want.n);
+		assert_int_equal(queue_flows(&q, b, &got), 0);
+		assert_int_equal(got.n, want.n);
+		assert_memory_equal(got.p, want.p, want.n);
+		buf_clear(&want);
+		send(&q, 1);
+		queue_flows_done(&q);
+	}
+	queue_rewind(&q); /* sent again, they are the same */
+	q.head->tries = 1;
+	assert_int_equal(queue_ack(&q, 40), 40);
+	assert_null(q.pack);
+	assert_null(q.unpack);
+	assert_null(q.out.p);
+	buf_release(&want);
+	queue_release(&q);
+}
+
+static void random(uint8_t *p, size_t n)
+{
+	uint64_t x = 88172645463325252ull;
+
+	for (size_t i = 0; i < n; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		p[i] = (uint8_t)x;
+	}
+}
+
+/* The bound holds for bytes that do not get smaller, with all that packing and sending need. */
+static void the_bound_holds_for_bytes_that_cannot_be_packed(void **state)
+{
+	struct queue q = { .max = 8 << 20 };
+	struct buf b = { 0 };
+
+	(void)state;
+	for (uint64_t i = 1; i <= 40; i++) {
+		struct slice out;
+
+		assert_non_null(buf_room(&b, 1 << 20));
+		random(b.p, 1 << 20);
+		b.n = i % 2 ? 1 << 20 : 700000;
+		assert_true(queue_trim(&q, b.n));
+		assert_int_equal(queue_push(&q, i, 10, &b), 0);
+		assert_true(q.bytes + q.spare.cap + q.out.cap <= 8 << 20);
+		if (i % 4 == 0) {
+			assert_int_equal(queue_flows(&q, queue_next(&q), &out), 0);
+			send(&q, 1);
+		}
+	}
+	assert_true(q.dropped_flows >= 300);
+	assert_true(q.bytes > 6 << 20);
+	buf_release(&b);
+	queue_release(&q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +216,8 @@ int main(void)
 		cmocka_unit_test(over_the_limit_the_oldest_unsent_goes_first),
 		cmocka_unit_test(a_batch_the_hub_keeps_refusing_is_dropped),
 		cmocka_unit_test(small_batches_hold_no_large_buffers),
+		cmocka_unit_test(a_crowded_queue_packs_what_comes),
+		cmocka_unit_test(the_bound_holds_for_bytes_that_cannot_be_packed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
