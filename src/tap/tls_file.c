@@ -114,7 +114,6 @@ static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_
 {
 	struct tap_tls_place places[TLS_PLAN_SITES];
 	uint64_t exits[TLS_PLAN_EXITS];
-	int layer, err;
 
 	if (!plan_holds(c, plan))
 		return -ESTALE;
@@ -124,12 +123,7 @@ static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_
 		places[i].off = plan->site[i].at.off;
 		places[i].site = tls_file_site(&plan->site[i].call, lib, c->tls);
 	}
-	layer = maps_open_layer(c->pid, c->path, c->fd);
-	err = tap_bpf_tls_attach(ret, b, layer >= 0 ? layer : c->fd, places, plan->n, exits,
-				 plan->nexits);
-	if (layer >= 0)
-		close(layer);
-	return err;
+	return tap_bpf_tls_attach(ret, b, c->attach_fd, places, plan->n, exits, plan->nexits);
 }
 
 static int attach_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
@@ -137,7 +131,6 @@ static int attach_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
 {
 	const struct go_plan *plan = &c->go;
 	struct tap_go_place places[GO_PLAN_PLACES];
-	int layer, err;
 
 	for (size_t i = 0; i < plan->n; i++) {
 		const struct go_place *g = &plan->place[i];
@@ -150,11 +143,7 @@ static int attach_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
 			.exit = g->exit,
 		};
 	}
-	layer = maps_open_layer(c->pid, c->path, c->fd);
-	err = tap_bpf_go_attach(ret, b, layer >= 0 ? layer : c->fd, places, plan->n);
-	if (layer >= 0)
-		close(layer);
-	return err;
+	return tap_bpf_go_attach(ret, b, c->attach_fd, places, plan->n);
 }
 
 static int probe_library(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
@@ -171,7 +160,7 @@ static int probe_library(const struct tls_file *c, struct tap_bpf *b, uint16_t l
 	tls_plan_text(&plan, how, size);
 	at = strlen(how);
 	(void)snprintf(how + at, size - at, "; %s%s", plan.nexits ? "" : "return probes; ",
-		       tap_bpf_tls_backend(b));
+		       b ? tap_bpf_tls_backend(b) : "not tried");
 	return ret ? attach(c, b, &plan, lib, ret) : 0;
 }
 
@@ -184,7 +173,7 @@ static int probe_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
 		return c->go_err;
 	go_plan_text(&c->go, how, size);
 	at = strlen(how);
-	(void)snprintf(how + at, size - at, "; %s", tap_bpf_tls_backend(b));
+	(void)snprintf(how + at, size - at, "; %s", b ? tap_bpf_tls_backend(b) : "not tried");
 	return ret ? attach_go(c, b, lib, ret) : 0;
 }
 

@@ -7,25 +7,10 @@
 #ifndef LIMPID_TAP_TLS_WATCH_H
 #define LIMPID_TAP_TLS_WATCH_H
 
-#include "tap/bpf.h"
-#include "tls/reason.h"
+#include "tap/tls_files.h"
 
 struct tls_watch;
-struct tls_watch_lib {
-	uint16_t lib;	     /* goes into ev_data.tls_lib; counts from 1 */
-	uint8_t tls;	     /* goes into ev_data.tls */
-	const char *name;    /* "openssl" */
-	const char *version; /* "3.0.15" or "" */
-	const char *path;    /* where it was first seen, for people */
-	const char *how;     /* "ssl_read_internal+0 (push), uretprobe", for doctor */
-	bool attached;
-	const char *problem; /* one sentence when not attached, else NULL */
-	enum tls_reason reason; /* the same as a code */
-};
-typedef void (*tls_watch_fn)(void *ctx, const struct tls_watch_lib *l);
-
-/* b is borrowed.  found is called once per library file, attached or not, and again should it
- * have to be given up (tls_watch_scan finds that out). */
+/* As tls_files_new. */
 int tls_watch_new(struct tls_watch **ret, struct tap_bpf *b, tls_watch_fn found, void *ctx);
 /* fn is called for each process that maps a file with a library in it, also repeatedly. */
 void tls_watch_on_use(struct tls_watch *w, void (*fn)(void *ctx, uint32_t pid, uint16_t lib), void *ctx);

@@ -1,0 +1,3 @@
+module limpid.test/both
+
+go 1.17
