@@ -35,4 +35,4 @@ if what == "update":
 wrong = [f"not in {DOC}: {line}" for line in new if line not in old]
 if not partly:
     wrong += [f"in {DOC}, but not run: {line}" for line in old if line not in new and name(line) not in skipped]
-sys.exit("\n".join(wrong))
+sys.exit("\n".join(wrong) or 0)
