@@ -232,14 +232,21 @@ struct ev_go_site {
 	 * of bytes moved.  frame 0: a return instruction, the number is in its register. */
 	__u16 frame, slot;
 };
+/* Where in a connection object a library keeps the 32 random bytes of its ClientHello: at object + random, or, when random_at is
+ * not 0, at *(object + random_at) + random; random 0: not known.  side: where an int is that is 1 on the server's side and 0 on the
+ * client's; 0: not known. */
+struct ev_tls_layout {
+	__u16 random_at, random, side, pad;
+};
 #define EV_TLS_LIBS 1024 /* values of ev_data.tls_lib are below; element of the map `tls_libs`: */
 struct ev_tls_lib {
 	__u64 calls, bytes; /* that moved plaintext of captured processes */
 	__u64 bad;	    /* calls that claimed to move more than their buffer holds */
 	__u64 off;	    /* set by the first of those: nothing more is taken from this library */
+	struct ev_tls_layout layout;
 };
 
-_Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_go_site) == 8 && sizeof(struct ev_tls_lib) == 32, "layout");
+_Static_assert(sizeof(struct ev_tls_site) == 8 && sizeof(struct ev_go_site) == 8 && sizeof(struct ev_tls_lib) == 40, "layout");
 _Static_assert(sizeof(struct ev_hdr) == 32 && sizeof(struct ev_open) == 136, "layout");
 _Static_assert(sizeof(struct ev_data) == 56 && sizeof(struct ev_close) == 72, "layout");
 _Static_assert(sizeof(struct ev_task) == 128 && sizeof(struct ev_addr_key) == 20 &&

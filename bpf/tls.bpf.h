@@ -5,15 +5,20 @@
 #define LIMPID_TLS_BPF_H
 
 #include "conn.bpf.h"
+#include "hello.bpf.h"
 
 struct tls_object {
 	__u64 tgid, ssl; /* ssl: the library's connection object */
+};
+struct tls_socket {
+	__u64 cookie;
+	__u64 mark; /* 0: a system call named it; else bytes of the client's random, which did */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct tls_object);
-	__type(value, __u64);
+	__type(value, struct tls_socket);
 } tls_sockets __weak SEC(".maps");
 
 struct {
@@ -44,16 +49,72 @@ static __always_inline struct ev_tls_lib *tls_lib_of(__u16 lib)
 SUB __u64 tls_socket_of(__u64 ssl, __u64 nested, __u8 *ret_sure)
 {
 	struct tls_object key = { bpf_get_current_pid_tgid() >> 32, ssl };
-	__u64 *known = bpf_map_lookup_elem(&tls_sockets, &key);
+	struct tls_socket *known = bpf_map_lookup_elem(&tls_sockets, &key), is = { nested, 0 };
 
 	if (nested) {
-		if (!known || *known != nested)
-			bpf_map_update_elem(&tls_sockets, &key, &nested, BPF_ANY);
+		if (!known || known->cookie != nested || known->mark)
+			bpf_map_update_elem(&tls_sockets, &key, &is, BPF_ANY);
 		*ret_sure = EV_SURE_NESTED;
 		return nested;
 	}
 	*ret_sure = EV_SURE_STICKY;
-	return known ? *known : 0;
+	return known && !known->mark ? known->cookie : 0;
+}
+
+/* The object's random, if the library's layout is known: true. */
+static __always_inline bool tls_random(__u64 ssl, const struct ev_tls_layout *l, struct hello_key *key)
+{
+	__u64 at = ssl;
+
+	key->tgid = bpf_get_current_pid_tgid() >> 32;
+	if (l->random_at && bpf_probe_read_user(&at, sizeof(at), (void *)(ssl + l->random_at)))
+		return false;
+	return l->random && !bpf_probe_read_user(key->random, sizeof(key->random), (void *)(at + l->random));
+}
+
+/* The only socket that carried it on the object's side, 0, or HELLO_SEVERAL. */
+static __always_inline __u64 hello_socket(const struct hello *h, __u64 ssl, const struct ev_tls_layout *l)
+{
+	__u64 sent = h->cookie[EV_WRITE], received = h->cookie[EV_READ];
+	__u32 server = 2;
+
+	if (l->side)
+		bpf_probe_read_user(&server, sizeof(server), (void *)(ssl + l->side));
+	if (server == 1)
+		return received;
+	if (server == 0)
+		return sent;
+	return sent && received ? HELLO_SEVERAL : sent | received;
+}
+
+/* The same for a call without any system call on a socket: known is what tls_socket_of said.  What went over the wire is
+ * better evidence than an earlier call of an object at this address, which may have been another one. */
+SUB __u64 tls_socket_by_hello(__u64 ssl, __u16 lib, __u64 known, __u8 *ret_sure)
+{
+	struct tls_object object = { bpf_get_current_pid_tgid() >> 32, ssl };
+	struct ev_tls_lib *l = tls_lib_of(lib);
+	struct hello_key key = {};
+	struct tls_socket is = {}, *before;
+	struct hello *h;
+
+	if (!l || !tls_random(ssl, &l->layout, &key))
+		return known;
+	h = bpf_map_lookup_elem(&hellos, &key);
+	is.cookie = h ? hello_socket(h, ssl, &l->layout) : 0;
+	if (known && (!is.cookie || is.cookie == known))
+		return known;
+	*ret_sure = EV_SURE_MATCHED;
+	__builtin_memcpy(&is.mark, key.random + 16, sizeof(is.mark));
+	before = bpf_map_lookup_elem(&tls_sockets, &object);
+	if (!is.cookie) /* others came after it, and it was forgotten */
+		return before && before->mark && before->mark == is.mark ? before->cookie : 0;
+	if (is.cookie == HELLO_SEVERAL) {
+		bpf_map_delete_elem(&tls_sockets, &object);
+		return 0;
+	}
+	if (!before || before->cookie != is.cookie || before->mark != is.mark)
+		bpf_map_update_elem(&tls_sockets, &object, &is, BPF_ANY);
+	return is.cookie;
 }
 
 /* The site is not what it was taken for: nothing more is believed. */

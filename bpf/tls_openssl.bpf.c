@@ -154,6 +154,8 @@ int tls_leave(struct pt_regs *ctx)
 	p.n = moved(c, lib, PT_REGS_RC(ctx));
 	if (!p.n)
 		return 0;
+	if (!t->tls_cookie)
+		p.cookie = tls_socket_by_hello(c->ssl, c->site.lib, p.cookie, &p.sure);
 	__sync_fetch_and_add(&lib->calls, 1);
 	__sync_fetch_and_add(&lib->bytes, p.n);
 	p.buf = c->buf;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* transfer.bpf.c - the end of a transfer, for all programs that see one. */
 #include "transfer.bpf.h"
+#include "hello.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -78,6 +79,8 @@ SUB bool transfer_quick(const struct call *call, const struct conn *c, __u64 off
 		s->busy = 0;
 		return false;
 	}
+	if (s->data[0] == 22 || off == HELLO_HEADER)
+		hello_note(s, call->cookie, call->dir, off, n);
 	s->ev.h.ts_ns = call->dir == EV_WRITE ? call->ts_ns : now;
 	s->ev.h.size = sizeof(s->ev) + n;
 	s->ev.h.kind = EV_DATA;

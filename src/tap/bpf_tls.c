@@ -305,6 +305,15 @@ void tap_bpf_tls_detach(struct tap_tls_links *l)
 	free(l);
 }
 
+int tap_bpf_tls_layout(struct tap_bpf *b, uint16_t lib, const struct ev_tls_layout *layout)
+{
+	const struct ev_tls_lib v = { .layout = *layout };
+	__u32 key = lib;
+
+	return bpf_map__update_elem(tap_bpf_skel(b)->maps.tls_libs, &key, sizeof(key), &v,
+				    sizeof(v), BPF_ANY);
+}
+
 int tap_bpf_tls_stats(const struct tap_bpf *b, uint16_t lib, struct ev_tls_lib *ret)
 {
 	__u32 key = lib;

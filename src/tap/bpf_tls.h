@@ -14,6 +14,8 @@ struct tap_tls_place {
 /* "uprobe_multi" or "perf uprobes", as tap_bpf_open chose.  The environment variable LIMPID_UPROBE_MULTI=0
  * forces the second, for tests of what older kernels do. */
 const char *tap_bpf_tls_backend(const struct tap_bpf *b);
+/* Tells the kernel side what the connection objects of a library file look like, before it is attached. */
+int tap_bpf_tls_layout(struct tap_bpf *b, uint16_t lib, const struct ev_tls_layout *layout);
 /* Puts an entry and a return probe on each of n places of the file that fd is open on (borrowed); with nexits, no return
  * probes, but probes at these offsets, which calls pass when they are over (-ENOTSUP on kernels that need the old flavour).  All or nothing.  0, or negative errno of the kernel: -EPERM: a capability is missing; -ENOTSUP, -EINVAL:
  * the kernel refuses the place. */

@@ -114,6 +114,7 @@ static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_
 {
 	struct tap_tls_place places[TLS_PLAN_SITES];
 	uint64_t exits[TLS_PLAN_EXITS];
+	int err;
 
 	if (!plan_holds(c, plan))
 		return -ESTALE;
@@ -123,6 +124,9 @@ static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_
 		places[i].off = plan->site[i].at.off;
 		places[i].site = tls_file_site(&plan->site[i].call, lib, c->tls);
 	}
+	err = tap_bpf_tls_layout(b, lib, &plan->layout);
+	if (err)
+		return err;
 	return tap_bpf_tls_attach(ret, b, c->attach_fd, places, plan->n, exits, plan->nexits);
 }
 

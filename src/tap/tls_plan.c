@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tap/layout.h"
+
 #define MAX_CALLS 12 /* of a row */
 #define MAX_HOPS  3 /* exported functions that lead through others: SSL_write_ex, SSL_write_ex2 */
 
@@ -143,6 +145,7 @@ int tls_plan_make(struct tls_plan *ret, struct elf_image *img, const struct tls_
 	for (size_t i = 0; !err && i < c.n; i++)
 		if (c.sym[i].addr && !covered[i])
 			err = add_site(&p, img, &c.call[i], c.sym[i].addr, nop5);
+	(void)layout_find(img, row, &p.layout); /* without it, sockets of some programs stay unknown */
 	if (!err)
 		*ret = p;
 	return err;
@@ -226,6 +229,7 @@ int tls_plan_exits(struct tls_plan *p, struct elf_image *img, const struct tls_l
 	for (size_t i = 0; i < c.n && !err; i++)
 		if (c.sym[i].addr && c.call[i].dir != TLS_DIR_NONE)
 			err = exits_of_call(&q, img, &c.call[i], &c.sym[i], nop5);
+	q.layout = p->layout;
 	if (!err)
 		*p = q;
 	return err;

@@ -3,6 +3,7 @@
 #ifndef LIMPID_TAP_TLS_PLAN_H
 #define LIMPID_TAP_TLS_PLAN_H
 
+#include "event.h"
 #include "tap/elf.h"
 #include "tap/sites.h"
 #include "tls/tls.h"
@@ -18,6 +19,7 @@ struct tls_plan {
 	struct tls_site site[TLS_PLAN_SITES];
 	size_t nexits; /* 0: return probes on the sites */
 	struct site exit[TLS_PLAN_EXITS];
+	struct ev_tls_layout layout; /* of the connection object; all 0: not known */
 };
 
 /* The file defines one of row's calls with a direction: 1, else 0; -EBADMSG as elf_image_symbols. */

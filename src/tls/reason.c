@@ -62,9 +62,10 @@ static const struct tls_reason_text texts[TLS_WHY_MAX] = {
 	[TLS_WHY_SOCKET] = { "socket-unknown",
 			     "Its library is probed, but the connection's plaintext did not go "
 			     "through it with "
-			     "this socket: the program may move the encrypted bytes itself, as "
-			     "Node.js and "
-			     "Python's asyncio do.",
+			     "this socket: the program moves the encrypted bytes itself, and the "
+			     "connection is "
+			     "older than the capture, or they went another way than through its "
+			     "own sockets.",
 			     "Capture the other end of the connection." },
 	[TLS_WHY_LATE] = { "before-capture",
 			   "The connection was open before Limpid began, and nothing was said in "

@@ -41,6 +41,9 @@ struct tls_lib {
 	/* Text that precedes the version in the library's data, "OpenSSL ", or in that of its companion in
 	 * the same directory, which has the same version in its name: "libcrypto.so". */
 	const char *version_text, *companion;
+	/* Functions (object, out, size), which copies out the random of the ClientHello, and (object), which is 1 on the
+	 * server's side: how sockets are found of programs that move the ciphertext themselves.  NULL: they are not. */
+	const char *random, *side;
 };
 extern const struct tls_lib tls_table[]; /* ends with a NULL name */
 size_t tls_table_rows(void);
