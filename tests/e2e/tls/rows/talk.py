@@ -84,26 +84,28 @@ def talk(context, port, row, steps):
                 pass  # not every server says farewell
 
 
-def client(port, path, row):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    connections = {}
+def by_connection(path):
+    ret = {}
     for step in script(path):
-        connections.setdefault(step[1], []).append(step)
+        ret.setdefault(step[1], []).append(step)
+    return ret
+
+
+def connections(path, one):
+    """one(steps) for each connection of the script: those that are to exist at the same time in threads."""
     failed, threads = [], []
 
-    def one(steps):
+    def guarded(steps):
         try:
-            talk(context, port, row, steps)
+            one(steps)
         except Exception as e:  # a thread's exception would be only printed
             failed.append(f"{steps[0][1]}: {type(e).__name__} {e}")
 
-    for name, steps in connections.items():
+    for name, steps in by_connection(path).items():
         if name.startswith("conc"):
-            threads.append(threading.Thread(target=one, args=(steps,)))
+            threads.append(threading.Thread(target=guarded, args=(steps,)))
         else:
-            one(steps)
+            guarded(steps)
     for t in threads:
         t.start()
     for t in threads:
@@ -112,8 +114,19 @@ def client(port, path, row):
         sys.exit("\n".join(failed))
 
 
+def client(port, path, row):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connections(path, lambda steps: talk(context, port, row, steps))
+
+
+def query(target):
+    return dict(p.split("=") for p in target.partition("?")[2].split("&"))
+
+
 def answer(target, seq):
-    fields = dict(p.split("=") for p in target.partition("?")[2].split("&"))
+    fields = query(target)
     payload = body(target, int(fields["answer"]))
     head = f"HTTP/1.1 {fields['status']} Fine\r\nX-Echo: {seq}\r\nContent-Length: {len(payload)}\r\n"
     return head.encode() + b"Content-Type: text/plain\r\n\r\n" + payload
@@ -122,13 +135,14 @@ def answer(target, seq):
 def serve_one(context, plain, port):
     try:
         plain.settimeout(60)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with (context.wrap_socket(plain, server_side=True) if context else plain) as s:
             f = s.makefile("rb")
             while (message := read_message(f)):
                 first, headers, got = message
                 method, target, _ = first.split()
-                fields = dict(p.split("=") for p in target.partition("?")[2].split("&"))
+                fields = query(target)
                 seq, row = headers.get("x-seq", "?"), headers.get("x-row", "?")
                 if got == body(target, int(fields["send"])) and method == fields["method"]:
                     log(row, seq, port)
@@ -140,14 +154,18 @@ def serve_one(context, plain, port):
 
 
 def server(port):
-    """Without CERT it speaks plain HTTP (for what stands behind a proxy)."""
-    context = None
-    if "CERT" in os.environ:
+    """With PLAIN, a path, it speaks plain HTTP there, for what stands before it."""
+    context, path = None, os.environ.get("PLAIN")
+    if path is None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
-    with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
+        listener = socket.create_server(("127.0.0.1", port), backlog=128)
+    else:
+        listener = socket.create_server(path, family=socket.AF_UNIX, backlog=128)
+    with listener:
         while True:
-            s, (_, theirs) = listener.accept()
+            s, peer = listener.accept()
+            theirs = peer[1] if peer else 0
             threading.Thread(target=serve_one, args=(context, s, theirs), daemon=True).start()
 
 
