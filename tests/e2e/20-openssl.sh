@@ -99,10 +99,10 @@ stop believer
 # --- memory BIOs: no socket is ever used ------------------------------------------------------------------------
 # Twice: a library that is mapped for the first time is probed some milliseconds later.
 for _ in 1 2; do
-	python3 $src/membio.py "$TMP/cert.pem" "$TMP/key.pem" >"$TMP/membio.out" 2>&1 || note "$(cat "$TMP/membio.out")"
+	python3 $src/membio/alone.py "$TMP/cert.pem" "$TMP/key.pem" >"$TMP/membio.out" 2>&1 || note "$(cat "$TMP/membio.out")"
 	sleep 1
 done
-start node node $src/server.js "$TMP/cert.pem" "$TMP/key.pem" "$((port + 1))"
+start node node $src/membio/https.js server "$((port + 1))" "$TMP/cert.pem" "$TMP/key.pem"
 if until_true 10 grep -q listening "$TMP/node.out"; then
 	check "OpenSSL inside an executable (node) is found" until_true 5 grep -qE '^lib [0-9]+ openssl 3[.0-9]+ attached .*/node ' "$TMP/watch.out"
 	equal "a program that moves its own ciphertext goes on working" "hello" "$(curl -sk --max-time 5 "https://127.0.0.1:$((port + 1))/")"
