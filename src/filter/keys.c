@@ -294,6 +294,12 @@ static bool t_alpn(const struct flow *f, const char *arg, visit_fn visit, void *
 	return f->conn->tls && see(visit, ctx, f->conn->tls->alpn);
 }
 
+static bool t_mapping(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	(void)arg;
+	return f->conn->tls && see(visit, ctx, f->conn->tls->mapping);
+}
+
 /* "TLS 1.3", and "1.3", which is easier to type. */
 static bool t_tlsver(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
 {
@@ -423,6 +429,8 @@ static const struct key keys[] = {
 	{ "sni", KIND_TEXT, false, FILTER_SUMMARY, t_sni, NULL, "server name in the TLS handshake" },
 	{ "alpn", KIND_CHOICE, false, FILTER_SUMMARY, t_alpn, NULL,
 	  "protocol agreed on in the TLS handshake: h2" },
+	{ "mapping", KIND_CHOICE, false, FILTER_SUMMARY, t_mapping, NULL,
+	  "how the connection of what TLS carried was found: nested, sticky, matched" },
 	{ "tlsver", KIND_CHOICE, false, FILTER_SUMMARY, t_tlsver, NULL, "version of TLS: 1.2, 1.3" },
 	{ "cipher", KIND_TEXT, false, FILTER_SUMMARY, t_cipher, NULL, "cipher suite of TLS" },
 	{ "cert", KIND_TEXT, false, FILTER_HEADERS, t_cert, NULL,
@@ -464,63 +472,6 @@ const struct key *key_find(const char *name, const char **ret_arg)
 		}
 	}
 	return NULL;
-}
-
-static bool is_error(const struct flow *f)
-{
-	return f->failed || f->state == FLOW_RESET;
-}
-
-static bool is_slow(const struct flow *f)
-{
-	return flow_duration_ns(f) >= 1000000000;
-}
-
-static bool is_pending(const struct flow *f)
-{
-	return f->state == FLOW_OPEN;
-}
-
-static bool is_unanswered(const struct flow *f)
-{
-	return f->state == FLOW_UNANSWERED;
-}
-
-static bool is_truncated(const struct flow *f)
-{
-	return f->flags & FLOW_TRUNCATED;
-}
-
-static bool is_gap(const struct flow *f)
-{
-	return f->flags & FLOW_AFTER_GAP;
-}
-
-static bool is_midstream(const struct flow *f)
-{
-	return f->flags & FLOW_MIDSTREAM;
-}
-
-static bool is_tls(const struct flow *f)
-{
-	return f->conn->tls != NULL;
-}
-
-static const struct condition conditions[] = {
-	{ "error", is_error, "failed by its protocol's own rules, or broken off" },
-	{ "slow", is_slow, "took a second or more" },
-	{ "pending", is_pending, "not answered yet" },
-	{ "unanswered", is_unanswered, "never answered" },
-	{ "truncated", is_truncated, "a body was cut at the limit" },
-	{ "gap", is_gap, "bytes were lost" },
-	{ "midstream", is_midstream, "its connection was open before capture began" },
-	{ "tls", is_tls, "encrypted on the wire" },
-	{ 0 },
-};
-
-const struct condition *condition_table(void)
-{
-	return conditions;
 }
 
 const struct filter_key *filter_keys(void)

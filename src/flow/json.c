@@ -251,6 +251,7 @@ static void put_tls(struct buf *out, const struct flow_tls *t)
 	str(out, "library", t->library);
 	str(out, "version", t->version);
 	str(out, "road", t->road);
+	str(out, "mapping", t->mapping);
 	str(out, "sni", t->sni);
 	str(out, "alpn", t->alpn);
 	str(out, "protocol", t->protocol);

@@ -140,6 +140,7 @@ static void tls_out(Limpid__V1__Tls *m, const struct flow_tls *t)
 	m->library = chars(t->library);
 	m->version = chars(t->version);
 	m->road = chars(t->road);
+	m->mapping = chars(t->mapping);
 	m->sni = text(t->sni);
 	m->alpn = text(t->alpn);
 	m->protocol = chars(t->protocol);
@@ -289,6 +290,7 @@ static void tls_in(struct arena *a, const Limpid__V1__Tls *m, struct flow_tls *t
 	t->library = opt_chars(a, m->library);
 	t->version = opt_chars(a, m->version);
 	t->road = opt_chars(a, m->road);
+	t->mapping = opt_chars(a, m->mapping);
 	t->sni = opt_text(a, m->sni);
 	t->alpn = opt_text(a, m->alpn);
 	t->protocol = opt_chars(a, m->protocol);

@@ -103,7 +103,7 @@ void list_release(struct list *l)
 
 /* --- from a flow --------------------------------------------------------------------------------------- */
 
-#define NAMES 7
+#define NAMES 8
 
 static uint32_t put_blob(struct intern *t, const uint8_t *head, size_t nhead,
 			 const char *const names[NAMES])
@@ -190,7 +190,7 @@ static void put_conn(struct list *l, struct row *r, const struct flow *f)
 	if (tls) {
 		const char *const names[NAMES] = { tls->library, tls->version, tls->road,
 						   tls->sni,	 tls->alpn,    tls->protocol,
-						   tls->cipher };
+						   tls->cipher,	 tls->mapping };
 
 		id = put_blob(&l->strings, NULL, 0, names);
 	}
@@ -318,6 +318,7 @@ void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
 			.alpn = names[4],
 			.protocol = names[5],
 			.cipher = names[6],
+			.mapping = names[7],
 		};
 		ret->conn.tls = &ret->tls;
 	}

@@ -278,6 +278,21 @@ static void put_day(struct buf *b, int64_t unix_s)
 		buf_printf(b, " until %04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 }
 
+/* How sure it is which socket what was read went through; NULL: nothing was read. */
+static const char *mapping_text(const char *mapping)
+{
+	static const char *const texts[][2] = {
+		{ "nested", "certain" },
+		{ "sticky", "the one used before" },
+		{ "matched", "found by its ciphertext" },
+	};
+
+	for (size_t i = 0; mapping && i < sizeof(texts) / sizeof(*texts); i++)
+		if (strcmp(mapping, texts[i][0]) == 0)
+			return texts[i][1];
+	return mapping;
+}
+
 /* What the handshake said: "* TLS 1.3 TLS_AES_128_GCM_SHA256 x25519, server name api, ALPN h2 of h2,http/1.1". */
 static void put_tls(struct text *t, const struct flow_tls *tls)
 {
@@ -298,6 +313,8 @@ static void put_tls(struct text *t, const struct flow_tls *tls)
 	put_day(b, tls->not_after);
 	put_fact(b, ", for ", tls->subject ? tls->names : NULL);
 	put_fact(b, ", by ", tls->issuer);
+	put_fact(b, "\n  * read from ", tls->mapping ? tls->library : NULL);
+	put_fact(b, ", its socket is ", mapping_text(tls->mapping));
 	put_fact(b, "\n  * not read: ", tls->why);
 	colour(t, "\033[0m");
 	buf_puts(b, "\n");

@@ -89,6 +89,8 @@ static void filters_match_or_do_not(void **state)
 		{ "sni=ap", false },
 		{ "alpn:http/1.1", true },
 		{ "alpn:h2", false },
+		{ "mapping:sticky", true },
+		{ "mapping:nested,matched", false },
 		{ "tlsver:1.2", true },
 		{ "tlsver:\"TLS 1.2\"", true },
 		{ "tlsver:1.3", false },

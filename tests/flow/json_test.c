@@ -29,7 +29,7 @@ static void every_field_is_written(void **state)
 	       "id\":null,"
 	       "\"image\":null,\"pod\":\"api-7d9f\",\"namespace\":\"prod\",\"pid\":null,\"comm\":null},"
 	       "\"seen_by\":\"both\","
-	       "\"tls\":{\"library\":\"openssl\",\"version\":\"3.0.15\",\"road\":\"probes\","
+	       "\"tls\":{\"library\":\"openssl\",\"version\":\"3.0.15\",\"road\":\"probes\",\"mapping\":\"sticky\","
 	       "\"sni\":\"api\","
 	       "\"alpn\":\"http/1.1\",\"protocol\":\"TLS 1.2\","
 	       "\"cipher\":\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\",\"group\":\"x25519\","

@@ -278,6 +278,21 @@ static void names_hosts_and_addresses_are_known_to_the_list(void **state)
 	assert_int_equal(tick().matched, 0);
 }
 
+static void what_tls_said_is_known_to_the_list(void **state)
+{
+	static const struct flow_tls tls = { .library = "openssl", .road = "probes", .mapping = "matched", .sni = "api.test" };
+
+	(void)state;
+	put(1, 200);
+	conn.tls = &tls;
+	put(2, 200);
+	conn.tls = NULL;
+	sub("tls:openssl sni:api mapping:matched", 5);
+	assert_int_equal(tick().matched, 1);
+	sub("mapping:nested,sticky", 5);
+	assert_int_equal(tick().matched, 0);
+}
+
 static void a_wrong_filter_changes_nothing(void **state)
 {
 	struct filter_error e;
@@ -639,6 +654,7 @@ int main(void)
 		T(without_a_filter_a_view_is_the_list),
 		T(a_filter_keeps_what_matches_in_order),
 		T(names_hosts_and_addresses_are_known_to_the_list),
+		T(what_tls_said_is_known_to_the_list),
 		T(a_wrong_filter_changes_nothing),
 		T(an_answer_that_comes_later_is_an_update_in_place),
 		T(a_change_before_the_row_was_sent_is_no_update),

@@ -7,6 +7,7 @@ const struct flow *sample_flow(void)
 		.library = "openssl",
 		.version = "3.0.15",
 		.road = "probes",
+		.mapping = "sticky",
 		.sni = "api",
 		.alpn = "http/1.1",
 		.protocol = "TLS 1.2",

@@ -71,7 +71,7 @@ static void headers_come_with_what_the_handshake_said(void **state)
 		"\n  * TLS 1.2 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 x25519, server name api, "
 		"ALPN http/1.1 of h2,http/1.1, resumed, client_certificate, broken off by the "
 		"client: unknown_ca"
-		"\n  * certificate CN=api until 9999-12-31, for api,*.api, by CN=ca\n  * not read: Nobody knows.\n  > Host: "));
+		"\n  * certificate CN=api until 9999-12-31, for api,*.api, by CN=ca\n  * read from openssl, its socket is the one used before\n  * not read: Nobody knows.\n  > Host: "));
 }
 
 static void a_unix_socket_stands_where_the_address_would(void **state)

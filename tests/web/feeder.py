@@ -72,7 +72,7 @@ def flow(f):
                                    subject=raw(t.get("subject")), issuer=raw(t.get("issuer")), names=raw(t.get("names")),
                                    not_after=t.get("not_after", 0), alert=t.get("alert", ""), alert_by=t.get("alert_by", ""),
                                    flags=t.get("flags", 0), reason=t.get("reason", ""), why=t.get("why", ""),
-                                   hint=t.get("hint", "")))
+                                   hint=t.get("hint", ""), mapping=t.get("mapping", "")))
     if f.get("req"):
         m.req.CopyFrom(half(f["req"]))
     if f.get("resp"):

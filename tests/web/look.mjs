@@ -230,6 +230,7 @@ export async function detail() {
 		await page.getByRole("tab", { name: "Connection" }).click();
 		await until("connection", async () => /openssl 3\.0\.15/.test(await text("#detail-panel")));
 		assert.match(await text("#detail-panel"), /pid\s+4411/);
+		assert.match(await text("#detail-panel"), /addresses by\s+the library's own call on its socket: certain/);
 		await clean("connection");
 		await screen("connection");
 		await page.getByRole("tab", { name: "Headers" }).click();

@@ -19,3 +19,9 @@ test("what is not known has no row", () => {
 	assert.deepEqual(rows.map((r) => r[0]), ["TLS version", "server name", "ALPN offered", "handshake", "broken off"]);
 	assert.equal(rows[4][1], "by the client: unknown ca");
 });
+
+test("how sure the connection is", () => {
+	assert.deepEqual(tlsFacts({ road: "probes", mapping: "nested" }, now)[1], ["addresses by", "the library's own call on its socket: certain"]);
+	assert.match(tlsFacts({ road: "probes", mapping: "matched" }, now)[1][1], /ciphertext/);
+	assert.equal(tlsFacts({ road: "probes", mapping: "of a later version" }, now)[1][1], "of a later version");
+});

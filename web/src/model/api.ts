@@ -186,6 +186,7 @@ export interface Tls {
 	library?: string | null;
 	version?: string | null;
 	road?: string | null;
+	mapping?: string | null;
 	sni?: string | null;
 	alpn?: string | null;
 	protocol?: string | null;

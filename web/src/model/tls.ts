@@ -9,6 +9,12 @@ const ROAD = new Map([
 	["kernel", "TLS by the kernel"],
 ]);
 
+const MAPPING = new Map([
+	["nested", "the library's own call on its socket: certain"],
+	["sticky", "the socket that the library used for it before"],
+	["matched", "comparing its ciphertext with what sockets moved"],
+]);
+
 const FLAGS = new Map([
 	["resumed", "an earlier session was resumed"],
 	["retried", "the server asked for another key share"],
@@ -30,6 +36,7 @@ export function tlsFacts(t: Tls, now = Date.now()): [string, string][] {
 	const rows: [string, string][] = [];
 	if (t.library) rows.push(["TLS library", oneLine(`${t.library} ${t.version ?? ""}`, 80)]);
 	if (t.road && t.road !== "none") rows.push(["read by", ROAD.get(t.road) ?? oneLine(t.road, 40)]);
+	if (t.mapping) rows.push(["addresses by", MAPPING.get(t.mapping) ?? oneLine(t.mapping, 40)]);
 	if (t.protocol) rows.push(["TLS version", oneLine(t.protocol, 40)]);
 	if (t.cipher) rows.push(["cipher suite", oneLine(t.cipher, 80)]);
 	if (t.group) rows.push(["key exchange", oneLine(t.group, 40)]);
