@@ -17,6 +17,7 @@
 #include "cmd/decode.h"
 #include "cmd/run.h"
 #include "tap/tap.h"
+#include "tap/tls_cache.h"
 
 struct capture {
 	struct args args; /* a copy: the server's address may be the own hub's */
@@ -133,6 +134,9 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 						.events_bytes = a->events_bytes },
 				       .docker_socket = a->docker,
 				       .cri_socket = a->cri,
+				       .cache_dir = a->no_cache ? NULL
+						    : a->cache	? a->cache
+								: TLS_CACHE_DIR,
 				       .policy = &c->policy,
 				       .keep_choice = has_choice(a),
 				       .keep_body_limit = a->body_limit != 0,

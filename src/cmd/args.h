@@ -32,6 +32,8 @@ struct args {
 	uint64_t events_bytes;
 	enum tap_backend backend;
 	const char *docker, *cri;
+	const char *cache; /* NULL: the usual directory */
+	bool no_cache;
 	/* hub */
 	const char *http, *grpc, *db, *web_host;
 	bool allow_remote;

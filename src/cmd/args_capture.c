@@ -27,6 +27,8 @@ enum key {
 	KEY_DOCKER,
 	KEY_CRI,
 	KEY_BACKEND,
+	KEY_CACHE,
+	KEY_NO_CACHE,
 };
 
 static void list_option(struct argp_state *state, const char *arg, const char **list, size_t *n)
@@ -74,6 +76,11 @@ static const struct argp_option capture_options[] = {
 	  1 },
 	{ "backend", KEY_BACKEND, "NAME", 0,
 	  "fentry, kprobe or tracepoint (default: the best that works; see limpid doctor)", 1 },
+	{ "cache", KEY_CACHE, "DIR", 0,
+	  "where is kept what was found in programs and libraries, for the next start (default "
+	  "/var/cache/limpid)",
+	  1 },
+	{ "no-cache", KEY_NO_CACHE, NULL, 0, "keep nothing of that kind", 1 },
 	{ 0 },
 };
 
@@ -186,6 +193,15 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_CRI:
 		a->cri = arg;
+		return 0;
+	case KEY_CACHE:
+		if (arg[0] != '/')
+			argp_error(state, "--cache: '%s' is no absolute path; write for example "
+					  "/var/cache/limpid, or --no-cache", arg);
+		a->cache = arg;
+		return 0;
+	case KEY_NO_CACHE:
+		a->no_cache = true;
 		return 0;
 	case KEY_BACKEND:
 		if (tap_backend_parse(arg, &a->backend) < 0)

@@ -17,6 +17,7 @@
 #include "tap/bpf.h"
 #include "tap/ledger.h"
 #include "tap/sight.h"
+#include "tap/tls_cache.h"
 #include "tap/tls_watch.h"
 
 #define DOCKER_WAIT_MS 3000
@@ -224,6 +225,36 @@ static void process(void *ctx, const struct ipc_tls_process *p, unsigned n)
 	    many, t->code, libs);
 }
 
+static const char *cache_dir(const struct args *a)
+{
+	return a->cache ? a->cache : TLS_CACHE_DIR;
+}
+
+static void begin_cache(struct report *r, const struct args *a, struct tls_watch *w)
+{
+	int err = a->no_cache ? 0 : tls_watch_cache(w, cache_dir(a));
+
+	if (err == -EPERM)
+		say(r, LEVEL_NOTICE, "cache", "give it to root alone (chown root, chmod 700), or name another one with --cache",
+		    "%s is not used: it is not root's own, or others may look into it", cache_dir(a));
+	else if (err)
+		say(r, LEVEL_NOTICE, "cache", "name another directory with --cache, or say --no-cache",
+		    "%s cannot be used: %s", cache_dir(a), strerror(-err));
+}
+
+static void end_cache(struct report *r, const struct args *a, const struct tls_watch *w)
+{
+	struct tls_files_counts n;
+
+	tls_watch_counts(w, &n);
+	if (a->no_cache)
+		say(r, LEVEL_OK, "cache", "", "what is found in programs is not kept");
+	else if (n.kept || n.hits)
+		say(r, LEVEL_OK, "cache", "",
+		    "%s: %zu files are known from before, %zu were read now, %zu are kept", cache_dir(a),
+		    n.hits, n.analysed, n.kept);
+}
+
 static void check_capture(struct report *r, const struct args *a)
 {
 	const struct tap_bpf_options o = { .backend = a->backend, .events_bytes = a->events_bytes };
@@ -241,12 +272,16 @@ static void check_capture(struct report *r, const struct args *a)
 	rc = tls_watch_new(&w, b, library, r);
 	r->ledger = rc ? NULL : ledger_new(w, ignore_process, NULL);
 	if (rc == 0)
+		begin_cache(r, a, w);
+	if (rc == 0)
 		rc = r->ledger ? tls_watch_scan(w) : -ENOMEM;
 	if (rc < 0)
 		say(r, LEVEL_PROBLEM, "tls", "", "TLS libraries cannot be probed: %s",
 		    strerror(-rc));
 	else if (r->libs == 0)
 		say(r, LEVEL_OK, "tls", "", "no process uses a TLS library that Limpid knows");
+	if (rc >= 0)
+		end_cache(r, a, w);
 	if (rc >= 0)
 		doctor_processes(r->ledger, process, r);
 	if (w)

@@ -33,6 +33,12 @@ uint64_t file_id_key(const struct file_id *id)
 	return hash(hash(hash(h, id->size), id->mtime_ns), id->ctime_ns);
 }
 
+bool file_id_equal(const struct file_id *a, const struct file_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
 int file_id_of(int fd, struct file_id *ret)
 {
 	struct statfs fs;

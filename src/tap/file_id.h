@@ -3,6 +3,7 @@
 #ifndef LIMPID_TAP_FILE_ID_H
 #define LIMPID_TAP_FILE_ID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Containers of one image see the same inode through different overlays, each with a device number of its own, so there
@@ -13,6 +14,7 @@ struct file_id {
 };
 int file_id_of(int fd, struct file_id *ret); /* O_PATH will do; 0, negative errno */
 uint64_t file_id_key(const struct file_id *id);
+bool file_id_equal(const struct file_id *a, const struct file_id *b);
 /* Of an inode and the last part of path, as EV_MAP records carry them (cut to EV_NAME_LEN). */
 uint64_t file_name_key(uint64_t dev, uint64_t ino, const char *path);
 

@@ -493,6 +493,14 @@ out:
 	return err;
 }
 
+const char *go_plan_func(const char *name)
+{
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (strcmp(wanted[i].func, name) == 0)
+			return wanted[i].func;
+	return NULL;
+}
+
 static void put(char *buf, size_t size, const char *sep, const struct go_place *p)
 {
 	size_t at = strlen(buf);

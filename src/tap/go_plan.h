@@ -32,6 +32,8 @@ int go_plan_version(struct elf_image *img, char *ret, size_t size);
 /* 0; -ENOENT: no Go program, or one without crypto/tls; -ENOTSUP: of a Go too old (before 1.17; on arm64 before
  * 1.18); -ENOEXEC: its code is not what a Go compiler makes; -ENOSPC, -EBADMSG, -EIO, -ENOMEM as go_functions. */
 int go_plan_make(struct go_plan *ret, struct elf_image *img);
+/* The function of that name as go_place has it; NULL: none such. */
+const char *go_plan_func(const char *name);
 /* "Read+4, Write+9, clientHandshake+9 (branch); ends Read.deferwrap1+4, Write.deferwrap2+4 (branch), 13 returns" */
 void go_plan_text(const struct go_plan *p, char *buf, size_t size);
 

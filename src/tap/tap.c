@@ -581,7 +581,7 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	wait_for_engines(t);
 	tap_apply_policy(t);
 	find_connections(t);
-	(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
+	tap_discovery_begin(t);
 	*ret = t;
 	return 0;
 out:

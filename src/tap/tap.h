@@ -18,6 +18,7 @@ struct tap_options { /* everything is borrowed until tap_close */
 	struct tap_bpf_options bpf;
 	const char *docker_socket;   /* NULL: the usual one */
 	const char *cri_socket;	     /* as for containers_new */
+	const char *cache_dir;	     /* of tls_cache_open; NULL: no cache */
 	const struct policy *policy; /* to begin with */
 	/* The hub's settings change this part of the policy only once they differ from its first ones. */
 	bool keep_choice, keep_body_limit, keep_conn_budget;

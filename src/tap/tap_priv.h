@@ -82,6 +82,9 @@ void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, 
 	      ...) __attribute__((format(printf, 5, 6)));
 void tap_subjects_release(struct tap *t);
 
+/* discovery.c: the first look at all processes. */
+void tap_discovery_begin(struct tap *t);
+
 /* processes.c */
 void tap_never(struct tap *t, uint32_t tgid, bool on); /* a process of our own */
 void tap_scan_processes(struct tap *t);		       /* --pid and --comm, at the start */

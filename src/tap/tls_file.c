@@ -7,24 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tap/go_plan.h"
 #include "tap/maps.h"
-#include "tap/tls_plan.h"
 
-static bool is_go(const struct tls_file *c)
+static bool is_go(const struct tls_lib *row)
 {
-	return c->row->fd == TLS_FD_GO_CONN;
+	return row->fd == TLS_FD_GO_CONN;
 }
 
-int tls_file_applies(struct tls_file *c)
+static void go_version_text(struct elf_image *img, char *ret, size_t size)
 {
-	if (!is_go(c))
-		return tls_plan_applies(c->img, c->row);
-	c->go_err = go_plan_make(&c->go, c->img);
-	return c->go_err != -ENOENT; /* what is damaged or too old is said */
+	(void)go_plan_version(img, ret, size);
+	if (strncmp(ret, "go", 2) == 0)
+		memmove(ret, ret + 2, strlen(ret + 2) + 1);
 }
 
-void tls_file_version(const struct tls_file *c, char *ret, size_t size)
+static void version_text(const struct tls_file *c, const struct tls_lib *row, char *ret, size_t size)
 {
 	char name[MAPS_PATH_MAX + 128];
 	const char *slash = strrchr(c->path, '/');
@@ -32,25 +29,52 @@ void tls_file_version(const struct tls_file *c, char *ret, size_t size)
 	int fd;
 
 	ret[0] = '\0';
-	if (is_go(c)) {
-		(void)go_plan_version(c->img, ret, size);
-		if (strncmp(ret, "go", 2) == 0)
-			memmove(ret, ret + 2, strlen(ret + 2) + 1);
-		return;
-	}
-	if (elf_image_version(c->img, c->row->version_text, ret, size) == 0 ||
-	    elf_image_soname_version(c->img, ret, size) != 0 || !slash || !c->row->companion)
+	if (elf_image_version(c->img, row->version_text, ret, size) == 0 ||
+	    elf_image_soname_version(c->img, ret, size) != 0 || !slash || !row->companion)
 		return;
 	(void)snprintf(name, sizeof(name), "/proc/%u/root%.*s/%s.%s", c->pid,
-		       (int)(slash - c->path), c->path, c->row->companion, ret);
+		       (int)(slash - c->path), c->path, row->companion, ret);
 	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return;
 	if (elf_image_open(&img, fd) == 0) {
-		(void)elf_image_version(img, c->row->version_text, ret, size);
+		(void)elf_image_version(img, row->version_text, ret, size);
 		elf_image_close(img);
 	}
 	close(fd);
+}
+
+/* The row applies to the file; what is damaged or too old is said. */
+static bool analyse_row(const struct tls_file *c, const struct tls_lib *row, struct tls_answer_part *ret)
+{
+	*ret = (struct tls_answer_part){ .row = row };
+	if (is_go(row)) {
+		ret->err = go_plan_make(&ret->go, c->img);
+		if (ret->err == -ENOENT)
+			return false;
+		go_version_text(c->img, ret->version, sizeof(ret->version));
+		return true;
+	}
+	if (tls_plan_applies(c->img, row) != 1)
+		return false;
+	ret->err = tls_plan_make(&ret->plan, c->img, row, c->nop5);
+	if (!ret->err && c->no_returns)
+		ret->err = tls_plan_exits(&ret->plan, c->img, row, c->nop5);
+	version_text(c, row, ret->version, sizeof(ret->version));
+	return true;
+}
+
+void tls_file_analyse(const struct tls_file *c, struct tls_answer *ret)
+{
+	bool by_symbols = false;
+
+	ret->n = 0;
+	for (const struct tls_lib *row = tls_table; row->name && ret->n < TLS_ANSWER_PARTS; row++) {
+		if ((by_symbols && !is_go(row)) || !analyse_row(c, row, &ret->part[ret->n]))
+			continue;
+		by_symbols |= !is_go(row);
+		ret->n++;
+	}
 }
 
 static uint8_t what_of(enum tls_dir dir)
@@ -108,10 +132,15 @@ static bool plan_holds(const struct tls_file *c, const struct tls_plan *plan)
 	return true;
 }
 
-/* Attaches, after comparing the bytes once more: the file may have been written to meanwhile. */
-static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_plan *plan,
+static uint8_t number_of(const struct tls_lib *row)
+{
+	return (uint8_t)(1 + (row - tls_table));
+}
+
+static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_answer_part *p,
 		  uint16_t lib, struct tap_tls_links **ret)
 {
+	const struct tls_plan *plan = &p->plan;
 	struct tap_tls_place places[TLS_PLAN_SITES];
 	uint64_t exits[TLS_PLAN_EXITS];
 	int err;
@@ -122,7 +151,7 @@ static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_
 		exits[i] = plan->exit[i].off;
 	for (size_t i = 0; i < plan->n; i++) {
 		places[i].off = plan->site[i].at.off;
-		places[i].site = tls_file_site(&plan->site[i].call, lib, c->tls);
+		places[i].site = tls_file_site(&plan->site[i].call, lib, number_of(p->row));
 	}
 	err = tap_bpf_tls_layout(b, lib, &plan->layout);
 	if (err)
@@ -130,10 +159,10 @@ static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_
 	return tap_bpf_tls_attach(ret, b, c->attach_fd, places, plan->n, exits, plan->nexits);
 }
 
-static int attach_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
-		     struct tap_tls_links **ret)
+static int attach_go(const struct tls_file *c, struct tap_bpf *b, const struct tls_answer_part *p,
+		     uint16_t lib, struct tap_tls_links **ret)
 {
-	const struct go_plan *plan = &c->go;
+	const struct go_plan *plan = &p->go;
 	struct tap_go_place places[GO_PLAN_PLACES];
 
 	for (size_t i = 0; i < plan->n; i++) {
@@ -143,54 +172,39 @@ static int attach_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
 			return -ESTALE;
 		places[i] = (struct tap_go_place){
 			.off = g->at.off,
-			.site = { lib, c->tls, what_of(g->dir), g->frame, g->slot },
+			.site = { lib, number_of(p->row), what_of(g->dir), g->frame, g->slot },
 			.exit = g->exit,
 		};
 	}
 	return tap_bpf_go_attach(ret, b, c->attach_fd, places, plan->n);
 }
 
-static int probe_library(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
-			 struct tap_tls_links **ret, char *how, size_t size)
+int tls_file_attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_answer_part *p,
+		    uint16_t lib, struct tap_tls_links **ret)
 {
-	struct tls_plan plan;
-	int err = tls_plan_make(&plan, c->img, c->row, c->nop5);
+	return is_go(p->row) ? attach_go(c, b, p, lib, ret) : attach(c, b, p, lib, ret);
+}
+
+void tls_file_how(const struct tls_answer_part *p, const struct tap_bpf *b, char *ret, size_t size)
+{
+	bool returns = !is_go(p->row) && !p->plan.nexits;
 	size_t at;
 
-	if (!err && c->no_returns)
-		err = tls_plan_exits(&plan, c->img, c->row, c->nop5);
-	if (err)
-		return err;
-	tls_plan_text(&plan, how, size);
-	at = strlen(how);
-	(void)snprintf(how + at, size - at, "; %s%s", plan.nexits ? "" : "return probes; ",
+	ret[0] = '\0';
+	if (p->err)
+		return;
+	if (is_go(p->row))
+		go_plan_text(&p->go, ret, size);
+	else
+		tls_plan_text(&p->plan, ret, size);
+	at = strlen(ret);
+	(void)snprintf(ret + at, size - at, "; %s%s", returns ? "return probes; " : "",
 		       b ? tap_bpf_tls_backend(b) : "not tried");
-	return ret ? attach(c, b, &plan, lib, ret) : 0;
 }
 
-static int probe_go(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
-		    struct tap_tls_links **ret, char *how, size_t size)
+const char *tls_file_explain(const struct tls_answer_part *p, int err, char *buf, size_t size)
 {
-	size_t at;
-
-	if (c->go_err)
-		return c->go_err;
-	go_plan_text(&c->go, how, size);
-	at = strlen(how);
-	(void)snprintf(how + at, size - at, "; %s", b ? tap_bpf_tls_backend(b) : "not tried");
-	return ret ? attach_go(c, b, lib, ret) : 0;
-}
-
-int tls_file_probe(const struct tls_file *c, struct tap_bpf *b, uint16_t lib,
-		   struct tap_tls_links **ret, char *how, size_t size)
-{
-	return is_go(c) ? probe_go(c, b, lib, ret, how, size)
-			: probe_library(c, b, lib, ret, how, size);
-}
-
-const char *tls_file_explain(const struct tls_file *c, int err, char *buf, size_t size)
-{
-	if (is_go(c) && err == -ENOTSUP)
+	if (is_go(p->row) && err == -ENOTSUP)
 		return "it was built with a Go before 1.17 (on arm64 before 1.18), or does not say "
 		       "where its "
 		       "code is: build it with a newer Go to decrypt it";

@@ -14,19 +14,21 @@
 #include "tap/bpf_tls.h"
 #include "tap/file_id.h"
 #include "tap/maps.h"
+#include "tap/tls_cache.h"
 #include "tap/tls_file.h"
 
-#define VERSION_SIZE 48
-#define HOW_SIZE     320
+#define HOW_SIZE 320
 #define MAX_KNOWN \
 	65536 /* files without a library that are remembered; then they are forgotten together */
+#define KEEP_NOTHING_OF \
+	(1U << 20) /* bytes of a file without a library, from which on that is kept on disk */
 
 struct part { /* one library in a file */
 	struct part *next;
 	uint16_t lib;
 	uint8_t tls;
 	struct tap_tls_links *links; /* NULL: not attached */
-	char version[VERSION_SIZE], how[HOW_SIZE];
+	char version[TLS_VERSION_SIZE], how[HOW_SIZE];
 	enum tls_reason reason; /* why it is not attached any more */
 };
 struct tls_known {
@@ -45,6 +47,8 @@ struct tls_files {
 	bool nop5, no_returns;
 	uint16_t nlibs;
 	size_t attached;
+	struct tls_cache *cache; /* or NULL */
+	size_t hits, analysed;
 };
 static struct tls_known nothing; /* a file without a TLS library; its address is all that counts */
 
@@ -278,11 +282,12 @@ static bool is_still(const struct tls_file *c, const struct file_id *id)
 }
 
 /* A library that is in the file: attaches if that can be, and says so either way.  Out of memory: nothing. */
-static void add_part(struct tls_files *fs, struct tls_known *k, struct tls_file *c)
+static void add_part(struct tls_files *fs, struct tls_known *k, const struct tls_file *c,
+		     const struct tls_answer_part *a)
 {
 	struct part *p, **end = &k->parts;
 	char problem[128];
-	int err;
+	int err = a->err;
 
 	if (fs->nlibs + 1 >= EV_TLS_LIBS) {
 		log_warn("more than %d different TLS library files: %s is not decrypted",
@@ -293,9 +298,11 @@ static void add_part(struct tls_files *fs, struct tls_known *k, struct tls_file 
 	if (!p)
 		return;
 	p->lib = ++fs->nlibs;
-	p->tls = c->tls;
-	c->attach_fd = k->layer >= 0 ? k->layer : c->fd;
-	err = tls_file_probe(c, fs->b, p->lib, fs->b ? &p->links : NULL, p->how, HOW_SIZE);
+	p->tls = (uint8_t)(1 + (a->row - tls_table));
+	(void)snprintf(p->version, sizeof(p->version), "%s", a->version);
+	tls_file_how(a, fs->b, p->how, sizeof(p->how));
+	if (!err && fs->b)
+		err = tls_file_attach(c, fs->b, a, p->lib, &p->links);
 	if (!err && !is_still(c, &k->id)) {
 		tap_bpf_tls_detach(p->links);
 		p->links = NULL;
@@ -304,36 +311,55 @@ static void add_part(struct tls_files *fs, struct tls_known *k, struct tls_file 
 	while (*end)
 		end = &(*end)->next;
 	*end = p;
-	tls_file_version(c, p->version, VERSION_SIZE);
 	fs->attached += p->links != NULL;
 	tell(fs, k, p,
-	     err	? tls_file_explain(c, err, problem, sizeof(problem))
+	     err	? tls_file_explain(a, err, problem, sizeof(problem))
 	     : p->links ? NULL
 			: "it was only looked at");
 }
 
-/* Of the rows that go by symbols the first that applies, because relatives share symbols; and Go's. */
-static struct tls_known *analyse_image(struct tls_files *fs, struct tls_file *c,
-				       const struct file_id *id)
+/* Worth an entry: most files have no library, and of a small one that is found out faster than it is read. */
+static bool worth_keeping(const struct tls_answer *a, const struct file_id *id)
 {
-	struct tls_known *k = NULL;
-	bool by_symbols = false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->part[i].err == -ENOMEM ||
+		    a->part[i].err == -EIO) /* may be otherwise next time */
+			return false;
+	return a->n || id->size >= KEEP_NOTHING_OF;
+}
 
-	for (c->row = tls_table; c->row->name; c->row++) {
-		bool go = c->row->fd == TLS_FD_GO_CONN;
+static void ask(struct tls_files *fs, const struct tls_file *c, const struct file_id *id,
+		struct tls_answer *ret)
+{
+	struct tls_cache_key key = { .id = *id,
+				     .how = (fs->nop5 ? 1 : 0) | (fs->no_returns ? 2 : 0) };
 
-		c->tls = (uint8_t)(1 + (c->row - tls_table));
-		if ((by_symbols && !go) || tls_file_applies(c) != 1)
-			continue;
-		k = k ? k : known_new(fs, c, id);
-		if (!k)
-			break;
-		add_part(fs, k, c);
-		by_symbols |= !go;
+	if (fs->cache) {
+		key.build_id_len = elf_image_build_id(c->img, key.build_id);
+		if (tls_cache_get(fs->cache, &key, ret) == 0) {
+			fs->hits++;
+			return;
+		}
 	}
-	if (k)
-		unwatch(fs, k);
-	return k ? k : c->row->name ? NULL : &nothing;
+	tls_file_analyse(c, ret);
+	fs->analysed++;
+	/* What was read must be one state of the file, which is the one in the key. */
+	if (fs->cache && worth_keeping(ret, id) && is_still(c, id))
+		(void)tls_cache_put(fs->cache, &key, ret); /* no room: analysed again */
+}
+
+static struct tls_known *take(struct tls_files *fs, struct tls_file *c, const struct file_id *id,
+			      const struct tls_answer *a)
+{
+	struct tls_known *k = known_new(fs, c, id);
+
+	if (!k)
+		return NULL;
+	c->attach_fd = k->layer >= 0 ? k->layer : c->fd;
+	for (size_t i = 0; i < a->n; i++)
+		add_part(fs, k, c, &a->part[i]);
+	unwatch(fs, k);
+	return k;
 }
 
 /* Reads a file that is not known yet.  NULL: it could not be read, nothing is known. */
@@ -343,16 +369,20 @@ static struct tls_known *analyse(struct tls_files *fs, uint32_t pid, const char 
 	struct tls_file c = {
 		.pid = pid, .path = path, .nop5 = fs->nop5, .no_returns = fs->no_returns
 	};
-	struct tls_known *k = &nothing;
+	struct tls_answer *a = calloc(1, sizeof(*a)); /* large */
+	struct tls_known *k = NULL;
 
 	c.fd = maps_reopen(path_fd);
-	if (c.fd < 0)
-		return c.fd == -ENOEXEC ? &nothing : NULL;
-	if (elf_image_open(&c.img, c.fd) == 0) {
-		k = analyse_image(fs, &c, id);
-		elf_image_close(c.img);
+	if (c.fd == -ENOEXEC || (c.fd >= 0 && elf_image_open(&c.img, c.fd) != 0)) {
+		k = &nothing;
+	} else if (c.fd >= 0 && a) {
+		ask(fs, &c, id, a);
+		k = a->n ? take(fs, &c, id, a) : &nothing;
 	}
-	close(c.fd);
+	elf_image_close(c.img);
+	if (c.fd >= 0)
+		close(c.fd);
+	free(a);
 	return k;
 }
 
@@ -428,6 +458,18 @@ void tls_files_avoid_returns(struct tls_files *fs)
 	fs->no_returns = true;
 }
 
+int tls_files_cache(struct tls_files *fs, const char *dir)
+{
+	return tls_cache_open(&fs->cache, dir);
+}
+
+void tls_files_counts(const struct tls_files *fs, struct tls_files_counts *ret)
+{
+	*ret = (struct tls_files_counts){ .hits = fs->hits,
+					  .analysed = fs->analysed,
+					  .kept = fs->cache ? tls_cache_count(fs->cache) : 0 };
+}
+
 size_t tls_files_attached(const struct tls_files *fs)
 {
 	return fs->attached;
@@ -447,6 +489,7 @@ void tls_files_free(struct tls_files *fs)
 			known_free(v);
 		}
 	map_release(&fs->known);
+	tls_cache_close(fs->cache);
 	close(fs->notify);
 	free(fs);
 }

@@ -29,6 +29,15 @@ typedef void (*tls_watch_fn)(void *ctx, const struct tls_watch_lib *l);
 int tls_files_new(struct tls_files **ret, struct tap_bpf *b, tls_watch_fn found, void *ctx);
 void tls_files_avoid_returns(struct tls_files *fs); /* as tls_watch_avoid_returns */
 
+/* From now on what is found is kept below dir, and what was found before is taken from there (tls_cache.h).  0, or negative errno
+ * of tls_cache_open: then there is no cache. */
+int tls_files_cache(struct tls_files *fs, const char *dir);
+struct tls_files_counts {
+	size_t hits, analysed; /* files told by the cache, and read */
+	size_t kept;	       /* entries in the cache */
+};
+void tls_files_counts(const struct tls_files *fs, struct tls_files_counts *ret);
+
 struct tls_known;
 /* The file that path_fd (O_PATH will do, borrowed) is open on and that process pid sees at path; looked at and probed if it is
  * not known yet.  NULL: nothing could be found out. */

@@ -165,6 +165,16 @@ void tls_watch_avoid_returns(struct tls_watch *w)
 	tls_files_avoid_returns(w->files);
 }
 
+int tls_watch_cache(struct tls_watch *w, const char *dir)
+{
+	return tls_files_cache(w->files, dir);
+}
+
+void tls_watch_counts(const struct tls_watch *w, struct tls_files_counts *ret)
+{
+	tls_files_counts(w->files, ret);
+}
+
 int tls_watch_fd(const struct tls_watch *w)
 {
 	return tls_files_fd(w->files);
