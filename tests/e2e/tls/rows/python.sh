@@ -4,5 +4,5 @@ both python "openssl 3.0" "Python, ssl on blocking sockets, a thread a connectio
 both many "openssl 3.0" "Python, all connections at once on one thread, non-blocking" $py $rows/python/many.py
 client requests "openssl 3.0" "Python, requests" $py $rows/python/requests_client.py
 server httpserver "openssl 3.0" "Python, http.server" $py $rows/python/http_server.py
-unread socket-unknown both asyncio "openssl 3.0" "Python, asyncio (memory BIO)" $py $rows/python/aio.py
-unread socket-unknown both aiohttp "openssl 3.0" "Python, aiohttp (memory BIO)" $py $rows/python/aiohttp_rows.py
+both asyncio "openssl 3.0" "Python, asyncio (memory BIO)" $py $rows/python/aio.py
+both aiohttp "openssl 3.0" "Python, aiohttp (memory BIO)" $py $rows/python/aiohttp_rows.py
