@@ -202,8 +202,7 @@ static bool passes_arguments(const struct path *p, int len_arg, int *ret_len_arg
 	return false;
 }
 
-/* Where a PLT entry at addr leads; addr itself when it is none.  0: to another file. */
-static uint64_t through_plt(struct elf_image *img, uint64_t addr)
+uint64_t site_through_plt(struct elf_image *img, uint64_t addr)
 {
 	uint8_t code[32];
 	int n = elf_image_code(img, addr, code, sizeof(code));
@@ -249,7 +248,7 @@ static bool try_branch(struct walk *w, const struct path *p, const struct insn *
 
 	if (!conditional && passes_arguments(p, w->len_arg, &c.len_arg) &&
 	    (in->i.meta.category == ZYDIS_CATEGORY_CALL || !inside)) {
-		c.addr = through_plt(w->img, target);
+		c.addr = site_through_plt(w->img, target);
 		c.back = in->i.meta.category == ZYDIS_CATEGORY_CALL ? w->func + p->at + in->i.length
 								    : 0;
 		if (c.addr) {
@@ -404,6 +403,12 @@ int site_follow(struct elf_image *img, uint64_t func, int len_arg, struct site_c
 {
 	(void)img, (void)func, (void)len_arg, (void)ret;
 	return -ENOENT;
+}
+
+uint64_t site_through_plt(struct elf_image *img, uint64_t addr)
+{
+	(void)img;
+	return addr;
 }
 
 int site_after(const struct elf_image *img, uint64_t back, bool nop5, struct site *ret)

@@ -39,6 +39,9 @@ struct site_callee {
  * func's stack frame.  0; -ENOENT: there is none. */
 int site_follow(struct elf_image *img, uint64_t func, int len_arg, struct site_callee *ret);
 
+/* Where a PLT entry at addr leads; addr itself when it is none.  0: to another file. */
+uint64_t site_through_plt(struct elf_image *img, uint64_t addr);
+
 /* Without return probes: places that are passed after a function has returned, or as it returns, while its return
  * value is still in its register and the stack pointer where the return left it, or will leave it.
  * site_after: the cheapest one from the instruction at back (of site_callee) on.  site_returns: each `ret` of the

@@ -83,6 +83,7 @@ static uint8_t what_of(enum tls_dir dir)
 		[TLS_DIR_READ] = EV_TLS_READ,
 		[TLS_DIR_WRITE] = EV_TLS_WRITE,
 		[TLS_DIR_NONE] = EV_TLS_HANDSHAKE,
+		[TLS_DIR_HIDE] = EV_TLS_HANDSHAKE,
 	};
 
 	return what[dir];

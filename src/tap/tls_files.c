@@ -17,7 +17,7 @@
 #include "tap/tls_cache.h"
 #include "tap/tls_file.h"
 
-#define HOW_SIZE 320
+#define HOW_SIZE 512
 #define MAX_KNOWN \
 	65536 /* files without a library that are remembered; then they are forgotten together */
 #define KEEP_NOTHING_OF \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tap/layout.h"
+#include "tap/site_ends.h"
 
 #define MAX_CALLS 12 /* of a row */
 #define MAX_HOPS  3 /* exported functions that lead through others: SSL_write_ex, SSL_write_ex2 */
@@ -29,7 +30,7 @@ static int find_calls(struct calls *ret, struct elf_image *img, const struct tls
 static bool moves_data(const struct calls *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (c->sym[i].addr && c->call[i].dir != TLS_DIR_NONE)
+		if (c->sym[i].addr && c->call[i].dir < TLS_DIR_NONE)
 			return true;
 	return false;
 }
@@ -128,6 +129,17 @@ static int plan_internal(struct tls_plan *p, struct elf_image *img, const struct
 	return 0;
 }
 
+/* It only leads to another of the calls, of the same kind. */
+static bool forwards(struct elf_image *img, const struct calls *c, size_t i)
+{
+	uint64_t to = site_forwards(img, c->sym[i].addr);
+
+	for (size_t k = 0; to && k < c->n; k++)
+		if (c->sym[k].addr == to && k != i && c->call[k].dir == c->call[i].dir && c->call[k].len == c->call[i].len)
+			return true;
+	return false;
+}
+
 int tls_plan_make(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row, bool nop5)
 {
 	bool covered[MAX_CALLS] = { 0 };
@@ -143,7 +155,7 @@ int tls_plan_make(struct tls_plan *ret, struct elf_image *img, const struct tls_
 	for (const struct tls_call *i = row->internals; !err && i && i->symbol; i++)
 		err = plan_internal(&p, img, row, i, &c, nop5, covered);
 	for (size_t i = 0; !err && i < c.n; i++)
-		if (c.sym[i].addr && !covered[i])
+		if (c.sym[i].addr && !covered[i] && !forwards(img, &c, i))
 			err = add_site(&p, img, &c.call[i], c.sym[i].addr, nop5);
 	(void)layout_find(img, row, &p.layout); /* without it, sockets of some programs stay unknown */
 	if (!err)
@@ -216,12 +228,42 @@ static int exits_of_call(struct tls_plan *p, struct elf_image *img, const struct
 	return err;
 }
 
+static int add_ends(struct tls_plan *p, struct elf_image *img, uint64_t func)
+{
+	struct site at[TLS_PLAN_EXITS];
+	int n = site_ends(img, func, at, TLS_PLAN_EXITS), err = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && !err; i++)
+		err = add_exit(p, &at[i]);
+	return err;
+}
+
+/* Every probed function by itself. */
+static int exits_of_sites(struct tls_plan *p, struct elf_image *img)
+{
+	struct tls_plan q = { .layout = p->layout };
+
+	for (size_t i = 0; i < p->n; i++) {
+		int err = add_ends(&q, img, function_of(&p->site[i]));
+
+		if (err && p->site[i].call.dir != TLS_DIR_NONE)
+			return err;
+		if (!err)
+			q.site[q.n++] = p->site[i];
+	}
+	*p = q;
+	return 0;
+}
+
 int tls_plan_exits(struct tls_plan *p, struct elf_image *img, const struct tls_lib *row, bool nop5)
 {
 	struct tls_plan q = { 0 };
 	struct calls c;
-	int err = find_calls(&c, img, row);
+	int err;
 
+	if (!row->internals)
+		return exits_of_sites(p, img);
+	err = find_calls(&c, img, row);
 	for (size_t i = 0; i < p->n; i++)
 		if (p->site[i].call.dir != TLS_DIR_NONE)
 			q.site[q.n++] = p->site[i];
@@ -248,7 +290,7 @@ int tls_plan_naive(struct tls_plan *ret, struct elf_image *img, const struct tls
 	for (size_t i = 0; i < c.n && p.n < TLS_PLAN_SITES; i++) {
 		struct tls_site *s = &p.site[p.n];
 
-		if (!c.sym[i].addr || c.call[i].dir == TLS_DIR_NONE)
+		if (!c.sym[i].addr || c.call[i].dir >= TLS_DIR_NONE)
 			continue;
 		s->call = c.call[i];
 		s->at = (struct site){ .addr = c.sym[i].addr, .cost = SITE_STEP, .nbytes = 1 };

@@ -30,7 +30,7 @@ static const struct tls_call gnutls_calls[] = {
 	{ "gnutls_record_send2", TLS_DIR_WRITE, TLS_LEN_RESUMED, 1, 2, 0 },
 	{ "gnutls_record_send", TLS_DIR_WRITE, TLS_LEN_RESUMED, 1, 2, 0 },
 	{ "gnutls_record_send_range", TLS_DIR_WRITE, TLS_LEN_LONG, 1, 2, 0 },
-	{ "gnutls_record_uncork", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "gnutls_record_uncork", TLS_DIR_HIDE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "gnutls_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },
 };

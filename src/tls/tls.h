@@ -9,7 +9,8 @@
 
 enum tls_fd { TLS_FD_NESTED_SYSCALL, TLS_FD_ARG, TLS_FD_GO_CONN }; /* how the socket is found */
 /* TLS_DIR_NONE moves no plaintext: only its nested system calls matter, because they name the socket. */
-enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE, TLS_DIR_NONE };
+/* TLS_DIR_HIDE moves none either, and calls functions of the row with bytes that are known by then. */
+enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE, TLS_DIR_NONE, TLS_DIR_HIDE };
 /* How a call says how many bytes it moved. */
 enum tls_len {
 	TLS_LEN_RETURN, /* the return value, when positive */

@@ -21,9 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
 		abort();
 	if (elf_image_open(&img, fd) == 0) {
-		if (tls_plan_make(&plan, img, &tls_table[0], true) == 0 &&
-		    tls_plan_exits(&plan, img, &tls_table[0], true) == 0)
-			tls_plan_text(&plan, text, sizeof(text));
+		for (const struct tls_lib *row = tls_table; row->name; row++)
+			if (row->calls && tls_plan_make(&plan, img, row, true) == 0 &&
+			    tls_plan_exits(&plan, img, row, true) == 0)
+				tls_plan_text(&plan, text, sizeof(text));
 		(void)elf_image_build_id(img, id);
 		(void)elf_image_version(img, "OpenSSL ", text, sizeof(text));
 		(void)elf_image_soname_version(img, text, sizeof(text));

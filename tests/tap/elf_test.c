@@ -70,7 +70,9 @@ static void ask_all(struct elf_image *img)
 	struct tls_plan plan;
 	char text[64];
 
-	(void)tls_plan_make(&plan, img, &tls_table[0], true);
+	for (const struct tls_lib *row = tls_table; row->name; row++)
+		if (row->calls && tls_plan_make(&plan, img, row, true) == 0)
+			(void)tls_plan_exits(&plan, img, row, true);
 	(void)elf_image_build_id(img, id);
 	(void)elf_image_version(img, "OpenSSL ", text, sizeof(text));
 	(void)elf_image_soname_version(img, text, sizeof(text));

@@ -18,7 +18,7 @@ matching() { grep -c "^conn $2 $3 $4 .* sent $5 $6 received $7 $8 holes 0 .* raw
 captured() {
 	local pid lp rp s sh r rh ok=yes
 	while read -r _ pid lp rp _ s sh _ r rh; do
-		until_true 5 grep -q "^conn $pid $lp $rp " "$2"
+		until_true 20 grep -q "^conn $pid $lp $rp " "$2"
 		if [ "$(grep -c "^conn $pid $lp $rp " "$2")" != 1 ] ||
 			[ "$(matching "$2" "$pid" "$lp" "$rp" "$s" "$sh" "$r" "$rh")" != 1 ]; then
 			ok=no
