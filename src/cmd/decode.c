@@ -28,7 +28,7 @@
 #define BODY_LIMIT (1u << 20)
 #define QUEUE_BODIES 8 /* of the largest kind fit into the queue, unless --queue says otherwise ... */
 #define QUEUE_MAX (128u << 20) /* ... up to this */
-#define BACK_PERCENT 50 /* of a ring may wait for the hub; from 75 on the kernel leaves bodies out */
+#define BACK_PERCENT 25 /* of a ring may wait for the hub; from 75 on the kernel leaves bodies out */
 
 enum fds { FD_IPC = 3, FD_OUTPUT, FD_RINGS }; /* as many as there are */
 
