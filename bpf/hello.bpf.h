@@ -34,6 +34,18 @@ struct {
 	__type(value, struct hello);
 } hellos __weak SEC(".maps");
 
+/* A socket of the process carried what tells of the random: as the client, EV_WRITE, or as the server, EV_READ. */
+static __always_inline void hello_put(struct hello_key *key, __u8 dir, __u64 cookie)
+{
+	struct hello none = {}, *h;
+
+	if (!bpf_map_lookup_elem(&hellos, key))
+		bpf_map_update_elem(&hellos, key, &none, BPF_NOEXIST);
+	h = bpf_map_lookup_elem(&hellos, key);
+	if (h && SWAP_IF(&h->cookie[dir & 1], 0, cookie) && h->cookie[dir & 1] != cookie)
+		h->cookie[dir & 1] = HELLO_SEVERAL;
+}
+
 /* The n bytes in s->data came at off of a direction of the socket: looks whether a ClientHello is at their beginning.  A program
  * may have read the record's header by itself.  s->run is used as room. */
 static __always_inline __attribute__((unused)) void hello_note(struct scratch *s, __u64 cookie,
@@ -42,7 +54,6 @@ static __always_inline __attribute__((unused)) void hello_note(struct scratch *s
 	struct hello_key *key = (void *)&s->run;
 	bool headed = s->data[0] == 22;
 	const __u8 *m = headed ? s->data + HELLO_HEADER : s->data;
-	struct hello none = {}, *h;
 
 	if (headed ? n < HELLO_HEADER + HELLO_LEAST || s->data[1] != 3 : n < HELLO_LEAST || off != HELLO_HEADER)
 		return;
@@ -50,11 +61,7 @@ static __always_inline __attribute__((unused)) void hello_note(struct scratch *s
 		return;
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
 	bpf_probe_read_kernel(key->random, HELLO_RANDOM, m + HELLO_BEFORE);
-	if (!bpf_map_lookup_elem(&hellos, key))
-		bpf_map_update_elem(&hellos, key, &none, BPF_NOEXIST);
-	h = bpf_map_lookup_elem(&hellos, key);
-	if (h && SWAP_IF(&h->cookie[dir & 1], 0, cookie) && h->cookie[dir & 1] != cookie)
-		h->cookie[dir & 1] = HELLO_SEVERAL;
+	hello_put(key, dir, cookie);
 }
 
 #endif

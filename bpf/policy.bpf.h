@@ -63,7 +63,8 @@ struct task_ctx {
 	__u32 tls_active;
 	__u8 fn_seen; /* a hook of a kernel function was met since the last system call that moves bytes ended */
 	__u8 in_call; /* enum in_call */
-	__u8 pad[2];
+	__u16 tls_lib; /* while tls_active, if the library's objects have a layout: its number, */
+	__u64 tls_object; /* and the object of the call */
 };
 
 struct {

@@ -5,7 +5,7 @@
 #define LIMPID_TLS_BPF_H
 
 #include "conn.bpf.h"
-#include "hello.bpf.h"
+#include "late.bpf.h"
 
 struct tls_object {
 	__u64 tgid, ssl; /* ssl: the library's connection object */
@@ -106,8 +106,12 @@ SUB __u64 tls_socket_by_hello(__u64 ssl, __u16 lib, __u64 known, __u8 *ret_sure)
 	*ret_sure = EV_SURE_MATCHED;
 	__builtin_memcpy(&is.mark, key.random + 16, sizeof(is.mark));
 	before = bpf_map_lookup_elem(&tls_sockets, &object);
-	if (!is.cookie) /* others came after it, and it was forgotten */
-		return before && before->mark && before->mark == is.mark ? before->cookie : 0;
+	if (!is.cookie) { /* others came after it, and it was forgotten; or it was never seen */
+		if (before && before->mark && before->mark == is.mark)
+			return before->cookie;
+		late_want();
+		return 0;
+	}
 	if (is.cookie == HELLO_SEVERAL) {
 		bpf_map_delete_elem(&tls_sockets, &object);
 		return 0;

@@ -85,6 +85,8 @@ int tls_enter(struct pt_regs *ctx)
 	c->nested = 0;
 	c->ts_ns = bpf_ktime_get_ns();
 	t->tls_cookie = 0;
+	t->tls_object = c->ssl;
+	t->tls_lib = site.lib;
 	t->tls_active = 1;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* transfer.bpf.c - the end of a transfer, for all programs that see one. */
 #include "transfer.bpf.h"
-#include "hello.bpf.h"
+#include "late.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -181,6 +181,8 @@ SHARED int transfer_end(const struct call *call, long ret)
 	if (ret > 0 && call_moves(call)) {
 		if (call->dir == EV_READ && !c->l4 && call->counted && !call->ktls)
 			pass_urgent(call, c, ret);
+		if (late_probed && call->dir == EV_WRITE)
+			late_sent(call, ret);
 		transfer_data(call, c, ret);
 	}
 	if (call->counted)

@@ -202,6 +202,8 @@ static __always_inline int transfer_data(const struct call *call, struct conn *c
 		return hole_send(call->cookie, at, off, n, transfer_time(call));
 	return transfer_copy(call, c, off, n);
 }
+/* tls_late.bpf.c: the call wrote so many bytes; asked while late_probed (late.bpf.h). */
+extern SHARED int late_sent(const struct call *call, __u64 sent);
 /* ret: what the call returned; 0 or less: nothing was moved. */
 extern SHARED int transfer_end(const struct call *call, long ret);
 

@@ -305,6 +305,55 @@ void tap_bpf_tls_detach(struct tap_tls_links *l)
 	free(l);
 }
 
+int tap_bpf_late_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd, uint64_t off,
+			uint32_t pid)
+{
+	/* perf uprobes: uprobe_multi took the number for that of a thread until 6.10. */
+	LIBBPF_OPTS(bpf_uprobe_opts, o);
+	struct tap_tls_links *l = calloc(1, sizeof(*l));
+	char path[32];
+
+	if (!l)
+		return -ENOMEM;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	l->link[0] = bpf_program__attach_uprobe_opts(tap_bpf_skel(b)->progs.tls_bio_write, (pid_t)pid,
+						     path, off, &o);
+	if (!l->link[0]) {
+		int err = -errno;
+
+		free(l);
+		return err;
+	}
+	l->n = 1;
+	*ret = l;
+	return 0;
+}
+
+size_t tap_bpf_late_asking(const struct tap_bpf *b, struct tap_bpf_asking *ret, size_t max)
+{
+	const struct bpf_map *m = tap_bpf_skel(b)->maps.late_wanted;
+	uint32_t pid, *last = NULL;
+	uint64_t at_ns;
+	size_t n = 0;
+
+	while (n < max && bpf_map__get_next_key(m, last, &pid, sizeof(pid)) == 0) {
+		if (bpf_map__lookup_elem(m, &pid, sizeof(pid), &at_ns, sizeof(at_ns), 0) == 0)
+			ret[n++] = (struct tap_bpf_asking){ pid, at_ns };
+		last = &pid;
+	}
+	return n;
+}
+
+void tap_bpf_late_forget(struct tap_bpf *b, uint32_t pid)
+{
+	(void)bpf_map__delete_elem(tap_bpf_skel(b)->maps.late_wanted, &pid, sizeof(pid), 0);
+}
+
+void tap_bpf_late_probed(struct tap_bpf *b, bool any)
+{
+	tap_bpf_skel(b)->bss->late_probed = any;
+}
+
 int tap_bpf_tls_layout(struct tap_bpf *b, uint16_t lib, const struct ev_tls_layout *layout)
 {
 	const struct ev_tls_lib v = { .layout = *layout };

@@ -30,6 +30,16 @@ struct tap_go_place {
 /* The same for a Go program: plain probes on all n places.  All or nothing. */
 int tap_bpf_go_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
 		      const struct tap_go_place *places, size_t n);
+/* A probe on BIO_write at offset off of the file that fd is open on, in one process only (bpf/late.bpf.h).  0, or negative errno. */
+int tap_bpf_late_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd, uint64_t off, uint32_t pid);
+struct tap_bpf_asking {
+	uint32_t pid;
+	uint64_t at_ns; /* CLOCK_MONOTONIC, when it last did */
+};
+/* The processes that ask for such a probe, max at most.  How many. */
+size_t tap_bpf_late_asking(const struct tap_bpf *b, struct tap_bpf_asking *ret, size_t max);
+void tap_bpf_late_forget(struct tap_bpf *b, uint32_t pid);
+void tap_bpf_late_probed(struct tap_bpf *b, bool any); /* some process has one */
 void tap_bpf_tls_detach(struct tap_tls_links *l); /* NULL is fine */
 /* Whether a process confined by seccomp survives a return probe here: on x86 kernels 6.11 to 6.13 the
  * filter of a container kills it.  A child of ours tries it.  0: it does; -EOPNOTSUPP: it does not;

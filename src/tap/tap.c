@@ -423,8 +423,10 @@ static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
 
 	if (now >= *second_ns || t->untold.left) {
 		(void)tap_bpf_tell(t->bpf, &t->untold); /* out of memory: with the next second */
-		if (now >= *second_ns)
+		if (now >= *second_ns) {
 			*second_ns = now + SECOND_NS;
+			(void)late_tick(t->late, now);
+		}
 		send_losses(t);
 	}
 	if (now >= *rescan_ns) {
@@ -563,7 +565,8 @@ int tap_open(struct tap **ret, const struct tap_options *o, const struct tap_hoo
 	t->containers = containers_new(o->docker_socket, o->cri_socket, tap_container_changed, t);
 	rc = t->containers ? tls_watch_new(&t->tls, t->bpf, tap_tls_found, t) : -ENOMEM;
 	t->ledger = rc ? NULL : ledger_new(t->tls, tap_tls_changed, t);
-	rc = rc ? rc : t->ledger ? open_loop(t) : -ENOMEM;
+	t->late = late_new(t->bpf);
+	rc = rc ? rc : t->ledger && t->late ? open_loop(t) : -ENOMEM;
 	if (rc)
 		goto out;
 	rc = tap_apply_ends(t);
@@ -602,6 +605,7 @@ void tap_close(struct tap *t)
 	end_connect(t);
 	if (t->tls)
 		tls_watch_free(t->tls);
+	late_free(t->late);
 	ledger_free(t->ledger);
 	containers_free(t->containers);
 	if (t->bpf)

@@ -7,6 +7,7 @@
 #include "tap/ledger.h"
 #include "tap/outbox.h"
 #include "tap/tap.h"
+#include "tap/late.h"
 #include "tap/tls_watch.h"
 
 #define TAP_FACTS 256 /* lines of the health report */
@@ -17,6 +18,7 @@ struct tap {
 	struct tap_bpf *bpf;
 	struct tap_untold untold;
 	struct tls_watch *tls;
+	struct late *late;
 	struct ledger *ledger;
 	struct containers *containers;
 	struct {

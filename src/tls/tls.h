@@ -45,6 +45,8 @@ struct tls_lib {
 	/* Functions (object, out, size), which copies out the random of the ClientHello, and (object), which is 1 on the
 	 * server's side: how sockets are found of programs that move the ciphertext themselves.  NULL: they are not. */
 	const char *random, *side;
+	/* (bio, bytes, length): what the library calls to pass ciphertext on; probed for a while in such programs (tap/late.c). */
+	const char *bio_write;
 };
 extern const struct tls_lib tls_table[]; /* ends with a NULL name */
 size_t tls_table_rows(void);

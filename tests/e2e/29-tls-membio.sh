@@ -23,6 +23,7 @@ serve() { # serve NAME COMMAND...: with PORT in the environment
 	tail -n 5 "$TMP/$1.err" | sed 's/^/# /'
 	return 1
 }
+ended() { [ "$(grep -c ^peer "$1")" -ge "$2" ]; } # ended FILE N: so many connections were told of
 # A server goes on writing to its file: what is new of it since `mark` goes to told.out.
 mark() { before=$(grep -c ^peer "$1"); }
 told() { # told FILE N: it says so much of N connections more
@@ -79,6 +80,52 @@ equal "two sockets with the same bytes: no plaintext is laid to either" 0 \
 	"$(awk -v pid="$pid" '/^conn/ && $2 == pid { n += $7 + $10 } END { print n + 0 }' "$TMP/watch.out")"
 stop sink
 stop mem
+stop watch
+# Of the four connections above: 20 requests of 104 bytes, and their answers.  Others on this machine may have some, too.
+check "what has no socket is counted" awk '/^loss/ { exit $3 < 4 * 20 * 104 * 2 }' "$TMP/watch.out"
+
+# --- connections that are older than the capture --------------------------------------------------------------------------
+serve mem "$TMP/mem" server "$port" "$TMP/cert.pem" "$TMP/key.pem"
+start late "$TMP/mem" client -W -c 3 -n 8 -s 500 "$port"
+until_true 20 grep -q "waiting 1" "$TMP/late.out"
+start watch env "$TMP/watch" -p "$port"
+until_true 30 grep -q ^ready "$TMP/watch.out"
+exchange() { # exchange NUMBER [count]
+	echo "${2:-}" >&"${fd_of[late]}"
+	until_true 20 grep -q "waiting $1" "$TMP/late.out" || not_ok "exchange $1 on the old connections"
+}
+exchange 2
+check "old connections: both processes get a probe for a while" until_true 20 grep -q "^late 2" "$TMP/watch.out"
+exchange 3
+exchange 4 count
+exchange 5
+check "old connections: when they are known, the probes are taken off" until_true 30 grep -q "^late 0" "$TMP/watch.out"
+exchange 6
+exchange 7
+exchange 8
+echo >&"${fd_of[late]}"
+until_true 10 ended "$TMP/late.out" 3
+until_true 10 ended "$TMP/mem.out" 3
+# The server's end is known since its answer to the third request, the client's since that request; both tell those before as without
+# a socket.  What the client said from the fourth request on is all that the server's end has.
+late_as() { # late_as FIELDS: of the captured ends of the clients' connections, against what the clients say
+	local pid lp rp s sh r rh want
+	while read -r _ pid lp rp _ s sh _ r rh; do
+		case $1 in
+		server) want="^conn ${pid_of[mem]} $rp $lp .* sent $r $rh received $s $sh holes 0 .* nested 0 sticky 0 matched [1-9]" ;;
+		client) want="^conn $pid $lp $rp .* sent $s $sh received $((r + 504)) .* holes 0 .* nested 0 sticky 0 matched [1-9]" ;;
+		esac
+		until_true 10 grep -q "$want" "$TMP/watch.out" || { echo "wanted: $want"; grep "^conn .*$lp" "$TMP/watch.out"; return 1; }
+	done < <(grep ^peer "$TMP/late.out")
+}
+check "old connections, server: complete from the fourth exchange on" late_as server
+check "old connections, client: complete from the third answer on" late_as client
+stop late
+stop mem
+stop watch
+check "old connections: what came before is counted" awk '/^loss/ { exit $3 < 3 * (4 * 504 + 3 * 504) }' "$TMP/watch.out"
+start watch env "$TMP/watch" -p "$port"
+until_true 30 grep -q ^ready "$TMP/watch.out"
 
 # --- Node, asyncio, aiohttp, both ends ------------------------------------------------------------------------------------
 # What cannot say what it sent has an end that can: Python's ssl on sockets.
@@ -113,7 +160,5 @@ fi
 [ -n "$aiohttp" ] || skip "aiohttp" "its packages cannot be fetched: $(tail -n 1 "$TMP/fetch.err")"
 stop watch
 note "$(grep ^loss "$TMP/watch.out")"
-# Of the four connections above: 20 requests of 104 bytes, and their answers.  Others on this machine may have some, too.
-check "what has no socket is counted" awk '/^loss/ { exit $3 < 4 * 20 * 104 * 2 }' "$TMP/watch.out"
 equal "nothing is lost otherwise" "ring 0 fault 0" "$(awk '/^loss/ { print $4, $5, $6, $7 }' "$TMP/watch.out")"
 echo "1..$n_tests"

@@ -8,6 +8,7 @@
  *	lib ID NAME VERSION attached|not MILLISECONDS PATH | HOW | PROBLEM
  *	conn TGID LOCALPORT REMOTEPORT SIDE sent BYTES SHA256 received BYTES SHA256 holes N lib ID
  *		nested N sticky N matched N raw-after BYTES
+ * and when it changes, how many processes have the probe for connections that are older than the capture: "late N".
  * raw-after: bytes of ciphertext that were still copied, in the two directions together, after plaintext was
  * seen.  At the end: "loss unmapped BYTES ring BYTES fault BYTES".  -t attaches every library twice.
  * -e uses no return probes, as where they are not safe.  -k probes no library: what remains is TLS by the kernel.
@@ -29,6 +30,7 @@
 #include "tap/bpf.h"
 #include "tap/bpf_tls.h"
 #include "tap/go_plan.h"
+#include "tap/late.h"
 #include "tap/tls_file.h"
 #include "tap/tls_plan.h"
 #include "tap/tls_watch.h"
@@ -234,9 +236,11 @@ int main(int argc, char **argv)
 {
 	struct ev_policy policy = { .dflt = EV_DEFAULT_ALL };
 	struct tls_watch *w;
+	struct late *late;
 	struct source *src;
 	uint64_t losses[EV_LOSS_MAX];
 	uint64_t scanned;
+	size_t n, probed = 0;
 	const int *rings;
 	unsigned nrings;
 	char err[512];
@@ -268,6 +272,9 @@ int main(int argc, char **argv)
 		return 1;
 	if (!kernel_only)
 		(void)tls_watch_scan(w);
+	late = late_new(bpf);
+	if (!late)
+		return 1;
 	printf("ready %s\n", tap_bpf_tls_backend(bpf));
 	fflush(stdout);
 	scanned = now_ns();
@@ -280,6 +287,12 @@ int main(int argc, char **argv)
 		if (!kernel_only && now_ns() - scanned > 1000000000) {
 			(void)tls_watch_scan(w);
 			scanned = now_ns();
+			n = late_tick(late, scanned);
+			if (n != probed) {
+				probed = n;
+				printf("late %zu\n", n);
+				fflush(stdout);
+			}
 		}
 		while (src->ops->poll(src, 0, on_event, NULL) > 0)
 			;
@@ -295,6 +308,7 @@ int main(int argc, char **argv)
 		printf("loss unmapped %" PRIu64 " ring %" PRIu64 " fault %" PRIu64 "\n",
 		       losses[EV_LOSS_TLS_UNMAPPED], losses[EV_LOSS_RING_BYTES],
 		       losses[EV_LOSS_FAULT_BYTES]);
+	late_free(late);
 	tls_watch_free(w);
 	src->ops->close(src);
 	tap_bpf_close(bpf);

@@ -8,7 +8,7 @@
  * connections before it moves any ciphertext; they are of one size, and no two are equal.  At the end of a connection:
  *	peer PID LOCALPORT REMOTEPORT sent BYTES SHA256 received BYTES SHA256
  * -t  another thread makes the system calls on sockets
- * -W  after the first request wait for a line on standard input, and count from there
+ * -W  after each request wait for a line on standard input; after "count" begin to count anew
  * -2  every byte of ciphertext is sent to that port as well
  */
 #include <arpa/inet.h>
@@ -252,6 +252,17 @@ static void ask(size_t nr)
 	}
 }
 
+static void wait_for_line(size_t nr)
+{
+	char line[64] = "";
+
+	printf("waiting %zu\n", nr + 1);
+	fflush(stdout);
+	if (fgets(line, sizeof(line), stdin) && strcmp(line, "count\n") == 0)
+		for (size_t i = 0; i < nconns; i++)
+			begin_count(&conns[i]);
+}
+
 static void client(unsigned port, unsigned second)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -265,13 +276,8 @@ static void client(unsigned port, unsigned second)
 	shake();
 	for (size_t nr = 0; nr < nrequests; nr++) {
 		ask(nr);
-		if (late && nr == 0) {
-			printf("waiting\n");
-			fflush(stdout);
-			(void)getchar();
-			for (size_t i = 0; i < nconns; i++)
-				begin_count(&conns[i]);
-		}
+		if (late)
+			wait_for_line(nr);
 	}
 	for (size_t i = 0; i < nconns; i++)
 		end(&conns[i]);
