@@ -40,6 +40,7 @@ struct part {
 	char row[SYMBOL], version[TLS_VERSION_SIZE];
 	int64_t err;
 	uint64_t n, nexits;
+	struct ev_tls_layout layout;
 };
 
 static uint64_t hash(uint64_t h, const void *p, size_t n)
@@ -153,6 +154,8 @@ static void put_part(struct out *o, const struct tls_answer_part *p)
 	if (!p->err) {
 		head.n = go ? p->go.n : p->plan.n;
 		head.nexits = go ? 0 : p->plan.nexits;
+		if (!go)
+			head.layout = p->plan.layout;
 	}
 	(void)snprintf(head.row, sizeof(head.row), "%s", p->row->name);
 	(void)snprintf(head.version, sizeof(head.version), "%s", p->version);
@@ -303,6 +306,7 @@ static bool take_plan(struct rd *r, const struct part *head, struct tls_answer_p
 		return false;
 	p->plan.n = head->n;
 	p->plan.nexits = head->nexits;
+	p->plan.layout = head->layout;
 	for (size_t i = 0; i < head->n; i++) {
 		struct tls_site *s = &p->plan.site[i];
 		const struct tls_call *call;

@@ -115,6 +115,10 @@ static void library_comes_back_as_it_was(void **state)
 		assert_int_equal(p->site[i].call.len_arg, q->site[i].call.len_arg);
 	}
 	assert_int_equal(q->nexits, p->nexits);
+#ifdef __x86_64__
+	assert_true(p->layout.random > 0);
+#endif
+	assert_memory_equal(&q->layout, &p->layout, sizeof(p->layout));
 }
 
 static void go_program_comes_back_as_it_was(void **state)
