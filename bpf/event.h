@@ -207,7 +207,7 @@ struct ev_addr_key {
 
 /* What tap tells the program of a TLS probe about its place: the BPF cookie of the attachment.
  * Arguments are numbered from 0; argument 0 is the library's connection object. */
-enum ev_tls_what { EV_TLS_READ = 0, EV_TLS_WRITE = 1, EV_TLS_HANDSHAKE = 2 };
+enum ev_tls_what { EV_TLS_READ = 0, EV_TLS_WRITE = 1, EV_TLS_HANDSHAKE = 2, EV_TLS_FORGET = 3 };
 #define EV_TLS_LEN_RETURN 0xff
 struct ev_tls_site {
 	__u16 lib;	       /* ev_data.tls_lib */

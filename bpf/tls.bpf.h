@@ -121,6 +121,14 @@ SUB __u64 tls_socket_by_hello(__u64 ssl, __u16 lib, __u64 known, __u8 *ret_sure)
 	return is.cookie;
 }
 
+/* The connection object is another connection's from now on, or none: BIOs in memory have no system call to name its socket. */
+static __always_inline void tls_forget(__u64 ssl)
+{
+	struct tls_object key = { bpf_get_current_pid_tgid() >> 32, ssl };
+
+	bpf_map_delete_elem(&tls_sockets, &key);
+}
+
 /* The site is not what it was taken for: nothing more is believed. */
 static __always_inline void tls_lib_lies(struct ev_tls_lib *lib)
 {

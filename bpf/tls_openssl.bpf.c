@@ -61,6 +61,11 @@ int tls_enter(struct pt_regs *ctx)
 
 	if (!t || !task_wanted(t))
 		return 0;
+	__builtin_memcpy(&site, &cookie, sizeof(site));
+	if (site.what == EV_TLS_FORGET) {
+		tls_forget(PT_REGS_PARM1(ctx));
+		return 0;
+	}
 	c = task_map_make(&tls_calls);
 	if (!c) {
 		loss(EV_LOSS_INFLIGHT, 1);
@@ -68,7 +73,6 @@ int tls_enter(struct pt_regs *ctx)
 	}
 	if (c->sp && sp < c->sp && c->nested++ < MAX_NESTED)
 		return 0;
-	__builtin_memcpy(&site, &cookie, sizeof(site));
 	lib = tls_lib_of(site.lib);
 	if (!lib || lib->off) /* what it writes to TLS by the kernel is told of there */
 		return 0;
@@ -120,7 +124,7 @@ static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, _
 		rc = (int)rc;
 	if (c->site.len_arg == EV_TLS_LEN_RETURN)
 		n = rc > 0 ? rc : 0;
-	else if (rc != 1 || bpf_probe_read_user(&n, sizeof(n), (void *)c->len_ptr))
+	else if (rc <= 0 || bpf_probe_read_user(&n, sizeof(n), (void *)c->len_ptr))
 		return 0;
 	if (n && (c->site.form & EV_TLS_PACKET))
 		find_packet(c, n);

@@ -162,23 +162,45 @@ out:
 	return 0;
 }
 
-static int attach_pairs(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *path,
-			const unsigned long *offsets, const __u64 *cookies, size_t n)
+/* One of the old flavour's programs at one place. */
+static int attach_alone(struct tap_tls_links *l, struct bpf_object *o, const char *name,
+			bool at_return, const char *path, unsigned long offset)
 {
 	static const __u64 none[1];
 
-	for (size_t i = 0; i < n; i++) {
-		struct bpf_object *o = NULL;
-		int err = load_again(&o, skel, "tls_enter", "tls_leave", cookies[i]);
+	return attach_perf(l, bpf_object__find_program_by_name(o, name), at_return, path, &offset,
+			   none, 1);
+}
+
+static int attach_pairs(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *path,
+			const struct tap_tls_place *places, size_t n, const uint64_t *exits,
+			size_t nexits)
+{
+	struct bpf_object *o;
+
+	for (size_t i = 0; i < nexits; i++) {
+		int err = load_again(&o, skel, "tls_leave", NULL, 0);
 
 		if (err)
 			return err;
 		l->obj[l->nobjs++] = o;
-		err = attach_perf(l, bpf_object__find_program_by_name(o, "tls_leave"), true, path,
-				  &offsets[i], none, 1);
+		err = attach_alone(l, o, "tls_leave", false, path, exits[i]);
+		if (err)
+			return err;
+	}
+	for (size_t i = 0; i < n; i++) {
+		__u64 cookie;
+		int err;
+
+		memcpy(&cookie, &places[i].site, sizeof(cookie));
+		err = load_again(&o, skel, "tls_enter", places[i].by_exit ? NULL : "tls_leave", cookie);
+		if (err)
+			return err;
+		l->obj[l->nobjs++] = o;
+		if (!places[i].by_exit)
+			err = attach_alone(l, o, "tls_leave", true, path, places[i].off);
 		if (!err)
-			err = attach_perf(l, bpf_object__find_program_by_name(o, "tls_enter"),
-					  false, path, &offsets[i], none, 1);
+			err = attach_alone(l, o, "tls_enter", false, path, places[i].off);
 		if (err)
 			return err;
 	}
@@ -193,40 +215,49 @@ static int attach_prog(struct tap_tls_links *l, const struct limpid_bpf *skel,
 				: attach_perf(l, prog, at_return, path, offsets, cookies, n);
 }
 
+/* Ends come first: an entry without its end would leave a call under way. */
+static int attach_places(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *path,
+			 const struct tap_tls_place *places, size_t n, const uint64_t *exits,
+			 size_t nexits)
+{
+	unsigned long entry[MAX_PLACES], ret[MAX_PLACES], exit[MAX_PLACES];
+	__u64 cookie[MAX_PLACES], none[MAX_PLACES] = { 0 };
+	size_t nret = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		entry[i] = places[i].off;
+		memcpy(&cookie[i], &places[i].site, sizeof(cookie[i]));
+		if (!places[i].by_exit)
+			ret[nret++] = places[i].off;
+	}
+	for (size_t i = 0; i < nexits; i++)
+		exit[i] = exits[i];
+	if (nexits)
+		err = attach_prog(l, skel, skel->progs.tls_leave, false, path, exit, none, nexits);
+	if (!err && nret)
+		err = attach_prog(l, skel, skel->progs.tls_leave, true, path, ret, none, nret);
+	return err ? err : attach_prog(l, skel, skel->progs.tls_enter, false, path, entry, cookie, n);
+}
+
 int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
 		       const struct tap_tls_place *places, size_t n, const uint64_t *exits,
 		       size_t nexits)
 {
 	struct limpid_bpf *skel = tap_bpf_skel(b);
-	unsigned long offsets[MAX_PLACES], exit_offsets[MAX_PLACES];
-	__u64 cookies[MAX_PLACES], none[MAX_PLACES] = { 0 };
 	struct tap_tls_links *l;
 	char path[32];
 	int err;
 
-	if (n == 0 || n > MAX_PLACES || nexits > MAX_PLACES)
+	if (n == 0 || n + nexits > MAX_PLACES)
 		return -EINVAL;
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		offsets[i] = places[i].off;
-		memcpy(&cookies[i], &places[i].site, sizeof(cookies[i]));
-	}
-	for (size_t i = 0; i < nexits; i++)
-		exit_offsets[i] = exits[i];
 	/* The very file that was analysed, whatever its name leads to by now. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (tap_bpf_old(b))
-		err = nexits ? -ENOTSUP : attach_pairs(l, skel, path, offsets, cookies, n);
-	else
-		err = nexits ? attach_prog(l, skel, skel->progs.tls_leave, false, path,
-					   exit_offsets, none, nexits)
-			     : attach_prog(l, skel, skel->progs.tls_leave, true, path, offsets,
-					   cookies, n);
-	/* The end came first: an entry without its end would leave a call under way. */
-	if (!err && !tap_bpf_old(b))
-		err = attach_prog(l, skel, skel->progs.tls_enter, false, path, offsets, cookies, n);
+	err = tap_bpf_old(b) ? attach_pairs(l, skel, path, places, n, exits, nexits)
+			     : attach_places(l, skel, path, places, n, exits, nexits);
 	if (err) {
 		tap_bpf_tls_detach(l);
 		return err;

@@ -9,6 +9,7 @@ struct tap_tls_links;
 struct tap_tls_place {
 	uint64_t off; /* of the instruction, in the file */
 	struct ev_tls_site site;
+	bool by_exit; /* its calls' ends pass one of the exits */
 };
 
 /* "uprobe_multi" or "perf uprobes", as tap_bpf_open chose.  The environment variable LIMPID_UPROBE_MULTI=0
@@ -16,8 +17,8 @@ struct tap_tls_place {
 const char *tap_bpf_tls_backend(const struct tap_bpf *b);
 /* Tells the kernel side what the connection objects of a library file look like, before it is attached. */
 int tap_bpf_tls_layout(struct tap_bpf *b, uint16_t lib, const struct ev_tls_layout *layout);
-/* Puts an entry and a return probe on each of n places of the file that fd is open on (borrowed); with nexits, no return
- * probes, but probes at these offsets, which calls pass when they are over (-ENOTSUP on kernels that need the old flavour).  All or nothing.  0, or negative errno of the kernel: -EPERM: a capability is missing; -ENOTSUP, -EINVAL:
+/* Puts an entry probe on each of n places of the file that fd is open on (borrowed), a return probe too where the place is
+ * not by_exit, and probes at the offsets in exits, which other calls pass when they are over.  All or nothing.  0, or negative errno of the kernel: -EPERM: a capability is missing; -ENOTSUP, -EINVAL:
  * the kernel refuses the place. */
 int tap_bpf_tls_attach(struct tap_tls_links **ret, struct tap_bpf *b, int fd,
 		       const struct tap_tls_place *places, size_t n, const uint64_t *exits,

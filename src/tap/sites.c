@@ -305,7 +305,7 @@ int site_follow(struct elf_image *img, uint64_t func, int len_arg, struct site_c
 
 /* --- after the call ------------------------------------------------------------------------------- */
 
-enum { RAX = 0, RETURNS_BYTES = 4096 };
+enum { RAX = 0 };
 
 static bool writes(const struct insn *in, int reg)
 {
@@ -313,6 +313,13 @@ static bool writes(const struct insn *in, int reg)
 		if (writes_gpr(&in->op[k]) && gpr(in->op[k].reg.value) == reg)
 			return true;
 	return false;
+}
+
+/* The count of bytes in place of a success: `cmovg (%rsp),%eax`. */
+static bool takes_count(const struct insn *in)
+{
+	return in->i.mnemonic == ZYDIS_MNEMONIC_CMOVNLE &&
+	       in->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY && gpr(in->op[1].mem.base) == RSP;
 }
 
 static int site_at(const struct elf_image *img, uint64_t addr, const struct insn *in,
@@ -340,40 +347,14 @@ int site_after(const struct elf_image *img, uint64_t back, bool nop5, struct sit
 		if (best.nbytes == 0 || s.cost < best.cost)
 			best = s;
 		if (in.i.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE ||
-		    in.i.meta.category == ZYDIS_CATEGORY_RET || writes(&in, RAX) ||
-		    writes(&in, RSP))
+		    in.i.meta.category == ZYDIS_CATEGORY_RET || writes(&in, RSP) ||
+		    (writes(&in, RAX) && !takes_count(&in)))
 			break;
 	}
 	if (best.nbytes == 0)
 		return -ENOEXEC;
 	*ret = best;
 	return 0;
-}
-
-int site_returns(const struct elf_image *img, uint64_t func, uint64_t size, struct site *ret,
-		 size_t max)
-{
-	uint8_t code[RETURNS_BYTES];
-	size_t found = 0;
-	struct insn in;
-	int n;
-
-	if (size == 0 || size > sizeof(code))
-		return -ENOEXEC;
-	n = elf_image_code(img, func, code, (size_t)size);
-	if (n < 0)
-		return n;
-	for (size_t at = 0; at < (size_t)n; at += in.i.length) {
-		if (!decode(code + at, (size_t)n - at, &in))
-			return -ENOEXEC;
-		if (in.i.meta.category != ZYDIS_CATEGORY_RET)
-			continue;
-		if (found == max)
-			return -ENOSPC;
-		if (site_at(img, func + at, &in, code + at, false, &ret[found++]) != 0)
-			return -ERANGE;
-	}
-	return found ? (int)found : -ENOENT;
 }
 
 #else /* arm64: exported symbols, probed at their first instruction */
@@ -414,13 +395,6 @@ uint64_t site_through_plt(struct elf_image *img, uint64_t addr)
 int site_after(const struct elf_image *img, uint64_t back, bool nop5, struct site *ret)
 {
 	(void)img, (void)back, (void)nop5, (void)ret;
-	return -ENOENT;
-}
-
-int site_returns(const struct elf_image *img, uint64_t func, uint64_t size, struct site *ret,
-		 size_t max)
-{
-	(void)img, (void)func, (void)size, (void)ret, (void)max;
 	return -ENOENT;
 }
 

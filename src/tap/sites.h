@@ -41,14 +41,20 @@ int site_follow(struct elf_image *img, uint64_t func, int len_arg, struct site_c
 
 /* Where a PLT entry at addr leads; addr itself when it is none.  0: to another file. */
 uint64_t site_through_plt(struct elf_image *img, uint64_t addr);
+/* A direct call of a function: a site that serves its entry, as the arguments are in their registers. */
+struct site_caller {
+	uint64_t func; /* the function that calls */
+	uint64_t back; /* where it goes on */
+	struct site at;
+};
+/* All direct calls of the function at target in the file.  Each is an instruction's start by decoding the function that
+ * it is in.  How many; -ENOTSUP: it is also jumped to, or its callers' bounds are not known, or the file is
+ * too large to be searched; -ENOSPC: more than max; -EIO, -EBADMSG, -ENOMEM. */
+int site_callers(struct elf_image *img, uint64_t target, struct site_caller *ret, size_t max);
 
-/* Without return probes: places that are passed after a function has returned, or as it returns, while its return
- * value is still in its register and the stack pointer where the return left it, or will leave it.
- * site_after: the cheapest one from the instruction at back (of site_callee) on.  site_returns: each `ret` of the
- * function at func, of size bytes, at most max of them; how many.
- * -ERANGE, -EIO as elf_image_code; -ENOEXEC: not decodable; -ENOENT: there is none; -ENOSPC: more than max. */
+/* Without return probes: the cheapest place that is passed after a function has returned to back (of site_callee), while its
+ * return value is still in its register (or, where it was positive, the count of bytes) and the stack pointer where the return
+ * left it.  -ERANGE, -EIO as elf_image_code; -ENOEXEC: not decodable. */
 int site_after(const struct elf_image *img, uint64_t back, bool nop5, struct site *ret);
-int site_returns(const struct elf_image *img, uint64_t func, uint64_t size, struct site *ret,
-		 size_t max);
 
 #endif

@@ -84,6 +84,7 @@ static uint8_t what_of(enum tls_dir dir)
 		[TLS_DIR_WRITE] = EV_TLS_WRITE,
 		[TLS_DIR_NONE] = EV_TLS_HANDSHAKE,
 		[TLS_DIR_HIDE] = EV_TLS_HANDSHAKE,
+		[TLS_DIR_FORGET] = EV_TLS_FORGET,
 	};
 
 	return what[dir];
@@ -109,7 +110,7 @@ struct ev_tls_site tls_file_site(const struct tls_call *call, uint16_t lib, uint
 		.what = what_of(call->dir),
 		.buf_arg = call->buf_arg,
 		.num_arg = call->num_arg,
-		.len_arg = call->len == TLS_LEN_POINTER ? call->len_arg : EV_TLS_LEN_RETURN,
+		.len_arg = tls_len_points(call->len) ? call->len_arg : EV_TLS_LEN_RETURN,
 		.form = form_of(call->len),
 	};
 }
@@ -153,6 +154,7 @@ static int attach(const struct tls_file *c, struct tap_bpf *b, const struct tls_
 	for (size_t i = 0; i < plan->n; i++) {
 		places[i].off = plan->site[i].at.off;
 		places[i].site = tls_file_site(&plan->site[i].call, lib, number_of(p->row));
+		places[i].by_exit = plan->site[i].by_exit;
 	}
 	err = tap_bpf_tls_layout(b, lib, &plan->layout);
 	if (err)
@@ -188,7 +190,7 @@ int tls_file_attach(const struct tls_file *c, struct tap_bpf *b, const struct tl
 
 void tls_file_how(const struct tls_answer_part *p, const struct tap_bpf *b, char *ret, size_t size)
 {
-	bool returns = !is_go(p->row) && !p->plan.nexits;
+	bool returns = !is_go(p->row) && tls_plan_returns(&p->plan);
 	size_t at;
 
 	ret[0] = '\0';

@@ -9,6 +9,7 @@
 #include "tap/site_ends.h"
 
 #define MAX_CALLS 12 /* of a row */
+#define MAX_CALLERS 8 /* of an internal function */
 #define MAX_HOPS  3 /* exported functions that lead through others: SSL_write_ex, SSL_write_ex2 */
 
 struct calls {
@@ -27,10 +28,15 @@ static int find_calls(struct calls *ret, struct elf_image *img, const struct tls
 	return elf_image_symbols(img, names, ret->n, ret->sym);
 }
 
+static bool moves(const struct tls_call *c)
+{
+	return c->dir == TLS_DIR_READ || c->dir == TLS_DIR_WRITE;
+}
+
 static bool moves_data(const struct calls *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (c->sym[i].addr && c->call[i].dir < TLS_DIR_NONE)
+		if (c->sym[i].addr && moves(&c->call[i]))
 			return true;
 	return false;
 }
@@ -45,7 +51,7 @@ int tls_plan_applies(struct elf_image *img, const struct tls_lib *row)
 
 static int call_len_arg(const struct tls_call *c)
 {
-	return c->len == TLS_LEN_POINTER ? c->len_arg : -1;
+	return tls_len_points(c->len) ? c->len_arg : -1;
 }
 
 /* The function leads to the internal one, directly or through others of the same file. */
@@ -87,7 +93,7 @@ static bool peeks_too(struct elf_image *img, const struct tls_lib *row,
 static int add_site(struct tls_plan *p, struct elf_image *img, const struct tls_call *call,
 		    uint64_t addr, bool nop5)
 {
-	struct tls_site s = { .call = *call };
+	struct tls_site s = { .call = *call, .by_exit = call->dir == TLS_DIR_FORGET };
 	int err = site_choose(img, addr, nop5, &s.at);
 
 	if (err)
@@ -98,6 +104,72 @@ static int add_site(struct tls_plan *p, struct elf_image *img, const struct tls_
 	if (p->n == TLS_PLAN_SITES)
 		return -ENOSPC;
 	p->site[p->n++] = s;
+	return 0;
+}
+
+static int add_exit(struct tls_plan *p, const struct site *s)
+{
+	for (size_t i = 0; i < p->nexits; i++)
+		if (p->exit[i].off == s->off)
+			return 0;
+	if (p->nexits == TLS_PLAN_EXITS)
+		return -ENOSPC;
+	p->exit[p->nexits++] = *s;
+	return 0;
+}
+
+bool tls_plan_returns(const struct tls_plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->site[i].by_exit)
+			return true;
+	return false;
+}
+
+/* The exported call that is the function at addr; NULL: none. */
+static const struct tls_call *exported_at(const struct calls *c, uint64_t addr)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->sym[i].addr == addr)
+			return &c->call[i];
+	return NULL;
+}
+
+/* An internal function without a cheap site may be entered by its callers' calls, each with an end behind it.  An exported
+ * caller whose end is dear is probed itself, since a return probe is cheaper than that.  -ENOENT: nothing is cheaper this
+ * way; or why it cannot be. */
+static int plan_callers(struct tls_plan *p, struct elf_image *img, const struct tls_call *call,
+			uint64_t internal, const struct calls *c, bool nop5)
+{
+	struct site_caller at[MAX_CALLERS];
+	struct tls_plan q = *p;
+	struct site s;
+	int n, err = site_choose(img, internal, nop5, &s);
+	bool gain = false;
+
+	if (err || s.cost < SITE_STEP)
+		return err ? err : -ENOENT;
+	n = site_callers(img, internal, at, MAX_CALLERS);
+	for (int i = 0; i < n && !err; i++) {
+		const struct tls_call *exported = exported_at(c, at[i].func);
+
+		err = site_after(img, at[i].back, nop5, &s);
+		if (!err && s.cost == SITE_STEP && exported) {
+			err = add_site(&q, img, exported, at[i].func, nop5);
+			continue;
+		}
+		gain |= s.cost < SITE_STEP;
+		if (!err && q.n == TLS_PLAN_SITES)
+			err = -ENOSPC;
+		if (err || (err = add_exit(&q, &s)))
+			break;
+		q.site[q.n++] = (struct tls_site){ at[i].at, *call, true, true };
+	}
+	if (n < 0 || err)
+		return n < 0 ? n : err;
+	if (!gain)
+		return -ENOENT;
+	*p = q;
 	return 0;
 }
 
@@ -119,11 +191,13 @@ static int plan_internal(struct tls_plan *p, struct elf_image *img, const struct
 		return 0;
 	call = *internal;
 	call.len_arg = (uint8_t)to.len_arg;
-	err = add_site(p, img, &call, to.addr, nop5);
+	err = plan_callers(p, img, &call, to.addr, c, nop5);
+	if (err)
+		err = add_site(p, img, &call, to.addr, nop5);
 	if (err)
 		return 0; /* the exported calls are left to be probed */
 	for (size_t i = 0; i < c->n; i++)
-		if (c->sym[i].addr && c->call[i].dir == internal->dir)
+		if (c->sym[i].addr && c->call[i].dir == internal->dir && c->call[i].len != TLS_LEN_AROUND)
 			covered[i] = i == first ||
 				     leads_to(img, c->sym[i].addr, call_len_arg(&c->call[i]), &to);
 	return 0;
@@ -165,21 +239,10 @@ int tls_plan_make(struct tls_plan *ret, struct elf_image *img, const struct tls_
 
 /* --- without return probes ----------------------------------------------------------------------- */
 
-static int add_exit(struct tls_plan *p, const struct site *s)
-{
-	for (size_t i = 0; i < p->nexits; i++)
-		if (p->exit[i].off == s->off)
-			return 0;
-	if (p->nexits == TLS_PLAN_EXITS)
-		return -ENOSPC;
-	p->exit[p->nexits++] = *s;
-	return 0;
-}
-
-static int add_returns(struct tls_plan *p, struct elf_image *img, const struct elf_sym *sym)
+static int add_ends(struct tls_plan *p, struct elf_image *img, uint64_t func)
 {
 	struct site at[TLS_PLAN_EXITS];
-	int n = site_returns(img, sym->addr, sym->size, at, TLS_PLAN_EXITS), err = n < 0 ? n : 0;
+	int n = site_ends(img, func, at, TLS_PLAN_EXITS), err = n < 0 ? n : 0;
 
 	for (int i = 0; i < n && !err; i++)
 		err = add_exit(p, &at[i]);
@@ -213,28 +276,24 @@ static uint64_t function_of(const struct tls_site *s)
 	return s->at.addr - s->at.delta;
 }
 
-static int exits_of_call(struct tls_plan *p, struct elf_image *img, const struct tls_call *call,
-			 const struct elf_sym *sym, bool nop5)
+static int exits_of_call(struct tls_plan *p, struct elf_image *img, const struct calls *c, size_t k,
+			 bool nop5)
 {
+	const struct elf_sym *sym = &c->sym[k];
+	struct site_callee jump;
 	int err = -ENOTSUP;
 
 	for (size_t i = 0; i < p->n; i++)
 		if (function_of(&p->site[i]) == sym->addr)
-			return add_returns(p, img, sym);
+			return p->site[i].by_exit ? 0 : add_ends(p, img, sym->addr);
 	for (size_t i = 0; i < p->n && err; i++)
-		if (p->site[i].call.dir == call->dir)
-			err = add_after(p, img, sym->addr, call_len_arg(call),
+		if (p->site[i].call.dir == c->call[k].dir)
+			err = add_after(p, img, sym->addr, call_len_arg(&c->call[k]),
 					function_of(&p->site[i]), nop5);
-	return err;
-}
-
-static int add_ends(struct tls_plan *p, struct elf_image *img, uint64_t func)
-{
-	struct site at[TLS_PLAN_EXITS];
-	int n = site_ends(img, func, at, TLS_PLAN_EXITS), err = n < 0 ? n : 0;
-
-	for (int i = 0; i < n && !err; i++)
-		err = add_exit(p, &at[i]);
+	/* It jumps to another exported call, which has its exits. */
+	if (err && site_follow(img, sym->addr, call_len_arg(&c->call[k]), &jump) == 0 && !jump.back &&
+	    exported_at(c, jump.addr))
+		return 0;
 	return err;
 }
 
@@ -248,11 +307,26 @@ static int exits_of_sites(struct tls_plan *p, struct elf_image *img)
 
 		if (err && p->site[i].call.dir != TLS_DIR_NONE)
 			return err;
-		if (!err)
-			q.site[q.n++] = p->site[i];
+		if (err)
+			continue;
+		q.site[q.n] = p->site[i];
+		q.site[q.n++].by_exit = true;
 	}
 	*p = q;
 	return 0;
+}
+
+/* The places behind the direct calls of an internal function that is probed, whoever makes them. */
+static void exits_of_callers(struct tls_plan *p, struct elf_image *img, const struct calls *c,
+			     uint64_t internal, bool nop5)
+{
+	struct site_caller at[MAX_CALLERS];
+	struct site s;
+	int n = exported_at(c, internal) ? 0 : site_callers(img, internal, at, MAX_CALLERS);
+
+	for (int i = 0; i < n; i++)
+		if (site_after(img, at[i].back, nop5, &s) == 0)
+			(void)add_exit(p, &s); /* the exported ones are looked at again */
 }
 
 int tls_plan_exits(struct tls_plan *p, struct elf_image *img, const struct tls_lib *row, bool nop5)
@@ -265,16 +339,24 @@ int tls_plan_exits(struct tls_plan *p, struct elf_image *img, const struct tls_l
 		return exits_of_sites(p, img);
 	err = find_calls(&c, img, row);
 	for (size_t i = 0; i < p->n; i++)
-		if (p->site[i].call.dir != TLS_DIR_NONE)
+		if (p->site[i].call.dir != TLS_DIR_NONE && p->site[i].call.len != TLS_LEN_AROUND)
 			q.site[q.n++] = p->site[i];
+	for (size_t i = 0; i < p->nexits; i++)
+		q.exit[q.nexits++] = p->exit[i];
 	err = err < 0 ? err : 0;
 	for (size_t i = 0; i < c.n && !err; i++)
-		if (c.sym[i].addr && c.call[i].dir != TLS_DIR_NONE)
-			err = exits_of_call(&q, img, &c.call[i], &c.sym[i], nop5);
+		if (c.sym[i].addr && moves(&c.call[i]) && c.call[i].len != TLS_LEN_AROUND)
+			err = exits_of_call(&q, img, &c, i, nop5);
+	for (size_t i = 0; i < q.n && !err; i++)
+		if (moves(&q.site[i].call) && !q.site[i].by_exit)
+			exits_of_callers(&q, img, &c, function_of(&q.site[i]), nop5);
+	if (err)
+		return err;
+	for (size_t i = 0; i < q.n; i++)
+		q.site[i].by_exit = true;
 	q.layout = p->layout;
-	if (!err)
-		*p = q;
-	return err;
+	*p = q;
+	return 0;
 }
 
 int tls_plan_naive(struct tls_plan *ret, struct elf_image *img, const struct tls_lib *row)
@@ -290,7 +372,7 @@ int tls_plan_naive(struct tls_plan *ret, struct elf_image *img, const struct tls
 	for (size_t i = 0; i < c.n && p.n < TLS_PLAN_SITES; i++) {
 		struct tls_site *s = &p.site[p.n];
 
-		if (!c.sym[i].addr || c.call[i].dir >= TLS_DIR_NONE)
+		if (!c.sym[i].addr || !moves(&c.call[i]))
 			continue;
 		s->call = c.call[i];
 		s->at = (struct site){ .addr = c.sym[i].addr, .cost = SITE_STEP, .nbytes = 1 };
@@ -311,8 +393,14 @@ void tls_plan_text(const struct tls_plan *p, char *buf, size_t size)
 		buf[0] = '\0';
 	for (size_t i = 0; i < p->n && at < size; i++) {
 		const struct tls_site *s = &p->site[i];
-		int n = snprintf(buf + at, size - at, "%s%s+%u (%s)", i ? ", " : "", s->call.symbol,
-				 s->at.delta, site_cost_name(s->at.cost));
+		int n;
+
+		if (s->caller)
+			n = snprintf(buf + at, size - at, "%scall of %s (%s)", i ? ", " : "",
+				     s->call.symbol, site_cost_name(s->at.cost));
+		else
+			n = snprintf(buf + at, size - at, "%s%s+%u (%s)", i ? ", " : "",
+				     s->call.symbol, s->at.delta, site_cost_name(s->at.cost));
 
 		at += n > 0 ? (size_t)n : 0;
 	}

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/tls.h"
 
-/* OpenSSL 1.1.1 to 3.6: ssl/ssl_lib.c.  SSL_write_ex2 exists since 3.3.  SSL_do_handshake is what SSL_connect and
+/* OpenSSL 1.1.1 to 3.6: ssl/ssl_lib.c; of them LibreSSL and BoringSSL have what they have.  SSL_write_ex2 exists since 3.3.
+ * SSL_write_early_data calls SSL_write_ex, which leaves the bytes in a buffer, and sends them itself.  A BIO of the kind BIO_f_ssl (ssl/bio_ssl.c)
+ * calls the internal functions.  SSL_do_handshake is what SSL_connect and
  * SSL_accept call; a server that reads ahead (nginx) may find the first request in the bytes that this call
  * read, and the SSL_read that returns them makes no system call at all. */
 static const struct tls_call openssl_calls[] = {
@@ -11,6 +13,10 @@ static const struct tls_call openssl_calls[] = {
 	{ "SSL_write_ex", TLS_DIR_WRITE, TLS_LEN_POINTER, 1, 2, 3 },
 	{ "SSL_write_ex2", TLS_DIR_WRITE, TLS_LEN_POINTER, 1, 2, 4 },
 	{ "SSL_do_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "SSL_write_early_data", TLS_DIR_WRITE, TLS_LEN_AROUND, 1, 2, 3 },
+	{ "SSL_read_early_data", TLS_DIR_READ, TLS_LEN_AROUND, 1, 2, 3 },
+	{ "SSL_free", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "SSL_clear", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },
 };
 static const struct tls_call openssl_internals[] = {

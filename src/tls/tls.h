@@ -8,13 +8,16 @@
 #include <stdint.h>
 
 enum tls_fd { TLS_FD_NESTED_SYSCALL, TLS_FD_ARG, TLS_FD_GO_CONN }; /* how the socket is found */
-/* TLS_DIR_NONE moves no plaintext: only its nested system calls matter, because they name the socket. */
-/* TLS_DIR_HIDE moves none either, and calls functions of the row with bytes that are known by then. */
-enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE, TLS_DIR_NONE, TLS_DIR_HIDE };
+/* TLS_DIR_NONE moves no plaintext: only its nested system calls matter, because they name the socket.
+ * TLS_DIR_HIDE moves none either, and calls functions of the row with bytes that are known by then.  After TLS_DIR_FORGET
+ * the connection object is another connection's, or none: its socket is not the one that is remembered. */
+enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE, TLS_DIR_NONE, TLS_DIR_HIDE, TLS_DIR_FORGET };
 /* How a call says how many bytes it moved. */
 enum tls_len {
 	TLS_LEN_RETURN, /* the return value, when positive */
 	TLS_LEN_POINTER, /* *arg when the return value is 1: SSL_read_ex, SSL_write_ex, the internals */
+	/* As that.  Probed even when it leads to another probed call, for the system calls that it makes around that. */
+	TLS_LEN_AROUND,
 	TLS_LEN_SIZE,	 /* as the first, with a size_t as the buffer's size: mbedTLS */
 	TLS_LEN_LONG,	 /* and an ssize_t as the return value: GnuTLS */
 	TLS_LEN_RESUMED, /* as that; without a buffer it resumes the call that the socket refused, and returns its bytes */
@@ -27,6 +30,10 @@ struct tls_call {
 	uint8_t buf_arg, num_arg; /* argument numbers from 0: (ssl, buf, num, ...) */
 	uint8_t len_arg;	  /* of the pointer for TLS_LEN_POINTER */
 };
+static inline bool tls_len_points(enum tls_len len) /* len_arg has a meaning */
+{
+	return len == TLS_LEN_POINTER || len == TLS_LEN_AROUND;
+}
 struct tls_lib {
 	const char *name; /* "openssl": shows in every flow, in doctor and in the docs */
 	enum tls_fd fd;

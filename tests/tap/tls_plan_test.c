@@ -127,15 +127,16 @@ static void internals_are_found_where_objdump_says(void **state)
 	assert_int_equal(elf_image_open(&img, fd), 0);
 	assert_int_equal(tls_plan_applies(img, &tls_table[0]), 1);
 	assert_int_equal(tls_plan_make(&plan, img, &tls_table[0], true), 0);
-	assert_int_equal(plan.n, 3); /* read, write, handshake */
+	assert_int_equal(plan.n, 7); /* read, write, handshake, early data both ways, free, clear */
 	check_internal(&plan.site[0], path, "SSL_read", "SSL_read_ex", 3);
 	check_internal(&plan.site[1], path, "SSL_write",
 		       b->write_len_arg == 4 ? "SSL_write_ex2" : "SSL_write_ex", b->write_len_arg);
 	assert_string_equal(plan.site[2].call.symbol, "SSL_do_handshake");
 	assert_int_equal(plan.site[2].at.cost, SITE_PUSH);
 	assert_int_equal(tls_plan_exits(&plan, img, &tls_table[0], true), 0);
-	assert_int_equal(plan.n, 2);	  /* a handshake's end cannot be told */
-	assert_int_equal(plan.nexits, 4); /* read, write, and their _ex */
+	assert_int_equal(plan.n, 4);	  /* a handshake's end cannot be told, nor what is around another call */
+	assert_int_equal(plan.nexits, 6); /* read, write, their _ex, and those of a BIO */
+	assert_false(tls_plan_returns(&plan));
 	check_exit(&plan.exit[0], path, "SSL_read");
 	check_exit(&plan.exit[1], path, "SSL_write");
 	if (!b->suite)
@@ -146,6 +147,52 @@ static void internals_are_found_where_objdump_says(void **state)
 	assert_int_equal(tls_plan_naive(&plan, img, &tls_table[0]), 0);
 	assert_true(plan.n >= 4);
 	assert_int_equal(plan.site[0].at.delta, 0);
+	elf_image_close(img);
+	close(fd);
+}
+
+/* OpenSSL 3.6: nothing in the internal functions' windows is emulated, but calls of them are. */
+static void callers_are_probed_where_the_internal_is_dear(void **state)
+{
+	static const struct build sid = { "sid", "libssl3t64 libc6 zlib1g libzstd1",
+					  "/usr/lib/x86_64-linux-gnu/libssl.so.3", 4 };
+	unsigned long callee[2];
+	struct elf_image *img;
+	struct tls_plan plan;
+	size_t calls = 0;
+	char path[1024];
+	int fd;
+
+	(void)state;
+	find(&sid, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(elf_image_open(&img, fd), 0);
+	assert_int_equal(tls_plan_make(&plan, img, &tls_table[0], true), 0);
+	callee[0] = objdump_callee(path, "SSL_read");
+	callee[1] = objdump_callee(path, "SSL_write");
+	for (size_t i = 0; i < plan.n; i++) {
+		const struct tls_site *s = &plan.site[i];
+		bool write = s->call.dir == TLS_DIR_WRITE;
+
+		if (!s->caller)
+			continue;
+		calls++;
+		assert_true(s->by_exit);
+		assert_int_equal(s->at.cost, SITE_BRANCH);
+		assert_int_equal(s->call.len_arg, write ? 4 : 3);
+		assert_int_equal(shell_hex("objdump -d --no-show-raw-insn --start-address=%2$#lx "
+					   "--stop-address=%3$#lx %1$s | sed -n '/^ /{s/.*\tcall *//p;q}'",
+					   path, s->at.addr),
+				 callee[write]);
+	}
+	assert_int_equal(calls, 4); /* SSL_read, SSL_write, and a BIO both ways; _ex have return probes */
+	assert_int_equal(plan.nexits, 4);
+	for (size_t i = 0; i < plan.nexits; i++)
+		assert_int_equal(plan.exit[i].cost, SITE_BRANCH);
+	assert_true(tls_plan_returns(&plan));
+	assert_int_equal(tls_plan_exits(&plan, img, &tls_table[0], true), 0);
+	assert_false(tls_plan_returns(&plan));
 	elf_image_close(img);
 	close(fd);
 }
@@ -296,7 +343,7 @@ static void without_an_internal_each_ret_is_an_exit(void **state)
 		plan_source_with("int other(void*,char*,int);"
 				 "int SSL_read(void*s,char*b,int n){return other(s,b+1,n-1);}\n",
 				 "-O2", &p, true),
-		-ENOENT);
+		-ENOTSUP);
 }
 
 static void a_file_without_the_functions_is_no_such_library(void **state)
@@ -318,6 +365,7 @@ int main(void)
 					  (void *)&builds[1]),
 		cmocka_unit_test_prestate(internals_are_found_where_objdump_says,
 					  (void *)&builds[2]),
+		cmocka_unit_test(callers_are_probed_where_the_internal_is_dear),
 		cmocka_unit_test(peek_that_shares_the_internal_forbids_it),
 		cmocka_unit_test(a_form_that_avoids_the_internal_gets_a_site_of_its_own),
 		cmocka_unit_test(a_tail_jump_through_the_plt_is_followed),

@@ -8,12 +8,17 @@
  * answer is a body.  At the end of a connection one line goes out:
  *	peer PID LOCALPORT REMOTEPORT sent BYTES SHA256 received BYTES SHA256
  *
- * libssl is opened at run time, so the same binary runs on 1.1.1, 3.0 and 3.5:
+ * libssl is opened at run time, so the same binary runs on OpenSSL from 1.1.1 on, on LibreSSL and on BoringSSL.  Compiled with
+ * -DLINKED it has the library in itself.
  *	-l FILE  which one          -c FILE  its libcrypto, opened first
  *	-x       SSL_read_ex, SSL_write_ex in place of SSL_read, SSL_write
  *	-n N     requests           -s BYTES, -r BYTES  bodies of requests and of answers
  *	-N       non-blocking, with small socket buffers: writes come back with WANT_WRITE
- *	-P       SSL_peek before each read              -R  read-ahead
+ *	-y       SSL_write_ex2 to write                 -B  through a BIO of the kind BIO_f_ssl
+ *	-P       SSL_peek (with -x SSL_peek_ex) before each read   -R  read-ahead
+ *	-E       early data: a client resumes its session on a second connection and sends the request with SSL_write_early_data
+ *	-C N     client: N connections one after the other, all with one object, which SSL_clear makes new
+ *	-M       client (with CERT KEY): when all is said the object becomes one end of TLS in memory, while the socket is still open
  *	-S       confined: seccomp kills the process for system calls that container profiles do not know
  *	-K       encryption is left to the kernel, or the program ends; -2  TLS 1.2, with which OpenSSL 3.0 leaves decryption to
  *		 it as well; -F  server: answers are sent by SSL_sendfile
@@ -42,7 +47,6 @@
 #define FUNCTIONS                                                         \
 	F(void *, TLS_method, (void))                                     \
 	F(void *, SSL_CTX_new, (void *))                                  \
-	F(long, SSL_CTX_ctrl, (void *, int, long, void *))                \
 	F(int, SSL_CTX_use_certificate_file, (void *, const char *, int)) \
 	F(int, SSL_CTX_use_PrivateKey_file, (void *, const char *, int))  \
 	F(void *, SSL_new, (void *))                                      \
@@ -52,15 +56,40 @@
 	F(int, SSL_read, (void *, void *, int))                           \
 	F(int, SSL_peek, (void *, void *, int))                           \
 	F(int, SSL_write, (void *, const void *, int))                    \
-	F(int, SSL_read_ex, (void *, void *, size_t, size_t *))           \
-	F(int, SSL_write_ex, (void *, const void *, size_t, size_t *))    \
 	F(int, SSL_get_error, (const void *, int))                        \
 	F(int, SSL_shutdown, (void *))                                    \
 	F(void *, SSL_get_wbio, (const void *))                           \
 	F(void *, SSL_get_rbio, (const void *))                           \
+	F(int, SSL_clear, (void *))                                       \
+	F(void, SSL_set_bio, (void *, void *, void *))                    \
+	F(int, SSL_do_handshake, (void *))                                \
+	F(void, SSL_set_accept_state, (void *))                           \
+	F(void, SSL_set_connect_state, (void *))                          \
 	F(void, SSL_free, (void *))
+/* Not in all of them. */
+#define SOMETIMES                                                         \
+	F(long, SSL_CTX_ctrl, (void *, int, long, void *))                \
+	F(uint32_t, SSL_CTX_set_mode, (void *, uint32_t))                 \
+	F(void, SSL_CTX_set_read_ahead, (void *, int))                    \
+	F(uint64_t, SSL_CTX_set_options, (void *, uint64_t))              \
+	F(ssize_t, SSL_sendfile, (void *, int, off_t, size_t, int))       \
+	F(int, SSL_read_ex, (void *, void *, size_t, size_t *))           \
+	F(int, SSL_peek_ex, (void *, void *, size_t, size_t *))           \
+	F(int, SSL_write_ex, (void *, const void *, size_t, size_t *))    \
+	F(int, SSL_write_ex2, (void *, const void *, size_t, uint64_t, size_t *)) \
+	F(int, SSL_write_early_data, (void *, const void *, size_t, size_t *))    \
+	F(int, SSL_read_early_data, (void *, void *, size_t, size_t *))   \
+	F(int, SSL_get_early_data_status, (void *))                       \
+	F(int, SSL_CTX_set_max_early_data, (void *, uint32_t))            \
+	F(void *, SSL_get1_session, (void *))                             \
+	F(int, SSL_set_session, (void *, void *))                         \
+	F(void *, BIO_f_ssl, (void))
 #define CRYPTO                                                            \
 	F(long, BIO_ctrl, (void *, int, long, void *))                    \
+	F(void *, BIO_new, (const void *))                                \
+	F(const void *, BIO_s_mem, (void))                                \
+	F(int, BIO_read, (void *, void *, int))                           \
+	F(int, BIO_write, (void *, const void *, int))                    \
 	F(void *, EVP_MD_CTX_new, (void))                                 \
 	F(const void *, EVP_sha256, (void))                               \
 	F(int, EVP_DigestInit_ex, (void *, const void *, void *))         \
@@ -68,12 +97,10 @@
 	F(int, EVP_DigestFinal_ex, (void *, unsigned char *, unsigned *)) \
 	F(void, EVP_MD_CTX_free, (void *))
 
-#define F(type, name, args) static type(*name) args;
-FUNCTIONS CRYPTO
+/* Under another name for the linker, which has the library's own. */
+#define F(type, name, args) static type(*name) args __asm__("peer_" #name);
+FUNCTIONS SOMETIMES CRYPTO
 #undef F
-/* Not in OpenSSL 1.1.1. */
-static uint64_t (*SSL_CTX_set_options)(void *, uint64_t);
-static ssize_t (*SSL_sendfile)(void *, int, off_t, size_t, int);
 
 #define CTRL_MODE	33 /* SSL_CTRL_MODE, SSL_CTRL_SET_READ_AHEAD */
 #define CTRL_READ_AHEAD 41
@@ -86,11 +113,12 @@ static ssize_t (*SSL_sendfile)(void *, int, off_t, size_t, int);
 #define ENABLE_KTLS	8  /* SSL_OP_ENABLE_KTLS */
 #define KTLS_SEND	73 /* BIO_CTRL_GET_KTLS_SEND */
 #define KTLS_RECV	76
+#define SET_SSL		109 /* BIO_C_SET_SSL; BIO_NOCLOSE */
 
 	static struct {
 	const char *ssl, *crypto, *cert, *key;
-	bool server, ex, nonblock, peek, read_ahead, wait, confined, ktls, tls12, file;
-	unsigned n, request, answer;
+	bool server, ex, ex2, nonblock, peek, read_ahead, wait, confined, ktls, tls12, file, early, bio, memory;
+	unsigned n, request, answer, objects;
 	int port;
 } opt = {
 	.ssl = "libssl.so.3", .crypto = "libcrypto.so.3", .n = 1, .request = 100, .answer = 1000
@@ -105,6 +133,19 @@ static _Noreturn void die(const char *what)
 
 static void load(void)
 {
+#ifdef LINKED
+#define LINK(type, name, args, attribute)                            \
+	{                                                            \
+		extern char linked_##name[] __asm__(#name) attribute; \
+		name = (type(*) args)(void *)linked_##name;          \
+	}
+#define F(type, name, args) LINK(type, name, args, )
+	FUNCTIONS CRYPTO
+#undef F
+#define F(type, name, args) LINK(type, name, args, __attribute__((weak)))
+	SOMETIMES
+#undef F
+#else
 	void *crypto = dlopen(opt.crypto, RTLD_NOW | RTLD_GLOBAL), *ssl = dlopen(opt.ssl, RTLD_NOW);
 
 	if (!crypto || !ssl) {
@@ -121,8 +162,13 @@ static void load(void)
 	CRYPTO
 #undef FROM
 #undef F
-	SSL_CTX_set_options = (uint64_t(*)(void *, uint64_t))dlsym(ssl, "SSL_CTX_set_options");
-	SSL_sendfile = (ssize_t(*)(void *, int, off_t, size_t, int))dlsym(ssl, "SSL_sendfile");
+#define F(type, name, args) name = (type(*) args)dlsym(ssl, #name);
+	SOMETIMES
+#undef F
+#endif
+	if ((opt.ex && !SSL_read_ex) || (opt.ex2 && !SSL_write_ex2) || (opt.bio && !BIO_f_ssl) ||
+	    (opt.early && !SSL_write_early_data))
+		die("this library has no such function");
 	if ((opt.ktls || opt.file) && (!SSL_CTX_set_options || !SSL_sendfile))
 		die("this OpenSSL knows nothing of the kernel's TLS");
 }
@@ -133,7 +179,9 @@ struct half {
 };
 struct conn {
 	int fd;
-	void *ssl;
+	void *ssl, *bio;
+	const uint8_t *early; /* received by SSL_read_early_data and counted, not used yet */
+	size_t nearly;
 	struct half sent, received;
 };
 
@@ -178,8 +226,13 @@ static bool send_all(struct conn *c, const uint8_t *p, size_t n)
 		size_t done = 0;
 		int rc;
 
-		if (opt.ex) {
+		if (opt.ex2) {
+			rc = SSL_write_ex2(c->ssl, p, n, 0, &done);
+		} else if (opt.ex) {
 			rc = SSL_write_ex(c->ssl, p, n, &done);
+		} else if (c->bio) {
+			rc = BIO_write(c->bio, p, (int)n);
+			done = rc > 0 ? (size_t)rc : 0;
 		} else {
 			rc = SSL_write(c->ssl, p, (int)n);
 			done = rc > 0 ? (size_t)rc : 0;
@@ -219,10 +272,23 @@ static bool receive(struct conn *c, uint8_t *p, size_t n)
 		size_t done = 0, ask = n > 20000 ? 20000 : n;
 		int rc;
 
-		if (opt.peek && SSL_peek(c->ssl, p, (int)ask) <= 0)
+		if (c->nearly) {
+			done = c->nearly < n ? c->nearly : n;
+			memcpy(p, c->early, done);
+			c->early += done;
+			c->nearly -= done;
+			p += done;
+			n -= done;
+			continue;
+		}
+		if (opt.peek && (opt.ex ? SSL_peek_ex(c->ssl, p, ask, &done) : SSL_peek(c->ssl, p, (int)ask)) <= 0)
 			errno = 0; /* peeking may fail where reading will */
+		done = 0;
 		if (opt.ex) {
 			rc = SSL_read_ex(c->ssl, p, ask, &done);
+		} else if (c->bio) {
+			rc = BIO_read(c->bio, p, (int)ask);
+			done = rc > 0 ? (size_t)rc : 0;
 		} else {
 			rc = SSL_read(c->ssl, p, (int)ask);
 			done = rc > 0 ? (size_t)rc : 0;
@@ -244,12 +310,29 @@ static void fill(uint8_t *p, size_t n, uint64_t seed)
 	}
 }
 
+/* The server's early data, of one request. */
+static void read_early(struct conn *c)
+{
+	static uint8_t buf[65536];
+	size_t n;
+	int rc;
+
+	c->early = buf;
+	while ((rc = SSL_read_early_data(c->ssl, buf + c->nearly, sizeof(buf) - c->nearly, &n)) == 1) {
+		half_add(&c->received, buf + c->nearly, n);
+		c->nearly += n;
+	}
+	if (rc != 2)
+		die("early data");
+}
+
 static void start(struct conn *c)
 {
 	int small = 4096, one = 1;
 
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c->ssl = SSL_new(ctx);
+	if (!c->ssl)
+		c->ssl = SSL_new(ctx);
 	SSL_set_fd(c->ssl, c->fd);
 	half_start(&c->sent);
 	half_start(&c->received);
@@ -258,15 +341,21 @@ static void start(struct conn *c)
 		if (fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK) != 0)
 			die("fcntl");
 	}
+	if (opt.early && opt.server)
+		read_early(c);
 	for (int rc; (rc = opt.server ? SSL_accept(c->ssl) : SSL_connect(c->ssl)) != 1;)
 		if (!wait_for(c, rc))
 			die("handshake");
+	if (opt.bio) {
+		c->bio = BIO_new(BIO_f_ssl());
+		BIO_ctrl(c->bio, SET_SSL, 0, c->ssl);
+	}
 	if (opt.ktls && (!BIO_ctrl(SSL_get_wbio(c->ssl), KTLS_SEND, 0, NULL) ||
 			 (opt.tls12 && !BIO_ctrl(SSL_get_rbio(c->ssl), KTLS_RECV, 0, NULL))))
 		die("the kernel did not take over");
 }
 
-static void end(struct conn *c)
+static void tell(struct conn *c)
 {
 	struct sockaddr_in a, b;
 	socklen_t la = sizeof(a), lb = sizeof(b);
@@ -280,6 +369,11 @@ static void end(struct conn *c)
 	half_print(&c->received, line, sizeof(line), "received");
 	puts(line);
 	fflush(stdout);
+}
+
+static void end(struct conn *c)
+{
+	tell(c);
 	SSL_shutdown(c->ssl);
 	SSL_free(c->ssl);
 	close(c->fd);
@@ -312,9 +406,6 @@ static void run_server(void)
 	int one = 1;
 
 	setsockopt(p[1].fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (SSL_CTX_use_certificate_file(ctx, opt.cert, 1) != 1 ||
-	    SSL_CTX_use_PrivateKey_file(ctx, opt.key, 1) != 1)
-		die("certificate");
 	if (bind(p[1].fd, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(p[1].fd, 64) != 0)
 		die("bind");
 	puts("listening");
@@ -329,17 +420,94 @@ static void run_server(void)
 	}
 }
 
-static void run_client(void)
+static void connect_to(struct conn *c)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_port = htons((uint16_t)opt.port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct conn c = { .fd = socket(AF_INET, SOCK_STREAM, 0) };
+
+	c->fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(c->fd, (struct sockaddr *)&a, sizeof(a)) != 0)
+		die("connect");
+}
+
+/* A second connection with the session of the first, and the request before the handshake is over. */
+static void resume_early(struct conn *old, uint8_t *message)
+{
+	void *session = SSL_get1_session(old->ssl);
+	uint32_t head[2] = { opt.request, opt.answer };
+	struct conn c = { 0 };
+	size_t n;
+	int one = 1;
+
+	end(old);
+	connect_to(&c);
+	setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	c.ssl = SSL_new(ctx);
+	SSL_set_fd(c.ssl, c.fd);
+	half_start(&c.sent);
+	half_start(&c.received);
+	SSL_set_connect_state(c.ssl);
+	if (!session || SSL_set_session(c.ssl, session) != 1)
+		die("session");
+	memcpy(message, head, sizeof(head));
+	fill(message + 8, opt.request, 77);
+	if (SSL_write_early_data(c.ssl, message, 8 + opt.request, &n) != 1 || n != 8 + opt.request)
+		die("SSL_write_early_data");
+	half_add(&c.sent, message, n);
+	if (SSL_connect(c.ssl) != 1 || SSL_get_early_data_status(c.ssl) != 2)
+		die("early data was not accepted");
+	if (!receive(&c, message, opt.answer))
+		die("exchange");
+	end(&c);
+}
+
+static void move(void *from, void *to)
+{
+	uint8_t buf[16384];
+	int n;
+
+	while ((n = BIO_read(from, buf, sizeof(buf))) > 0)
+		BIO_write(to, buf, n);
+}
+
+/* The object of a connection that is still open goes on without it: what it says then is not that connection's. */
+static void go_on_in_memory(struct conn *c)
+{
+	void *server = SSL_new(ctx), *bio[4];
+	int done[2] = { 0 };
+	uint8_t buf[1000];
+
+	for (int i = 0; i < 4; i++)
+		bio[i] = BIO_new(BIO_s_mem());
+	if (SSL_clear(c->ssl) != 1)
+		die("SSL_clear");
+	SSL_set_bio(c->ssl, bio[0], bio[1]);
+	SSL_set_bio(server, bio[2], bio[3]);
+	SSL_set_connect_state(c->ssl);
+	SSL_set_accept_state(server);
+	for (int i = 0; i < 20 && !(done[0] && done[1]); i++) {
+		done[0] = SSL_do_handshake(c->ssl) == 1;
+		move(bio[1], bio[2]);
+		done[1] = SSL_do_handshake(server) == 1;
+		move(bio[3], bio[0]);
+	}
+	if (!done[0] || !done[1] || SSL_write(c->ssl, buf, sizeof(buf)) != sizeof(buf))
+		die("TLS in memory");
+	move(bio[1], bio[2]);
+	if (SSL_read(server, buf, sizeof(buf)) != sizeof(buf))
+		die("TLS in memory");
+	SSL_free(server);
+}
+
+static void run_client(void)
+{
+	struct conn c = { 0 };
 	uint8_t *message = malloc(8 + BODY_MAX);
 	uint32_t head[2] = { opt.request, opt.answer };
 
-	if (connect(c.fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		die("connect");
+again:
+	connect_to(&c);
 	start(&c);
 	for (unsigned i = 0; i < opt.n; i++) {
 		memcpy(message, head, sizeof(head));
@@ -354,7 +522,22 @@ static void run_client(void)
 			half_start(&c.received);
 		}
 	}
-	end(&c);
+	if (opt.objects > 1) {
+		opt.objects--;
+		tell(&c);
+		SSL_shutdown(c.ssl);
+		close(c.fd);
+		if (SSL_clear(c.ssl) != 1)
+			die("SSL_clear");
+		goto again;
+	}
+	if (opt.early) {
+		resume_early(&c, message);
+	} else {
+		if (opt.memory)
+			go_on_in_memory(&c);
+		end(&c);
+	}
 	free(message);
 }
 
@@ -382,7 +565,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		die("usage");
 	opt.server = strcmp(argv[1], "server") == 0;
-	while ((o = getopt(argc - 1, argv + 1, "l:c:xn:s:r:NPRWSK2F")) != -1)
+	while ((o = getopt(argc - 1, argv + 1, "l:c:xyn:s:r:NPRWSK2FBEC:M")) != -1)
 		switch (o) {
 		case 'l':
 			opt.ssl = optarg;
@@ -392,6 +575,21 @@ int main(int argc, char **argv)
 			break;
 		case 'x':
 			opt.ex = true;
+			break;
+		case 'y':
+			opt.ex2 = true;
+			break;
+		case 'B':
+			opt.bio = true;
+			break;
+		case 'E':
+			opt.early = true;
+			break;
+		case 'C':
+			opt.objects = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'M':
+			opt.memory = true;
 			break;
 		case 'n':
 			opt.n = (unsigned)strtoul(optarg, NULL, 10);
@@ -437,16 +635,28 @@ int main(int argc, char **argv)
 	if (opt.confined)
 		confine();
 	ctx = SSL_CTX_new(TLS_method());
-	SSL_CTX_ctrl(ctx, CTRL_MODE, MODE_MOVING, NULL);
+	if (SSL_CTX_ctrl)
+		SSL_CTX_ctrl(ctx, CTRL_MODE, MODE_MOVING, NULL);
+	else
+		SSL_CTX_set_mode(ctx, MODE_MOVING);
+	if (opt.early)
+		SSL_CTX_set_max_early_data(ctx, 65536);
 	if (opt.ktls)
 		SSL_CTX_set_options(ctx, ENABLE_KTLS);
 	if (opt.tls12)
 		SSL_CTX_ctrl(ctx, CTRL_MAX_PROTO, TLS_1_2, NULL);
-	if (opt.read_ahead)
+	if (opt.read_ahead && SSL_CTX_ctrl)
 		SSL_CTX_ctrl(ctx, CTRL_READ_AHEAD, 1, NULL);
-	if (opt.server) {
+	else if (opt.read_ahead)
+		SSL_CTX_set_read_ahead(ctx, 1);
+	if (opt.server || opt.memory) {
 		opt.cert = argv[1];
 		opt.key = argv[2];
+		if (SSL_CTX_use_certificate_file(ctx, opt.cert, 1) != 1 ||
+		    SSL_CTX_use_PrivateKey_file(ctx, opt.key, 1) != 1)
+			die("certificate");
+	}
+	if (opt.server) {
 		run_server();
 	} else {
 		run_client();
