@@ -38,10 +38,16 @@ exchange() { # exchange TEXT [OPTION...]: client's and server's view of each con
 	check "$text" captured "$TMP/client.out" "$TMP/watch.out"
 }
 
-# The library's file is only now mapped for the first time; what says how it is read is kept for the table.
-recognised() { # recognised VERSION SITES
+file_at_hand() {
 	local where=${peer##* }
 	[ -z "$files" ] || where=${files#-l } where=${where%% *}
+	echo "$where"
+}
+
+# The library's file is only now mapped for the first time; what says how it is read is kept for the table.
+recognised() { # recognised VERSION SITES
+	local where
+	where=$(file_at_hand)
 	check "$name: found as $1, probed at $2" until_true 10 grep -qE "^lib [0-9]+ openssl $1 attached .* $where.*\| .*$2" "$TMP/watch.out"
 	sed -n "s#^lib [0-9]* openssl \([^ ]*\) attached .* $where.* | \(.*\) | .*#  $name (\1): \2#p" "$TMP/watch.out" | tail -n 1 >>"$TMP/table"
 }
@@ -158,6 +164,7 @@ for name in "${!files_of[@]}"; do
 		check "LibreSSL without return probes: that it is not read is said" until_true 10 \
 			grep -q "^lib .* not .*/libssl.so | .* | return probes are not safe" "$TMP/watch.out"
 	else
+		until_true 10 grep -q "^lib .* attached .* $(file_at_hand) |" "$TMP/watch.out"
 		exchange "without return probes: 50 requests on one connection" -n 50
 	fi
 	stop server
