@@ -14,6 +14,9 @@
  * attached twice.  The call under way is therefore known by its stack pointer: an entry on a deeper stack
  * is inside it and ignored, and so is a return that is not its own.  TLS inside TLS (an HTTPS proxy)
  * comes out right by the same rule: the outer call is the application's.
+ *
+ * One inner call is the application's as well: a write inside a read or handshake of the same object.  No library
+ * does that itself; a callback does (Node's "secureConnect" comes out of SSL_read).
  */
 #include "tls.bpf.h"
 
@@ -25,8 +28,11 @@ struct tls_call {
 	struct ev_tls_site site;
 	__u64 nested;
 };
+struct tls_calls {
+	struct tls_call outer, inner; /* inner: a callback's write */
+};
 struct {
-	TASK_MAP(struct tls_call);
+	TASK_MAP(struct tls_calls);
 } tls_calls SEC(".maps");
 
 #ifdef LIMPID_OLD_KERNEL
@@ -50,6 +56,47 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u8 n)
 	return n == 1 ? a1 : n == 2 ? a2 : n == 3 ? a3 : n == 4 ? a4 : 0;
 }
 
+static __always_inline bool from_callback(const struct tls_call *outer,
+					  const struct ev_tls_site *site, __u64 ssl)
+{
+	return site->what == EV_TLS_WRITE && outer->site.what != EV_TLS_WRITE && ssl == outer->ssl;
+}
+
+/* Where the call that begins is kept; NULL: it is part of one that is under way. */
+static __always_inline struct tls_call *
+call_begins(struct tls_calls *calls, const struct ev_tls_site *site, __u64 ssl, __u64 sp)
+{
+	struct tls_call *c = &calls->outer;
+
+	if (!c->sp || sp >= c->sp) {
+		calls->inner.sp = 0;
+		return c;
+	}
+	if (from_callback(c, site, ssl)) {
+		c = &calls->inner;
+		if (!c->sp || sp >= c->sp)
+			return c;
+	}
+	if (c->nested++ < MAX_NESTED)
+		return NULL;
+	calls->inner.sp = 0;
+	return c;
+}
+
+/* The one that ends at this stack pointer.  On x86 the return address was popped. */
+static __always_inline struct tls_call *call_ends(struct tls_calls *calls, __u64 sp)
+{
+	struct tls_call *c = &calls->inner;
+
+	if (c->sp && sp - c->sp <= sizeof(__u64))
+		return c;
+	c = &calls->outer;
+	if (!c->sp || sp - c->sp > sizeof(__u64))
+		return NULL;
+	calls->inner.sp = 0;
+	return c;
+}
+
 SEC("uprobe")
 int tls_enter(struct pt_regs *ctx)
 {
@@ -57,6 +104,7 @@ int tls_enter(struct pt_regs *ctx)
 	struct task_ctx *t = task_ctx_get();
 	struct ev_tls_site site;
 	struct ev_tls_lib *lib;
+	struct tls_calls *calls;
 	struct tls_call *c;
 
 	if (!t || !task_wanted(t))
@@ -66,12 +114,13 @@ int tls_enter(struct pt_regs *ctx)
 		tls_forget(PT_REGS_PARM1(ctx));
 		return 0;
 	}
-	c = task_map_make(&tls_calls);
-	if (!c) {
+	calls = task_map_make(&tls_calls);
+	if (!calls) {
 		loss(EV_LOSS_INFLIGHT, 1);
 		return 0;
 	}
-	if (c->sp && sp < c->sp && c->nested++ < MAX_NESTED)
+	c = call_begins(calls, &site, PT_REGS_PARM1(ctx), sp);
+	if (!c)
 		return 0;
 	lib = tls_lib_of(site.lib);
 	if (!lib || lib->off) /* what it writes to TLS by the kernel is told of there */
@@ -88,7 +137,8 @@ int tls_enter(struct pt_regs *ctx)
 	c->site = site;
 	c->nested = 0;
 	c->ts_ns = bpf_ktime_get_ns();
-	t->tls_cookie = 0;
+	if (c == &calls->outer) /* an inner call is about the same socket */
+		t->tls_cookie = 0;
 	t->tls_object = c->ssl;
 	t->tls_lib = site.lib;
 	t->tls_active = 1;
@@ -140,20 +190,20 @@ static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, _
 SEC("uretprobe")
 int tls_leave(struct pt_regs *ctx)
 {
-	struct tls_call *c = task_map_find(&tls_calls);
+	struct tls_calls *calls = task_map_find(&tls_calls);
+	struct tls_call *c = calls ? call_ends(calls, PT_REGS_SP(ctx)) : NULL;
 	struct plaintext p = {};
 	struct ev_tls_lib *lib;
 	struct task_ctx *t;
 
-	/* On x86 the return address was popped. */
-	if (!c || !c->sp || PT_REGS_SP(ctx) - c->sp > sizeof(__u64))
+	if (!c)
 		return 0;
 	c->sp = 0;
 	t = task_ctx_get();
 	lib = tls_lib_of(c->site.lib);
 	if (!t || !lib)
 		return 0;
-	t->tls_active = 0;
+	t->tls_active = calls->outer.sp != 0;
 	if (lib->off)
 		return 0;
 	p.cookie = tls_socket_of(c->ssl, t->tls_cookie, &p.sure);
