@@ -21,6 +21,18 @@ static void go_version_text(struct elf_image *img, char *ret, size_t size)
 		memmove(ret, ret + 2, strlen(ret + 2) + 1);
 }
 
+/* "libmbedtls.so.3.6.6", which is also called libmbedtls.so.21: the file's own name says more than that for others. */
+static bool version_of_name(const char *name, char *ret, size_t size)
+{
+	const char *so = name ? strstr(name, ".so.") : NULL;
+	size_t n = so ? strspn(so + 4, "0123456789.") : 0;
+
+	if (n == 0 || n >= size || so[4 + n] || !strchr(strchr(so + 4, '.') ? strchr(so + 4, '.') + 1 : "", '.'))
+		return false;
+	memcpy(ret, so + 4, n + 1);
+	return true;
+}
+
 static void version_text(const struct tls_file *c, const struct tls_lib *row, char *ret, size_t size)
 {
 	char name[MAPS_PATH_MAX + 128];
@@ -30,6 +42,7 @@ static void version_text(const struct tls_file *c, const struct tls_lib *row, ch
 
 	ret[0] = '\0';
 	if (elf_image_version(c->img, row->version_text, ret, size) == 0 ||
+	    (!row->companion && version_of_name(slash, ret, size)) ||
 	    elf_image_soname_version(c->img, ret, size) != 0 || !slash || !row->companion)
 		return;
 	(void)snprintf(name, sizeof(name), "/proc/%u/root%.*s/%s.%s", c->pid,

@@ -12,8 +12,8 @@ static const struct tls_mark files[] = {
 	MARK("libgnutls.so", "gnutls", TLS_WHY_REFUSED),
 	MARK("libssl3.so", "nss",
 	     TLS_WHY_UNSUPPORTED), /* NSS's name for it; OpenSSL's is libssl.so.3 */
-	MARK("libmbedtls.so", "mbedtls", TLS_WHY_UNSUPPORTED),
-	MARK("libwolfssl.so", "wolfssl", TLS_WHY_UNSUPPORTED),
+	MARK("libmbedtls.so", "mbedtls", TLS_WHY_REFUSED),
+	MARK("libwolfssl.so", "wolfssl", TLS_WHY_REFUSED),
 	MARK("libs2n.so", "s2n", TLS_WHY_UNSUPPORTED),
 	MARK("libbearssl.so", "bearssl", TLS_WHY_UNSUPPORTED),
 	MARK("libbotan-", "botan", TLS_WHY_UNSUPPORTED),
@@ -35,9 +35,9 @@ const struct tls_mark tls_marks_in_program[] = {
 	MARK("OpenSSL 3.", "openssl", TLS_WHY_STATIC),
 	MARK("OpenSSL 4.", "openssl", TLS_WHY_STATIC),
 	MARK("ssl/ssl_lib.c", "openssl", TLS_WHY_STATIC), /* BoringSSL too: hence its place */
-	MARK("mbed TLS ", "mbedtls", TLS_WHY_UNSUPPORTED),
-	MARK("Mbed TLS ", "mbedtls", TLS_WHY_UNSUPPORTED),
-	MARK("wolfSSL ", "wolfssl", TLS_WHY_UNSUPPORTED),
+	MARK("mbed TLS ", "mbedtls", TLS_WHY_STATIC),
+	MARK("Mbed TLS ", "mbedtls", TLS_WHY_STATIC),
+	MARK("wolfSSL ", "wolfssl", TLS_WHY_STATIC),
 	{ 0 },
 };
 

@@ -33,7 +33,7 @@ static const struct tls_reason_text texts[TLS_WHY_MAX] = {
 			     "native-tls, "
 			     "which uses OpenSSL." },
 	[TLS_WHY_STATIC] = { "static-stripped",
-			     "OpenSSL, or a library made from it, is built into the program, and "
+			     "A TLS library that Limpid knows is built into the program, and "
 			     "its symbols "
 			     "were removed.",
 			     "Keep the symbol table (do not strip), or build with the shared "

@@ -41,13 +41,36 @@ static const struct tls_call gnutls_calls[] = {
 	{ 0 },
 };
 
+/* mbedTLS 2.16 to 3.6: library/ssl_msg.c. */
+static const struct tls_call mbedtls_calls[] = {
+	{ "mbedtls_ssl_read", TLS_DIR_READ, TLS_LEN_SIZE, 1, 2, 0 },
+	{ "mbedtls_ssl_write", TLS_DIR_WRITE, TLS_LEN_SIZE, 1, 2, 0 },
+	{ "mbedtls_ssl_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ 0 },
+};
+
+/* wolfSSL: src/ssl.c, src/tls13.c.  wolfSSL_writev calls wolfSSL_write; wolfSSL_peek goes to a function below wolfSSL_read. */
+static const struct tls_call wolfssl_calls[] = {
+	{ "wolfSSL_read", TLS_DIR_READ, TLS_LEN_RETURN, 1, 2, 0 },
+	{ "wolfSSL_recv", TLS_DIR_READ, TLS_LEN_RETURN, 1, 2, 0 },
+	{ "wolfSSL_write", TLS_DIR_WRITE, TLS_LEN_RETURN, 1, 2, 0 },
+	{ "wolfSSL_send", TLS_DIR_WRITE, TLS_LEN_RETURN, 1, 2, 0 },
+	{ "wolfSSL_connect", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "wolfSSL_accept", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "wolfSSL_connect_TLSv13", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "wolfSSL_accept_TLSv13", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ 0 },
+};
+
 const struct tls_lib tls_table[] = {
 	{ "openssl", TLS_FD_NESTED_SYSCALL, openssl_calls, openssl_internals, openssl_peeks,
 	  "OpenSSL ", "libcrypto.so", "SSL_get_client_random", "SSL_is_server",
 	  "BIO_write" },
 	/* Functions of the executable itself, found by tap/go_plan.c in the runtime's own table. */
 	{ "go", TLS_FD_GO_CONN, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-	{ "gnutls", TLS_FD_NESTED_SYSCALL, gnutls_calls, NULL, NULL, "GnuTLS ", NULL, NULL, NULL, NULL },
+	{ .name = "gnutls", .fd = TLS_FD_NESTED_SYSCALL, .calls = gnutls_calls, .version_text = "GnuTLS " },
+	{ .name = "mbedtls", .fd = TLS_FD_NESTED_SYSCALL, .calls = mbedtls_calls, .version_text = "bed TLS " },
+	{ .name = "wolfssl", .fd = TLS_FD_NESTED_SYSCALL, .calls = wolfssl_calls, .version_text = "wolfSSL " },
 	{ 0 },
 };
 

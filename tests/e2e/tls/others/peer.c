@@ -33,7 +33,7 @@
 #define BODY_MAX (16U << 20)
 
 bool is_server, is_nonblocking;
-static const struct library *const libraries[] = { &gnutls_library };
+static const struct library *const libraries[] = { &gnutls_library, &mbedtls_library, &wolfssl_library };
 static const struct library *lib;
 static struct {
 	const char *file, *ways;
@@ -76,6 +76,11 @@ void *library_open(const char *name)
 		exit(1);
 	}
 	return l;
+}
+
+void *library_function_if(void *l, const char *name)
+{
+	return dlsym(l, name);
 }
 
 void *library_function(void *l, const char *name)
