@@ -1,0 +1,3 @@
+module https-server
+
+go 1.17
