@@ -1,9 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is found out about programs and libraries before anybody asks. */
+/* What is found out about programs and libraries before anybody uses them. */
+#include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "base/log.h"
+#include "tap/images.h"
 #include "tap/tap_priv.h"
+
+static void file_of_image(void *ctx, uint32_t pid, const char *path, const char *shown, int fd)
+{
+	struct tap *t = ctx;
+
+	tls_watch_file(t->tls, pid, path, shown, fd);
+}
+
+static int watch_images(struct tap *t)
+{
+	struct epoll_event ev = { .events = EPOLLPRI | EPOLLERR };
+	int err = images_new(&t->images, file_of_image, t);
+
+	if (err)
+		return err;
+	ev.data.fd = images_fd(t->images);
+	return epoll_ctl(t->ep, EPOLL_CTL_ADD, ev.data.fd, &ev) < 0 ? -errno : 0;
+}
 
 void tap_discovery_begin(struct tap *t)
 {
@@ -13,4 +34,19 @@ void tap_discovery_begin(struct tap *t)
 		log_info("what is found in programs is not kept for the next start in %s: %s",
 			 t->o.cache_dir, strerror(-err));
 	(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
+	err = watch_images(t);
+	if (err)
+		log_info("the file systems of containers cannot be looked into before they are "
+			 "used: %s",
+			 strerror(-err));
+	else
+		(void)images_look(t->images);
+}
+
+bool tap_discovery_event(struct tap *t, int fd)
+{
+	if (!t->images || fd != images_fd(t->images))
+		return false;
+	(void)images_look(t->images);
+	return true;
 }

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "tap/bpf_tls.h"
+#include "tap/images.h"
 #include "tap/tap_priv.h"
 
 #define SECOND_NS 1000000000ull
@@ -461,6 +462,8 @@ static bool handle(struct tap *t, int fd)
 		containers_poll(t->containers); /* its state is told below */
 	else if (fd == tls_watch_fd(t->tls))
 		tls_watch_changed(t->tls);
+	else if (tap_discovery_event(t, fd))
+		return false;
 	else if (fd == t->connect)
 		connect_came(t);
 	else if (fd == t->out.sock)
@@ -603,6 +606,7 @@ void tap_close(struct tap *t)
 		return;
 	forget_decode(t);
 	end_connect(t);
+	images_free(t->images);
 	if (t->tls)
 		tls_watch_free(t->tls);
 	late_free(t->late);

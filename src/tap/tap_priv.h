@@ -20,6 +20,7 @@ struct tap {
 	struct tls_watch *tls;
 	struct late *late;
 	struct ledger *ledger;
+	struct images *images; /* NULL: the mounts cannot be watched */
 	struct containers *containers;
 	struct {
 		enum containers_state state; /* as last told */
@@ -84,8 +85,9 @@ void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, 
 	      ...) __attribute__((format(printf, 5, 6)));
 void tap_subjects_release(struct tap *t);
 
-/* discovery.c: the first look at all processes. */
+/* discovery.c: the first look at all processes, and at the file systems of containers, then and whenever one is mounted. */
 void tap_discovery_begin(struct tap *t);
+bool tap_discovery_event(struct tap *t, int fd); /* true: it was its descriptor */
 
 /* processes.c */
 void tap_never(struct tap *t, uint32_t tgid, bool on); /* a process of our own */

@@ -15,6 +15,7 @@
 struct tls_file {	  /* all borrowed */
 	uint32_t pid;	  /* a process that has it mapped */
 	const char *path; /* as that process sees it */
+	const char *shown; /* the same for people: without what a container does not see */
 	int fd;		  /* open on the mapped file itself */
 	int attach_fd; /* the same file, or that of the layer below an overlay: where the probes go */
 	struct elf_image *img;

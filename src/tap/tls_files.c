@@ -254,7 +254,7 @@ static struct tls_known *known_new(struct tls_files *fs, const struct tls_file *
 		return NULL;
 	k->id = *id;
 	k->wd = k->layer_wd = -1;
-	k->path = strdup(c->path);
+	k->path = strdup(c->shown);
 	k->layer = maps_open_layer(c->pid, c->path, c->fd);
 	if (k->layer >= 0 && file_id_of(k->layer, &k->layer_id) != 0) {
 		close(k->layer);
@@ -363,15 +363,15 @@ static struct tls_known *take(struct tls_files *fs, struct tls_file *c, const st
 }
 
 /* Reads a file that is not known yet.  NULL: it could not be read, nothing is known. */
-static struct tls_known *analyse(struct tls_files *fs, uint32_t pid, const char *path, int path_fd,
+static struct tls_known *analyse(struct tls_files *fs, const struct tls_file *which, int path_fd,
 				 const struct file_id *id)
 {
-	struct tls_file c = {
-		.pid = pid, .path = path, .nop5 = fs->nop5, .no_returns = fs->no_returns
-	};
+	struct tls_file c = *which;
 	struct tls_answer *a = calloc(1, sizeof(*a)); /* large */
 	struct tls_known *k = NULL;
 
+	c.nop5 = fs->nop5;
+	c.no_returns = fs->no_returns;
 	c.fd = maps_reopen(path_fd);
 	if (c.fd == -ENOEXEC || (c.fd >= 0 && elf_image_open(&c.img, c.fd) != 0)) {
 		k = &nothing;
@@ -387,7 +387,7 @@ static struct tls_known *analyse(struct tls_files *fs, uint32_t pid, const char 
 }
 
 const struct tls_known *tls_files_look(struct tls_files *fs, uint32_t pid, const char *path,
-				       int path_fd)
+				       const char *shown, int path_fd)
 {
 	struct file_id id = { 0 };
 	struct tls_known *k;
@@ -399,7 +399,8 @@ const struct tls_known *tls_files_look(struct tls_files *fs, uint32_t pid, const
 	k = map_find(&fs->known, key);
 	if (k)
 		return k;
-	k = analyse(fs, pid, path, path_fd, &id);
+	k = analyse(fs, &(struct tls_file){ .pid = pid, .path = path, .shown = shown }, path_fd,
+		    &id);
 	if (!k)
 		return NULL;
 	if (fs->known.n >= MAX_KNOWN)
@@ -456,6 +457,11 @@ int tls_files_new(struct tls_files **ret, struct tap_bpf *b, tls_watch_fn found,
 void tls_files_avoid_returns(struct tls_files *fs)
 {
 	fs->no_returns = true;
+}
+
+bool tls_files_have_room(const struct tls_files *fs)
+{
+	return fs->nlibs < EV_TLS_LIBS / 2;
 }
 
 int tls_files_cache(struct tls_files *fs, const char *dir)

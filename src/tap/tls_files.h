@@ -40,9 +40,11 @@ void tls_files_counts(const struct tls_files *fs, struct tls_files_counts *ret);
 
 struct tls_known;
 /* The file that path_fd (O_PATH will do, borrowed) is open on and that process pid sees at path; looked at and probed if it is
- * not known yet.  NULL: nothing could be found out. */
+ * not known yet.  People are told shown.  NULL: nothing could be found out. */
 const struct tls_known *tls_files_look(struct tls_files *fs, uint32_t pid, const char *path,
-				       int path_fd);
+				       const char *shown, int path_fd);
+/* Half of the numbers of libraries are there yet: files that nobody uses so far may be probed. */
+bool tls_files_have_room(const struct tls_files *fs);
 bool tls_known_empty(const struct tls_known *k); /* no TLS library is in it */
 /* Numbers of its libraries; fn gets each. */
 void tls_known_libs(const struct tls_known *k, void (*fn)(void *ctx, uint32_t pid, uint16_t lib),

@@ -64,7 +64,7 @@ static bool visit_mapping(void *ctx, const struct maps_entry *e)
 	fd = maps_open(v->pid, e);
 	if (fd < 0)
 		return v->addr == 0;
-	k = tls_files_look(v->w->files, v->pid, e->path, fd);
+	k = tls_files_look(v->w->files, v->pid, e->path, e->path, fd);
 	used(v->w, v->pid, k);
 	v->nothing = k && tls_known_empty(k);
 	if (v->nothing)
@@ -85,7 +85,7 @@ static void visit_exe(struct tls_watch *w, uint32_t pid)
 		return;
 	n = readlink(name, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
-	used(w, pid, tls_files_look(w->files, pid, path, fd));
+	used(w, pid, tls_files_look(w->files, pid, path, path, fd));
 	close(fd);
 }
 
@@ -163,6 +163,12 @@ void tls_watch_on_use(struct tls_watch *w, void (*fn)(void *ctx, uint32_t pid, u
 void tls_watch_avoid_returns(struct tls_watch *w)
 {
 	tls_files_avoid_returns(w->files);
+}
+
+void tls_watch_file(struct tls_watch *w, uint32_t pid, const char *path, const char *shown, int fd)
+{
+	if (tls_files_have_room(w->files))
+		(void)tls_files_look(w->files, pid, path, shown, fd); /* nobody uses it yet */
 }
 
 int tls_watch_cache(struct tls_watch *w, const char *dir)

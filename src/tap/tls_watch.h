@@ -16,6 +16,8 @@ int tls_watch_new(struct tls_watch **ret, struct tap_bpf *b, tls_watch_fn found,
 void tls_watch_on_use(struct tls_watch *w, void (*fn)(void *ctx, uint32_t pid, uint16_t lib), void *ctx);
 /* From now on no return probe is used: what happens by itself where they are not safe.  For tests. */
 void tls_watch_avoid_returns(struct tls_watch *w);
+/* A file that nobody uses yet, as images_fn has it. */
+void tls_watch_file(struct tls_watch *w, uint32_t pid, const char *path, const char *shown, int fd);
 /* As tls_files_cache, tls_files_counts. */
 int tls_watch_cache(struct tls_watch *w, const char *dir);
 void tls_watch_counts(const struct tls_watch *w, struct tls_files_counts *ret);

@@ -42,7 +42,7 @@ run_limpid() { # run_limpid NAME COMM...: only clients are captured, so that eac
 	local name=$1 c args=()
 	shift
 	for c in "$@"; do args+=(--comm "$c"); done
-	start_limpid "l.$name" tail --json --log-level=debug --port "$port" "${args[@]}"
+	start_limpid "l.$name" tail --json --log-level=debug --cache "$TMP/cache" --port "$port" "${args[@]}"
 	until_true 30 grep -q 'capturing .*; end with' "$TMP/l.$name.err" || {
 		not_ok "Limpid starts"
 		sed 's/^/# /' "$TMP/l.$name.err"
@@ -74,5 +74,121 @@ if command -v go >/dev/null && [ -e "$LIBS/libssl.a" ]; then
 	end_process "$LIMPID_PID"
 else
 	skip "a program with OpenSSL and Go in it" "no Go toolchain, or no libssl.a"
+fi
+
+# --- the file system of a container: curl and what it needs --------------------------------------------------------------
+root=$TMP/lower
+mkdir -p "$root/bin" "$root/tmp"
+cp "$(command -v curl)" "$root/bin/"
+{ ldd "$root/bin/curl" | grep -oE '/[^ ]+'; echo "$LIBS/libnss_files.so.2"; } | while read -r f; do
+	[ ! -e "$f" ] || cp -L --parents "$f" "$root"
+done
+lib=$LIBS/libssl.so.3
+[ -e "$root$lib" ] || lib=/lib/$(uname -m)-linux-gnu/libssl.so.3 # as the loader names it
+overlay() {
+	mkdir -p "$TMP/$1"/{upper,work,merged} &&
+		mount -t overlay overlay -o "lowerdir=$root,upperdir=$TMP/$1/upper,workdir=$TMP/$1/work" "$TMP/$1/merged" &&
+		on_exit umount -l "$TMP/$1/merged"
+}
+ask_in() { timeout 20 chroot "$TMP/$1/merged" /bin/curl -sk --noproxy '*' "https://127.0.0.1:$port$2" >/dev/null; }
+told() { attached main "$lib" | wc -l; } # library files at this path that are probed
+told_more() { [ "$(told)" -gt "$1" ]; }
+seen() { targets main "$1" | grep -q "^$1 openssl$"; }
+links() { local p; for p in $LIMPID_PID $(ps -o pid= --ppid "$LIMPID_PID"); do sed -n 's/^link_id:[[:space:]]*//p' "/proc/$p/fdinfo/"* 2>/dev/null; done | sort -u | wc -l; }
+
+run_limpid main curl
+before=$(told)
+if overlay one; then
+	check "a library in a file system that is mounted is probed before anything runs there" until_true 10 told_more "$before"
+	seq 200 | xargs -P 3 -I % timeout 60 chroot "$TMP/one/merged" /bin/curl -sk --noproxy '*' "https://127.0.0.1:$port/known/%" >/dev/null ||
+		not_ok "a curl failed"
+	all_known() { [ "$(targets main /known/ | sort -u | wc -l)" = 200 ]; }
+	check "200 short curls in a known image: the first request of each is seen" until_true 20 all_known
+	equal "and none twice" 200 "$(targets main /known/ | wc -l)"
+
+	before=$(told) probes=$(links)
+	overlay two
+	ask_in two /shared
+	check "another container of the image is read" until_true 10 seen /shared
+	equal "by the same attachment: no library more, no link more" "$before $probes" "$(told) $(links)"
+
+	# --- one container writes to its copy ---
+	printf x >>"$TMP/one/merged$lib"
+	n=0
+	copy_seen() { n=$((n + 1)) && ask_in one "/copy/$n" && sleep 0.2 && targets main /copy/ | grep -q openssl; }
+	check "a container that writes to the library has a file of its own, and that is read" until_true 10 copy_seen
+	ask_in two /others
+	check "the others go on with theirs" until_true 10 seen /others
+	equal "whose probes were never removed" 0 "$(grep -c 'not decrypted any more' "$TMP/l.main.err")"
+	printf x >>"$TMP/one/merged$lib"
+	check "writing to the copy while it is probed removes its probes, and that is said" until_true 10 \
+		grep -q "$lib is not decrypted any more: the file was changed" "$TMP/l.main.err"
+	ask_in two /others2
+	check "and still not those of the others" until_true 10 seen /others2
+	check "the probes hold no container's file system" umount "$TMP/two/merged"
+else
+	skip "libraries below an overlay" "no overlay file system"
+fi
+end_process "$LIMPID_PID"
+check "what was found is kept for the next start" sh -c "timeout 60 $LIMPID doctor --cache $TMP/cache | grep -E 'cache +$TMP/cache: [1-9][0-9]* files are known from before'"
+
+# --- a library that was deleted while it is used --------------------------------------------------------------------------
+cat >"$TMP/client.py" <<'PY'
+import socket, ssl, sys
+c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+print("ready", flush=True)
+for line in sys.stdin:
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as s, c.wrap_socket(s) as t:
+        t.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % line.strip().encode())
+        print(len(t.recv(1000)), flush=True)
+PY
+mkdir "$TMP/own"
+cp "$LIBS"/lib{ssl,crypto}.so.3 "$TMP/own/"
+start deleted env LD_LIBRARY_PATH="$TMP/own" /usr/bin/python3 "$TMP/client.py" "$port"
+until_true 10 grep -q ready "$TMP/deleted.out"
+rm -r "$TMP/own"
+start_limpid l.deleted tail --json --log-level=debug --cache "$TMP/cache" --port "$port" --pid "${pid_of[deleted]}"
+until_true 30 grep -q 'capturing .*; end with' "$TMP/l.deleted.err"
+echo /deleted >&"${fd_of[deleted]}"
+deleted_seen() { targets deleted /deleted | grep -q openssl; }
+check "a library that was deleted is read" until_true 10 deleted_seen
+stop deleted
+end_process "$LIMPID_PID"
+
+# --- programs that nobody looked at before ----------------------------------------------------------------------------------
+if [ -x "${both:-}" ] && build_programs; then
+	watch "$TMP/watch" -p "$port"
+	for i in $(seq 20); do
+		cp "$both" "$TMP/fresh$i"
+		start "fresh$i" "$TMP/fresh$i" 127.0.0.1 "$port"
+	done
+	all_fresh() { [ "$(grep -cE "^lib [0-9]+ go .* attached .*/fresh[0-9]+ \|" "$TMP/watch.out")" = 20 ]; }
+	check "20 new programs of 13 MB with Go and OpenSSL in them are found at exec" until_true 20 all_fresh
+	for i in $(seq 20); do stop "fresh$i"; done
+	stop watch
+	grep -E "^lib [0-9]+ go .*/fresh[0-9]+ \|" "$TMP/watch.out" | awk '{print $6}' | sort -n >"$TMP/ms"
+	note "from exec to the probes, ms: $(awk '{v[NR] = $1} END {print "least", v[1], "median", v[int((NR + 1) / 2)], "largest", v[NR]}' "$TMP/ms")"
+	# All twenty were started at once on however many processors there are; alone it is a few.
+	check "half of them within 50 ms" awk '{v[NR] = $1} END {exit !(v[int((NR + 1) / 2)] <= 50)}' "$TMP/ms"
+else
+	skip "programs that nobody looked at before" "no Go toolchain"
+fi
+
+# --- images that nobody ran before ------------------------------------------------------------------------------------------
+if start_docker; then
+	on_exit stop_containers
+	run_limpid first curl
+	for i in $(seq 5); do
+		echo "$i" >"$root/tmp/layer" # another layer, so other inodes
+		tar -C "$root" -c . | $D import - "limpid-test/first$i" >/dev/null
+		timeout 60 $D run --rm --network host "limpid-test/first$i" /bin/curl -sk --noproxy '*' "https://127.0.0.1:$port/first/$i" >/dev/null ||
+			not_ok "the container does not run"
+	done
+	all_first() { [ "$(targets first /first/ | grep openssl | sort -u | wc -l)" = 5 ]; }
+	check "five images that nobody ran before: the first request of the first process of each is seen" until_true 10 all_first
+	end_process "$LIMPID_PID"
+else
+	skip "images that nobody ran before" "no Docker"
 fi
 echo "1..$n_tests"
