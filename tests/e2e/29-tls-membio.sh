@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tls/lib.sh"
 need_root
+# As on older kernels: LIMPID_UPROBE_MULTI=0, LIMPID_FLAVOUR=old.
 mem=$src/membio
 py=/usr/bin/python3
 aiohttp=$(tests/lib/fetch-debs bookworm python3-{aiohttp,multidict,yarl,frozenlist,aiosignal,attr,async-timeout,idna,charset-normalizer,typing-extensions} \
@@ -18,8 +19,8 @@ port=$(free_port)
 
 serve() { # serve NAME COMMAND...: with PORT in the environment
 	start "$@"
-	until_true 20 grep -q listening "$TMP/$1.out" && return
-	not_ok "$1 starts"
+	until_true 20 grep -q listening "$TMP/$1.out" && until_true 60 grep -q "^lib .* attached .*${library:-libssl}" "$TMP/watch.out" && return
+	not_ok "$1 starts, and its library is probed"
 	tail -n 5 "$TMP/$1.err" | sed 's/^/# /'
 	return 1
 }
@@ -37,8 +38,13 @@ compare() { # compare TEXT PID FILE: what the lines in FILE say of the connectio
 	check "$1: $(grep -c ^peer "$3") connections" captured "$3" "$TMP/watch.out"
 	check "$1: found by the handshake" matched_only "$2"
 }
-start watch env "$TMP/watch" -p "$port"
-until_true 30 grep -q ^ready "$TMP/watch.out"
+run_watch() { watch "$TMP/watch" -p "$port"; }
+end_watch() { # probes that are taken off one by one need their time
+	kill "${pid_of[watch]}"
+	until_true 60 grep -q ^loss "$TMP/watch.out"
+	stop watch
+}
+run_watch
 
 # --- a C program, on one thread, many connections of equal traffic -------------------------------------------------------
 serve mem "$TMP/mem" server "$port" "$TMP/cert.pem" "$TMP/key.pem"
@@ -80,16 +86,16 @@ equal "two sockets with the same bytes: no plaintext is laid to either" 0 \
 	"$(awk -v pid="$pid" '/^conn/ && $2 == pid { n += $7 + $10 } END { print n + 0 }' "$TMP/watch.out")"
 stop sink
 stop mem
-stop watch
+end_watch
 # Of the four connections above: 20 requests of 104 bytes, and their answers.  Others on this machine may have some, too.
 check "what has no socket is counted" awk '/^loss/ { exit $3 < 4 * 20 * 104 * 2 }' "$TMP/watch.out"
 
 # --- connections that are older than the capture --------------------------------------------------------------------------
-serve mem "$TMP/mem" server "$port" "$TMP/cert.pem" "$TMP/key.pem"
+start mem "$TMP/mem" server "$port" "$TMP/cert.pem" "$TMP/key.pem"
+until_true 20 grep -q listening "$TMP/mem.out"
 start late "$TMP/mem" client -W -c 3 -n 8 -s 500 "$port"
 until_true 20 grep -q "waiting 1" "$TMP/late.out"
-start watch env "$TMP/watch" -p "$port"
-until_true 30 grep -q ^ready "$TMP/watch.out"
+run_watch
 exchange() { # exchange NUMBER [count]
 	echo "${2:-}" >&"${fd_of[late]}"
 	until_true 20 grep -q "waiting $1" "$TMP/late.out" || not_ok "exchange $1 on the old connections"
@@ -122,10 +128,9 @@ check "old connections, server: complete from the fourth exchange on" late_as se
 check "old connections, client: complete from the third answer on" late_as client
 stop late
 stop mem
-stop watch
+end_watch
 check "old connections: what came before is counted" awk '/^loss/ { exit $3 < 3 * (4 * 504 + 3 * 504) }' "$TMP/watch.out"
-start watch env "$TMP/watch" -p "$port"
-until_true 30 grep -q ^ready "$TMP/watch.out"
+run_watch
 
 # --- Node, asyncio, aiohttp, both ends ------------------------------------------------------------------------------------
 # What cannot say what it sent has an end that can: Python's ssl on sockets.
@@ -147,7 +152,7 @@ as_client() { # as_client NAME COMMAND...: needs the plain server
 }
 node=yes
 command -v node >/dev/null || node=
-[ -z "$node" ] || as_server node node $mem/https.js server "$port" "$TMP/cert.pem" "$TMP/key.pem"
+[ -z "$node" ] || library=/node as_server node node $mem/https.js server "$port" "$TMP/cert.pem" "$TMP/key.pem"
 as_server asyncio $py $mem/web.py asyncio server "$port" "$TMP/cert.pem" "$TMP/key.pem"
 [ -z "$aiohttp" ] || as_server aiohttp $py $mem/web.py aiohttp server "$port" "$TMP/cert.pem" "$TMP/key.pem"
 if serve plain $py $mem/web.py plain server "$port" "$TMP/cert.pem" "$TMP/key.pem"; then
@@ -158,7 +163,7 @@ if serve plain $py $mem/web.py plain server "$port" "$TMP/cert.pem" "$TMP/key.pe
 fi
 [ -n "$node" ] || skip "node" "it is not installed: tools/bootstrap test"
 [ -n "$aiohttp" ] || skip "aiohttp" "its packages cannot be fetched: $(tail -n 1 "$TMP/fetch.err")"
-stop watch
+end_watch
 note "$(grep ^loss "$TMP/watch.out")"
 equal "nothing is lost otherwise" "ring 0 fault 0" "$(awk '/^loss/ { print $4, $5, $6, $7 }' "$TMP/watch.out")"
 echo "1..$n_tests"
