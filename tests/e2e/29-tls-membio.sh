@@ -64,6 +64,7 @@ many() { # many TEXT NAME OPTION...: the client, and the server's view of the sa
 many "two interleaved connections of equal traffic" -c 2 -n 50
 many "200 connections on one thread, 4000 requests" -c 200 -n 20
 many "1 MB each way" -s 1000000
+many "objects at the addresses of others, whose sockets are still open" -c 4 -n 10 -r 5
 stop mem
 serve mem "$TMP/mem" server -t "$port" "$TMP/cert.pem" "$TMP/key.pem"
 many "ciphertext handed to another thread" -t -c 3 -n 20
@@ -155,6 +156,13 @@ command -v node >/dev/null || node=
 [ -z "$node" ] || library=/node as_server node node $mem/https.js server "$port" "$TMP/cert.pem" "$TMP/key.pem"
 as_server asyncio $py $mem/web.py asyncio server "$port" "$TMP/cert.pem" "$TMP/key.pem"
 [ -z "$aiohttp" ] || as_server aiohttp $py $mem/web.py aiohttp server "$port" "$TMP/cert.pem" "$TMP/key.pem"
+if serve both $py $mem/web.py asyncio both "$port" "$TMP/cert.pem" "$TMP/key.pem" 4 50; then
+	until_true 10 grep -q ready "$TMP/both.out"
+	echo >&"${fd_of[both]}"
+	until_true 20 ended "$TMP/both.out" 8 || not_ok "client and server in one process: it ended"
+	compare "client and server in one process" "${pid_of[both]}" "$TMP/both.out"
+	stop both
+fi
 if serve plain $py $mem/web.py plain server "$port" "$TMP/cert.pem" "$TMP/key.pem"; then
 	[ -z "$node" ] || as_client node node $mem/https.js
 	as_client asyncio $py $mem/web.py asyncio

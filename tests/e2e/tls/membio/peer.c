@@ -2,13 +2,14 @@
 /* peer - a TLS client or server on memory BIOs, which moves the ciphertext itself, on one thread for all connections.
  *
  *	peer server [-t] PORT CERT KEY		prints "listening"; ends when standard input does
- *	peer client [-t] [-W] [-c CONNECTIONS] [-n REQUESTS] [-s BYTES] [-2 PORT] PORT
+ *	peer client [-t] [-W] [-c CONNECTIONS] [-n REQUESTS] [-s BYTES] [-2 PORT] [-r ROUNDS] PORT
  *
  * A request is its length, four bytes, and so many others; the answer is the same again.  A client gives a request to all its
  * connections before it moves any ciphertext; they are of one size, and no two are equal.  At the end of a connection:
  *	peer PID LOCALPORT REMOTEPORT sent BYTES SHA256 received BYTES SHA256
  * -t  another thread makes the system calls on sockets
  * -W  after each request wait for a line on standard input; after "count" begin to count anew
+ * -r  so often all that once more: with new connections, and objects at the addresses of those before, whose sockets stay open
  * -2  every byte of ciphertext is sent to that port as well
  */
 #include <arpa/inet.h>
@@ -39,6 +40,7 @@ struct conn {
 static struct conn conns[CONNS];
 static size_t nconns, nrequests = 1, size = 100;
 static bool threads, late;
+static unsigned rounds = 1;
 
 static void fail(const char *what)
 {
@@ -169,7 +171,8 @@ static void end(struct conn *c)
 	fflush(stdout);
 	SSL_free(c->ssl);
 	free(c->msg);
-	close(c->fd);
+	if (rounds == 1)
+		close(c->fd);
 	if (c->second >= 0)
 		close(c->second);
 	c->fd = -1;
@@ -344,13 +347,14 @@ int main(int argc, char **argv)
 	int o;
 
 	nconns = 1;
-	while ((o = getopt(argc - 1, argv + 1, "tWc:n:s:2:")) != -1)
+	while ((o = getopt(argc - 1, argv + 1, "tWc:n:s:2:r:")) != -1)
 		switch (o) {
 		case 't': threads = true; break;
 		case 'W': late = true; break;
 		case 'c': nconns = strtoul(optarg, NULL, 10); break;
 		case 'n': nrequests = strtoul(optarg, NULL, 10); break;
 		case 's': size = strtoul(optarg, NULL, 10); break;
+		case 'r': rounds = (unsigned)atoi(optarg); break;
 		case '2': second = (unsigned)strtoul(optarg, NULL, 10); break;
 		default: return 2;
 		}
@@ -363,7 +367,8 @@ int main(int argc, char **argv)
 		nconns = 0;
 		server((unsigned)atoi(argv[0]), argv[1], argv[2]);
 	} else {
-		client((unsigned)atoi(argv[0]), second);
+		for (unsigned r = 0; r < rounds; r++)
+			client((unsigned)atoi(argv[0]), second);
 	}
 	return 0;
 }

@@ -1,4 +1,5 @@
-"""HTTPS by Python: web.py plain|asyncio|aiohttp server PORT CERT KEY, or ... client PORT CONNECTIONS REQUESTS.
+"""HTTPS by Python: web.py plain|asyncio|aiohttp server PORT CERT KEY, or ... client PORT CONNECTIONS REQUESTS,
+or web.py asyncio both PORT CERT KEY CONNECTIONS REQUESTS: the two in one process.
 
 Every request is a POST with 300 bytes that no other request has, every answer has its body.  asyncio and aiohttp give OpenSSL
 memory BIOs.  plain does not; it is the other end of programs that cannot say what they sent, and says so in their place, when a
@@ -145,6 +146,16 @@ async def asyncio_client(port, conns, requests):
         w.close()
 
 
+async def asyncio_both(port, cert, key, conns, requests):
+    server = asyncio.create_task(asyncio_server(port, cert, key))
+    await asyncio.sleep(0.2)
+    print("ready", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    await asyncio_client(port, int(conns), int(requests))
+    await asyncio.sleep(0.5)
+    server.cancel()
+
+
 # --- aiohttp ---
 async def aiohttp_server(port, cert, key):
     from aiohttp import web
@@ -179,6 +190,9 @@ signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 run = globals()[f"{sys.argv[1]}_{sys.argv[2]}"]
 args = (int(sys.argv[3]), *([int(a) for a in sys.argv[4:]] if sys.argv[2] == "client" else sys.argv[4:]))
 if asyncio.iscoroutinefunction(run):
-    asyncio.run(run(*args))
+    try:
+        asyncio.run(run(*args))
+    except asyncio.CancelledError:
+        pass
 else:
     run(*args)
