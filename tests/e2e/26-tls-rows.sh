@@ -88,7 +88,7 @@ done
 for id in "${!row_skipped[@]}"; do skip "$id (${row_skipped[$id]})" "its packages cannot be had here"; done
 
 cut -d ' ' -f 2- "$work/verdicts" >"$work/table"
-note "| row | program | TLS library | found | missed | doubled | wrong | why |" "|---|---|---|---|---|---|---|---|"
+note "| row | program | TLS library | found | missed | doubled | wrong | socket by, or why unread |" "|---|---|---|---|---|---|---|---|"
 while IFS= read -r line; do note "$line"; done <"$work/table"
 # shellcheck disable=SC2086 # words
 table() { $py $rows/table.py ${ROWS:+--partly} "$1" "$work/table" "${!row_skipped[@]}"; }

@@ -12,6 +12,10 @@ import re
 import sys
 
 
+# Nested or remembered from an earlier call is a matter of what was buffered when; matched is another kind of evidence.
+SOCKET = {"nested": "the call", "sticky": "the call", "matched": "matched"}
+
+
 def body(target, n):
     unit = target.encode() + b" "
     return [n, n, hashlib.sha256((unit * (n // len(unit) + 1))[:n]).hexdigest()]
@@ -42,6 +46,7 @@ class Row:
         self.flows = collections.defaultdict(list)
         self.stray = []
         self.reasons = {}  # client's port: why that connection is not read
+        self.sockets = set()  # how the socket was known, of all flows: "the call", "matched"
 
     def take(self, flow):
         seq = (flow["request"] or {}).get("x-seq")
@@ -74,6 +79,10 @@ class Row:
             "road": (flow["tls"]["road"], "probes"),
         }
         out += [f"{k}: {a} for {b}" for k, (a, b) in facts.items() if a != b]
+        mapping = flow["tls"]["mapping"]
+        if mapping not in SOCKET:
+            out.append(f"mapping {mapping}")
+        self.sockets.add(SOCKET.get(mapping, "?"))
         library = f"{flow['tls']['library']} {flow['tls']['version']}"
         if not re.match(re.escape(self.library) + r"(?!\d)", library):
             out.append(f"library {library}")
@@ -105,7 +114,7 @@ class Row:
         else:
             for f in self.stray[:3]:
                 print(f"{self.id}: besides: {json.dumps(f)}", file=sys.stderr)
-            bad, told = bad + len(self.stray), ""
+            bad, told = bad + len(self.stray), ", ".join(sorted(self.sockets))
         line = f"| `{self.id}` | {self.text} | {self.library} | {found} | {missed} | {doubled} | {bad} | {told} |"
         return line, found == (0 if self.reason else len(want)) and not (doubled or bad)
 

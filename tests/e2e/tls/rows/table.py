@@ -28,7 +28,7 @@ new = open(table, encoding="utf-8").read().splitlines()
 if what == "update":
     ran = {row(line) for line in new}
     kept = [line for line in old if row(line) not in ran and (partly or name(line) in skipped)]
-    head = "| row | program | TLS library | found | missed | doubled | wrong | why |\n|---|---|---|---|---|---|---|---|\n"
+    head = "| row | program | TLS library | found | missed | doubled | wrong | socket by, or why unread |\n|---|---|---|---|---|---|---|---|\n"
     body = "".join(line + "\n" for line in sorted(new + kept, key=row))
     open(DOC, "w", encoding="utf-8").write(before + BEGIN + "\n" + head + body + END + after)
     sys.exit()
