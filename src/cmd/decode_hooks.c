@@ -9,21 +9,11 @@ static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], ui
 {
 	struct decode *d = ctx;
 	struct ipc_msg who = { .cgroup.cgroup_id = cgroup_id };
+	bool ask, found = hold_names(d->hold, cgroup_id, addr, port, pid, ret, &ask);
 
-	switch (cgroup_id ? names_by_cgroup(d->names, cgroup_id, ret)
-			  : names_by_addr(d->names, addr, ret)) {
-	case NAMES_FOUND:
-		return true;
-	case NAMES_NOBODY:
-		return false;
-	case NAMES_UNKNOWN:
-		break;
-	}
-	hold_unnamed(d->hold, addr, port, pid, cgroup_id);
-	if (cgroup_id)
-		(void)ipc_send(d->ipc, IPC_WHO, &who,
-			       -1); /* not taken: the flow is held, then goes without */
-	return false; /* a beginning of an id that is known already is filled in by hold */
+	if (ask)
+		(void)ipc_send(d->ipc, IPC_WHO, &who, -1); /* not taken: the flow is held, then goes without */
+	return found; /* a beginning of an id that is known already is filled in by hold */
 }
 
 static void tls_hook(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret)
@@ -32,7 +22,6 @@ static void tls_hook(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *
 
 	(void)tls;
 	names_by_lib(d->names, tls_lib, &ret->library, &ret->version);
-	ret->road = "probes";
 }
 
 static void verdict_hook(void *ctx, uint64_t cookie, enum ev_verdict v)

@@ -90,6 +90,18 @@ void hold_unnamed(struct hold *h, const uint8_t addr[16], uint16_t port, uint32_
 	u->cgroup_id = cgroup_id;
 }
 
+bool hold_names(struct hold *h, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port, uint32_t pid,
+		struct conn_names *ret, bool *ret_ask)
+{
+	enum names_of found = cgroup_id ? names_by_cgroup(h->names, cgroup_id, ret)
+					: names_by_addr(h->names, addr, ret);
+
+	*ret_ask = found == NAMES_UNKNOWN && cgroup_id;
+	if (found == NAMES_UNKNOWN)
+		hold_unnamed(h, addr, port, pid, cgroup_id);
+	return found == NAMES_FOUND;
+}
+
 static bool has_addr(const uint8_t addr[16])
 {
 	static const uint8_t none[16];

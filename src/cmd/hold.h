@@ -20,6 +20,10 @@ struct hold *hold_new(const struct names *names, flow_fn out, void *ctx);
  * cgroup_id 0, it is known by its address only, whose last owner is gone. */
 void hold_unnamed(struct hold *h, const uint8_t addr[16], uint16_t port, uint32_t pid,
 		  uint64_t cgroup_id);
+/* The names of an end, by its cgroup or, with cgroup_id 0, by its address.  False: it has none, or none yet; then its flows
+ * wait, and *ret_ask says whether its cgroup is to be asked for. */
+bool hold_names(struct hold *h, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port, uint32_t pid,
+		struct conn_names *ret, bool *ret_ask);
 /* Passes f on: at once when it is open, or named, or there is no room; else later. */
 void hold_flow(struct hold *h, const struct flow *f, uint64_t now_ns);
 /* Passes on what got its name or waited long enough. */

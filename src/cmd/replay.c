@@ -20,19 +20,10 @@ struct replay {
 static bool names_hook(void *ctx, uint64_t cgroup_id, const uint8_t addr[16], uint16_t port,
 		       uint32_t pid, struct conn_names *ret)
 {
-	struct replay *r = ctx;
+	const struct replay *r = ctx;
+	bool ask;
 
-	switch (cgroup_id ? names_by_cgroup(r->names, cgroup_id, ret)
-			  : names_by_addr(r->names, addr, ret)) {
-	case NAMES_FOUND:
-		return true;
-	case NAMES_NOBODY:
-		return false;
-	case NAMES_UNKNOWN:
-		break;
-	}
-	hold_unnamed(r->hold, addr, port, pid, cgroup_id);
-	return false;
+	return hold_names(r->hold, cgroup_id, addr, port, pid, ret, &ask);
 }
 
 static void tls_hook(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *ret)
@@ -41,7 +32,6 @@ static void tls_hook(void *ctx, uint8_t tls, uint16_t tls_lib, struct flow_tls *
 
 	(void)tls;
 	names_by_lib(r->names, tls_lib, &ret->library, &ret->version);
-	ret->road = "probes";
 }
 
 static void flow_hook(void *ctx, const struct flow *f)
