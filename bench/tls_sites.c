@@ -136,7 +136,7 @@ static bool find_library(void *ctx, const struct maps_entry *e)
 
 static struct tap_tls_links *attach(struct tap_bpf *b, const struct library *l, bool naive)
 {
-	struct tap_tls_place places[TLS_PLAN_SITES];
+	struct tap_tls_place places[TLS_PLAN_SITES] = { 0 };
 	struct tap_tls_links *links;
 	struct elf_image *img;
 	struct tls_plan plan;

@@ -382,24 +382,42 @@ int elf_image_version(struct elf_image *img, const char *text, char *ret, size_t
 	return err;
 }
 
-int elf_image_soname_version(struct elf_image *img, char *ret, size_t size)
+/* The first string of the dynamic section with that tag that begins with prefix; borrowed until the image is closed. */
+static const char *dynamic_string(struct elf_image *img, int64_t tag, const char *prefix)
 {
 	GElf_Shdr sh;
 	Elf_Scn *scn = next_section(img, NULL, SHT_DYNAMIC, &sh);
 	Elf_Data *d = scn ? section_data(img, scn, &sh) : NULL;
 
 	for (size_t i = 0; d && i < d->d_size / sizeof(Elf64_Dyn); i++) {
-		const char *name, *so;
+		const char *name;
 		GElf_Dyn dyn;
 
-		if (!gelf_getdyn(d, (int)i, &dyn) || dyn.d_tag != DT_SONAME)
+		if (!gelf_getdyn(d, (int)i, &dyn) || dyn.d_tag != tag)
 			continue;
 		name = elf_strptr(img->elf, sh.sh_link, dyn.d_un.d_val);
-		so = name ? strstr(name, ".so.") : NULL;
-		if (!so || strlen(so + 4) == 0 || strlen(so + 4) >= size)
-			return -ENOENT;
-		memcpy(ret, so + 4, strlen(so + 4) + 1);
-		return 0;
+		if (name && strncmp(name, prefix, strlen(prefix)) == 0)
+			return name;
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+static int copy_text(const char *s, char *ret, size_t size)
+{
+	if (!s || !*s || strlen(s) >= size)
+		return -ENOENT;
+	memcpy(ret, s, strlen(s) + 1);
+	return 0;
+}
+
+int elf_image_soname_version(struct elf_image *img, char *ret, size_t size)
+{
+	const char *name = dynamic_string(img, DT_SONAME, ""), *so = name ? strstr(name, ".so.") : NULL;
+
+	return copy_text(so ? so + 4 : NULL, ret, size);
+}
+
+int elf_image_needed(struct elf_image *img, const char *prefix, char *ret, size_t size)
+{
+	return copy_text(dynamic_string(img, DT_NEEDED, prefix), ret, size);
 }

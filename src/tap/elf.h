@@ -42,6 +42,8 @@ size_t elf_image_build_id(struct elf_image *img, uint8_t ret[ELF_BUILD_ID_MAX]);
 int elf_image_version(struct elf_image *img, const char *text, char *ret, size_t size);
 /* The same from the name under which others link to it: "libssl.so.3" gives "3".  0, -ENOENT. */
 int elf_image_soname_version(struct elf_image *img, char *ret, size_t size);
+/* The name of a library that the file asks to be loaded with it and that begins with prefix.  0, -ENOENT. */
+int elf_image_needed(struct elf_image *img, const char *prefix, char *ret, size_t size);
 /* Reads at most n bytes at offset off of the file.  Bytes read, fewer at its end, or -EIO. */
 long elf_image_read(const struct elf_image *img, uint64_t off, void *buf, size_t n);
 #define ELF_LOADS_MAX 32

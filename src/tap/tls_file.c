@@ -33,27 +33,61 @@ static bool version_of_name(const char *name, char *ret, size_t size)
 	return true;
 }
 
+/* The library on which the file builds, as the file names it, in its own directory.  NULL: none; else to be closed, with
+ * the descriptor. */
+static struct elf_image *companion_of(const struct tls_file *c, const char *prefix, int *ret_fd)
+{
+	char name[MAPS_PATH_MAX + 128], needed[96];
+	const char *slash = strrchr(c->path, '/');
+	struct elf_image *img = NULL;
+
+	if (!slash || elf_image_needed(c->img, prefix, needed, sizeof(needed)) != 0)
+		return NULL;
+	(void)snprintf(name, sizeof(name), "/proc/%u/root%.*s/%s", c->pid, (int)(slash - c->path),
+		       c->path, needed);
+	*ret_fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*ret_fd >= 0 && elf_image_open(&img, *ret_fd) != 0) {
+		close(*ret_fd);
+		return NULL;
+	}
+	return img;
+}
+
+/* What descends from OpenSSL: a text of its own with the version behind it, or a function that it alone has. */
+static bool relative_text(struct elf_image *img, char *ret, size_t size)
+{
+	static const char *const boring = "SSL_set_custom_verify";
+	static const char libre[] = "LibreSSL ";
+	struct elf_sym sym;
+
+	if (elf_image_symbols(img, &boring, 1, &sym) == 1) {
+		(void)snprintf(ret, size, "BoringSSL");
+		return true;
+	}
+	if (size <= sizeof(libre) ||
+	    elf_image_version(img, libre, ret + sizeof(libre) - 1, size - sizeof(libre) + 1) != 0)
+		return false;
+	memcpy(ret, libre, sizeof(libre) - 1);
+	return true;
+}
+
 static void version_text(const struct tls_file *c, const struct tls_lib *row, char *ret, size_t size)
 {
-	char name[MAPS_PATH_MAX + 128];
-	const char *slash = strrchr(c->path, '/');
 	struct elf_image *img;
 	int fd;
 
 	ret[0] = '\0';
 	if (elf_image_version(c->img, row->version_text, ret, size) == 0 ||
-	    (!row->companion && version_of_name(slash, ret, size)) ||
-	    elf_image_soname_version(c->img, ret, size) != 0 || !slash || !row->companion)
+	    (!row->companion && version_of_name(strrchr(c->path, '/'), ret, size)) ||
+	    (row->companion && relative_text(c->img, ret, size)))
 		return;
-	(void)snprintf(name, sizeof(name), "/proc/%u/root%.*s/%s.%s", c->pid,
-		       (int)(slash - c->path), c->path, row->companion, ret);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
+	(void)elf_image_soname_version(c->img, ret, size);
+	img = row->companion ? companion_of(c, row->companion, &fd) : NULL;
+	if (!img)
 		return;
-	if (elf_image_open(&img, fd) == 0) {
-		(void)elf_image_version(img, row->version_text, ret, size);
-		elf_image_close(img);
-	}
+	if (elf_image_version(img, row->version_text, ret, size) != 0)
+		(void)relative_text(img, ret, size);
+	elf_image_close(img);
 	close(fd);
 }
 

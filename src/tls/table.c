@@ -64,7 +64,7 @@ static const struct tls_call wolfssl_calls[] = {
 
 const struct tls_lib tls_table[] = {
 	{ "openssl", TLS_FD_NESTED_SYSCALL, openssl_calls, openssl_internals, openssl_peeks,
-	  "OpenSSL ", "libcrypto.so", "SSL_get_client_random", "SSL_is_server",
+	  "OpenSSL ", "libcrypto", "SSL_get_client_random", "SSL_is_server",
 	  "BIO_write" },
 	/* Functions of the executable itself, found by tap/go_plan.c in the runtime's own table. */
 	{ "go", TLS_FD_GO_CONN, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },

@@ -46,8 +46,8 @@ struct tls_lib {
 	/* Functions that look like a read and consume nothing (SSL_peek): what they lead to is not probed.
 	 * Ends with NULL; may be NULL itself. */
 	const char *const *peeks;
-	/* Text that precedes the version in the library's data, "OpenSSL ", or in that of its companion in
-	 * the same directory, which has the same version in its name: "libcrypto.so". */
+	/* Text that precedes the version in the library's data, "OpenSSL ", or in that of its companion, a library in the same
+	 * directory that it needs: how its name begins, "libcrypto". */
 	const char *version_text, *companion;
 	/* Functions (object, out, size), which copies out the random of the ClientHello, and (object), which is 1 on the
 	 * server's side: how sockets are found of programs that move the ciphertext themselves.  NULL: they are not. */

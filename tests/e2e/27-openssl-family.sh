@@ -49,7 +49,7 @@ recognised() { # recognised VERSION SITES
 	local where
 	where=$(file_at_hand)
 	check "$name: found as $1, probed at $2" until_true 10 grep -qE "^lib [0-9]+ openssl $1 attached .* $where.*\| .*$2" "$TMP/watch.out"
-	sed -n "s#^lib [0-9]* openssl \([^ ]*\) attached .* $where.* | \(.*\) | .*#  $name (\1): \2#p" "$TMP/watch.out" | tail -n 1 >>"$TMP/table"
+	sed -n "s#^lib [0-9]* openssl \(.*\) attached .* $where.* | \(.*\) | .*#  $name (\1): \2#p" "$TMP/watch.out" | tail -n 1 >>"$TMP/table"
 }
 
 same_for_all() {
@@ -114,20 +114,14 @@ fi
 internals='ssl_read_internal\+[0-9] \(push\), ssl_write_internal\+[0-9] \(push\)'
 if have "OpenSSL in a wheel" wheel; then
 	library "$root"/psycopg2_binary.libs/libssl-*.so.* "$root"/psycopg2_binary.libs/libcrypto-*.so.*
-	family "a wheel's libssl-HASH.so.3" '3[.0-9]*' "$internals" ex_too early
+	family "a wheel's libssl-HASH.so.3" '3\.[.0-9]+' "$internals" ex_too early
 fi
 
-musl_peer() { # musl_peer DIRECTORY-WITH-MUSL
-	local m=$1/usr/lib/x86_64-linux-musl
-	gcc -O2 -w -D_GNU_SOURCE -fno-stack-protector -no-pie -nostdinc -isystem "$1/usr/include/x86_64-linux-musl" \
-		-isystem "$(gcc -print-file-name=include)" -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu \
-		$src/peer.c -nostdlib "$m/crt1.o" "$m/crti.o" -L"$m" -l:libc.so "$(gcc -print-libgcc-file-name)" "$m/crtn.o" -o "$TMP/peer-musl"
-}
 if have "OpenSSL on musl" musl && wheel=$root && have "OpenSSL on musl" musl-libc; then
 	library "$wheel"/psycopg2_binary.libs/libssl-*.so.* "$wheel"/psycopg2_binary.libs/libcrypto-*.so.*
-	if musl_peer "$root"; then
+	if tests/lib/musl-cc "$root" -O2 -w -D_GNU_SOURCE $src/peer.c -o "$TMP/peer-musl"; then
 		peer="$root/usr/lib/x86_64-linux-musl/libc.so $TMP/peer-musl"
-		family "musl" '3[.0-9]*' "$internals" ex_too
+		family "musl" '3\.[.0-9]+' "$internals" ex_too
 	else
 		not_ok "the peer is built with musl"
 	fi
@@ -148,11 +142,11 @@ else
 fi
 if have "BoringSSL" boringssl; then
 	library "$root/$lib/android/libssl.so.0" "$root/$lib/android/libcrypto.so.0"
-	family "BoringSSL" '[?0-9][.0-9]*' 'SSL_read\+0 \(push\), SSL_write\+0 \(push\)'
+	family "BoringSSL" 'BoringSSL' 'SSL_read\+0 \(push\), SSL_write\+0 \(push\)'
 fi
 if have "LibreSSL" libressl; then
 	library "$root/libssl.so" "$root/libcrypto.so"
-	family "LibreSSL" '[?0-9][.0-9]*' 'SSL_read\+[0-9]+ \(branch\), SSL_write'
+	family "LibreSSL" 'LibreSSL [34][.0-9]+' 'SSL_read\+[0-9]+ \(branch\), SSL_write'
 fi
 stop watch
 

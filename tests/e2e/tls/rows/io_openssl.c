@@ -22,16 +22,26 @@
 	F(int, SSL_write, (void *, const void *, int))                    \
 	F(int, SSL_shutdown, (void *))                                    \
 	F(void, SSL_free, (void *))
-#define F(type, name, args) static type(*name) args;
+/* Under another name for the linker, which may have the library's own. */
+#define F(type, name, args) static type(*name) args __asm__("talk_" #name);
 FUNCTIONS
 #undef F
-static int (*SSL_read_ex)(void *, void *, size_t, size_t *);
-static int (*SSL_write_ex)(void *, const void *, size_t, size_t *);
+static int (*SSL_read_ex)(void *, void *, size_t, size_t *) __asm__("talk_SSL_read_ex");
+static int (*SSL_write_ex)(void *, const void *, size_t, size_t *) __asm__("talk_SSL_write_ex");
 static void *ctx;
 static bool ex;
 
-void io_setup(bool server, const char *cert, const char *key)
+static void load(void)
 {
+#ifdef LINKED
+#define F(type, name, args)                                   \
+	{                                                     \
+		extern char linked_##name[] __asm__(#name);   \
+		name = (type(*) args)(void *)linked_##name;   \
+	}
+	FUNCTIONS
+#undef F
+#else
 	const char *crypto = getenv("TLS_CRYPTO"), *name = getenv("TLS_SSL");
 	void *ssl;
 
@@ -48,6 +58,12 @@ void io_setup(bool server, const char *cert, const char *key)
 #undef F
 	SSL_read_ex = (int (*)(void *, void *, size_t, size_t *))dlsym(ssl, "SSL_read_ex");
 	SSL_write_ex = (int (*)(void *, const void *, size_t, size_t *))dlsym(ssl, "SSL_write_ex");
+#endif
+}
+
+void io_setup(bool server, const char *cert, const char *key)
+{
+	load();
 	ex = getenv("TLS_EX") != NULL;
 	if (ex && (!SSL_read_ex || !SSL_write_ex))
 		io_die("no SSL_read_ex");
