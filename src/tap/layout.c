@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small abstract interpretation of the function's machine code, as in sites.c: each register holds an address that was made
+/* A small abstract interpretation of the function's machine code, as in sites.c (of arm64's in layout_arm64.c): each register holds an address that was made
  * from the connection object, or anything.  SSL_get_client_random copies from `object + n` (OpenSSL 3), or from
  * `*(object + m) + n` (OpenSSL 1.1.1, BoringSSL); the first such address that is computed is the one.  SSL_is_server
  * returns a 32-bit field of the object.  Branches are followed both ways, because since OpenSSL 3.2 an object may be a QUIC
@@ -200,6 +200,24 @@ static bool find(struct elf_image *img, uint64_t func, bool side, struct value *
 	return false;
 }
 
+#else
+
+#include "tap/layout_arm64.h"
+
+struct value {
+	uint16_t at, off;
+};
+
+static bool find(struct elf_image *img, uint64_t func, bool side, struct value *ret)
+{
+	uint32_t code[128];
+	int n = elf_image_code(img, func, (uint8_t *)code, sizeof(code));
+
+	return n > 0 && layout_arm64(code, (size_t)n / sizeof(code[0]), side, &ret->at, &ret->off);
+}
+
+#endif
+
 int layout_find(struct elf_image *img, const struct tls_lib *row, struct ev_tls_layout *ret)
 {
 	const char *const names[] = { row->random, row->side };
@@ -210,20 +228,9 @@ int layout_find(struct elf_image *img, const struct tls_lib *row, struct ev_tls_
 	if (!row->random || !row->side || elf_image_symbols(img, names, 2, sym) < 1 ||
 	    !sym[0].addr || !find(img, sym[0].addr, false, &v))
 		return -ENOENT;
-	ret->random_at = v.holds == POINTER ? (uint16_t)v.at : 0;
+	ret->random_at = (uint16_t)v.at;
 	ret->random = (uint16_t)v.off;
 	if (sym[1].addr && find(img, sym[1].addr, true, &v))
 		ret->side = (uint16_t)v.off;
 	return 0;
 }
-
-#else /* arm64: not read */
-
-int layout_find(struct elf_image *img, const struct tls_lib *row, struct ev_tls_layout *ret)
-{
-	(void)img, (void)row;
-	memset(ret, 0, sizeof(*ret));
-	return -ENOENT;
-}
-
-#endif

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include "tap/layout.h"
+#include "tap/layout_arm64.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,6 +110,45 @@ static void other_builds_are_read_as_objdump_does(void **state)
 					   "s/.*mov *0x\\([0-9a-f]*\\)(%rdi),%eax/\\1/p"));
 }
 
+/* gcc -O2 for arm64 of functions of ours that are built like those of OpenSSL: 3.2 and later, where a call may be needed to get at the
+ * object proper, and 1.1.1. */
+static void arm64_code_is_read_too(void **state)
+{
+	static const uint32_t random_3[] = { /* object + 0x188 */
+		0xa9bd7bfd, 0x910003fd, 0xf90013f5, 0xb40003c0, 0xa90153f3, 0xaa0103f4, 0xb9400001,
+		0xaa0203f3, 0xaa0003e3, 0x340000a1, 0x363802c1, 0x94000000, 0xaa0003e3, 0xb4000260,
+		0xd2800415, 0xb4000193, 0xeb15027f, 0x91062061, 0x9a959275, 0xaa1403e0, 0xaa1503e2,
+		0x94000000, 0xa94153f3, 0xaa1503e0, 0xf94013f5, 0xa8c37bfd, 0xd65f03c0, 0xa94153f3,
+		0xaa1503e0, 0xf94013f5, 0xa8c37bfd, 0xd65f03c0, 0xa94153f3, 0xd2800015, 0xaa1503e0,
+		0xf94013f5, 0xa8c37bfd, 0xd65f03c0,
+	};
+	static const uint32_t side_3[] = { /* object + 0x78 */
+		0xb4000200, 0xb9400002, 0x34000122, 0x363801a2, 0xa9bf7bfd, 0x910003fd, 0x94000000,
+		0xb40000c0, 0xb9407800, 0xa8c17bfd, 0xd65f03c0, 0xb9407800, 0xd65f03c0, 0x52800000,
+		0xa8c17bfd, 0xd65f03c0, 0x52800000, 0xd65f03c0,
+	};
+	static const uint32_t random_1[] = { /* *(object + 0xa8) + 0xb8 */
+		0xa9be7bfd, 0x910003fd, 0xf9000bf3, 0xd2800413, 0xb4000142, 0xaa0003e3, 0xf100805f,
+		0xaa0103e0, 0xf9405461, 0xd2800403, 0x9a839053, 0x9102e021, 0xaa1303e2, 0x94000000,
+		0xaa1303e0, 0xf9400bf3, 0xa8c27bfd, 0xd65f03c0,
+	};
+	uint16_t at = 1, off = 1;
+
+	(void)state;
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+	assert_true(layout_arm64(random_3, N(random_3), false, &at, &off));
+	assert_int_equal(at, 0);
+	assert_int_equal(off, 0x188);
+	assert_true(layout_arm64(side_3, N(side_3), true, &at, &off));
+	assert_int_equal(off, 0x78);
+	assert_true(layout_arm64(random_1, N(random_1), false, &at, &off));
+	assert_int_equal(at, 0xa8);
+	assert_int_equal(off, 0xb8);
+	for (size_t n = 0; n < 12; n++) /* cut before the address is made */
+		assert_false(layout_arm64(random_1, n < 11 ? n : 0, false, &at, &off));
+	assert_false(layout_arm64(side_3, N(side_3), false, &at, &off));
+}
+
 static void what_names_no_such_function_has_no_layout(void **state)
 {
 	const struct tls_lib none = { .name = "none" },
@@ -130,11 +170,9 @@ int main(void)
 		cmocka_unit_test(real_object_has_its_random_there),
 		cmocka_unit_test_prestate(other_builds_are_read_as_objdump_does, &first),
 		cmocka_unit_test_prestate(other_builds_are_read_as_objdump_does, &second),
+		cmocka_unit_test(arm64_code_is_read_too),
 		cmocka_unit_test(what_names_no_such_function_has_no_layout),
 	};
 
-#ifndef __x86_64__
-	return 0; /* only x86 is read */
-#endif
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
