@@ -4,7 +4,7 @@ if command -v go >/dev/null && key=$(cat $rows/go/*.go $rows/go/go.mod | sha256s
 	mkdir -p "$CACHE/go" && program=$(realpath "$CACHE/go")/rows-$(GOTOOLCHAIN=local go env GOVERSION)-$key &&
 	{ [ -x "$program" ] || (cd $rows/go && GOENV=off GOFLAGS='' GOTOOLCHAIN=local CGO_ENABLED=0 go build -o "$program.new" . &&
 		mv "$program.new" "$program") >&2; }; then
-	both go "go $(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//; s/\.[0-9]*$//')" "Go, net/http" "$program"
+	both go "go" "Go, net/http" "$program"
 else
 	left_out go "go"
 fi

@@ -65,9 +65,9 @@ fetched() { tests/lib/fetch-debs "$@" 2>"$work/fetch.err"; }
 listening() { [ -n "$(ss -Hltn "sport = :$1")" ]; }
 seen() { grep -q "\"x-row\": \"$1\", \"x-seq\": \"warm\"" "$work/flows"; }
 
-# run_as ID SCRIPT: the row's command as it was declared
-run_as() { # with PORT in the environment
-	eval "exec env ROW=$1 SCRIPT=$2 ${row_command[$1]}"
+# run_as ID SCRIPT [timeout SECONDS]: the row's command as it was declared, with PORT in the environment
+run_as() {
+	eval "exec ${*:3} env ROW=$1 SCRIPT=$2 ${row_command[$1]}"
 }
 
 # A probe comes some milliseconds after a library's file is mapped for the first time on a machine.  The proof is about
@@ -76,11 +76,11 @@ run_client() { # run_client ID
 	local id=$1 i
 	echo "$reference" >"$work/out/$id.port"
 	for i in 1 2 3 4 5; do
-		(PORT=$reference run_as "$id" "$work/warm") || return
+		(PORT=$reference run_as "$id" "$work/warm" timeout 60) || return
 		[ -z "${row_reason[$id]}" ] || break
 		! until_true 3 seen "$id" || break
 	done
-	(PORT=$reference run_as "$id" "$conversation")
+	(PORT=$reference run_as "$id" "$conversation" timeout 100)
 }
 
 run_server() { # run_server ID

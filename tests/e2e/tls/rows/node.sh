@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Node has an OpenSSL of its own inside (Debian's: the system's) and moves the ciphertext itself.
 if node=$(command -v node); then
-	both node "openssl 3.0" "Node.js, https (memory BIO)" "$node" $rows/node/talk.js
+	both node "openssl 3" "Node.js, https (memory BIO)" "$node" $rows/node/talk.js
 else
-	left_out node "openssl 3.0"
+	left_out node "openssl 3"
 fi

@@ -3,6 +3,7 @@
 
 It is the other end of every row, and a row itself.  Environment: PORT, SCRIPT (see script.py), ROW; CERT, KEY of a
 server.  Both check what they are told; with LOG=FILE they append a line for each exchange: ROW SEQ CLIENT-PORT.
+With PLAIN=PATH it is plain HTTP on that unix socket, for a proxy that does the TLS.
 """
 import os
 import socket
@@ -63,12 +64,22 @@ def check_answer(step, message):
     assert got == body(target, answer), (seq, len(got), answer)
 
 
+def connect(port):
+    if "PLAIN" in os.environ:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(os.environ["PLAIN"])
+    else:
+        s = socket.create_connection(("127.0.0.1", port))
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    s.settimeout(60)
+    return s
+
+
 def talk(context, port, row, steps):
     """One connection; all requests in one write when it is the one that pipelines."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with context.wrap_socket(plain, server_hostname="localhost") as s:
-            mine, f = s.getsockname()[1], s.makefile("rb")
+    with connect(port) as plain:
+        with (context.wrap_socket(plain, server_hostname="localhost") if context else plain) as s:
+            mine, f = s.getsockname()[1] if context else 0, s.makefile("rb")
             requests = [request(row, seq, m, t, n) for seq, _, m, t, n, _, _ in steps]
             if steps[0][1] == "pipe":
                 s.sendall(b"".join(requests))
@@ -79,7 +90,8 @@ def talk(context, port, row, steps):
                 log(row, step[0], mine)
             s.settimeout(5)
             try:
-                s.unwrap()
+                if context:
+                    s.unwrap()
             except (OSError, ValueError):
                 pass  # not every server says farewell
 
@@ -115,9 +127,11 @@ def connections(path, one):
 
 
 def client(port, path, row):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context = None
+    if "PLAIN" not in os.environ:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     connections(path, lambda steps: talk(context, port, row, steps))
 
 
@@ -154,7 +168,6 @@ def serve_one(context, plain, port):
 
 
 def server(port):
-    """With PLAIN, a path, it speaks plain HTTP there, for what stands before it."""
     context, path = None, os.environ.get("PLAIN")
     if path is None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -165,7 +178,7 @@ def server(port):
     with listener:
         while True:
             s, peer = listener.accept()
-            theirs = peer[1] if peer else 0
+            theirs = peer[1] if path is None else 0
             threading.Thread(target=serve_one, args=(context, s, theirs), daemon=True).start()
 
 
