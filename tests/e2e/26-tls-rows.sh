@@ -12,6 +12,7 @@ rows=tests/e2e/tls/rows
 . "$(dirname "$0")/tls/rows/lib.sh"
 py=/usr/bin/python3
 work=$TMP/rows
+mark=$(printf 'r%02x' $((RANDOM % 256)))
 LANES=${LANES:-3} # rows that run at the same time
 mkdir -p "$work"/{exe,out}
 : >"$work/pids"
@@ -31,7 +32,7 @@ done
 
 # Limpid first, then everything that it is to show.
 # Into a file, and with larger rings than usual: writing the megabytes of bodies holds it up on a busy machine.
-start_limpid tail tail --json --body-limit 8M --events-ring 128M --comm 'rx-*'
+start_limpid tail tail --json --body-limit 8M --events-ring 128M --comm "$mark*"
 tail -q -f -c +1 "$TMP/tail.out" 2>/dev/null | $py $rows/collect.py >"$work/flows" 2>"$work/collect.err" &
 on_exit kill $!
 until_true 30 grep -q capturing "$TMP/tail.err" || { not_ok "Limpid captures"; sed 's/^/# /' "$TMP/tail.err"; exit 1; }
@@ -62,7 +63,7 @@ for id in "${row_ids[@]}"; do
 done
 # shellcheck disable=SC2120 # by until_true
 compare() { # compare [--settled]
-	$py $rows/compare.py "$@" "$work/rows" "$conversation" "$work/log" "$work/flows"
+	$py $rows/compare.py "$@" "$mark" "$work/rows" "$conversation" "$work/log" "$work/flows"
 }
 until_true 20 compare --settled
 end_process "$LIMPID_PID"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""compare.py ROWS SCRIPT LOG FLOWS - each row's exchanges as Limpid showed them, against what was said.
+"""compare.py [--settled] MARK ROWS SCRIPT LOG FLOWS - each row's exchanges as Limpid showed them, against what was said.
 
 ROWS has a line for each row: NAME-SIDE, its server's port, library, text, why it is not read (or nothing), separated by
 tabs.  Prints "ok" or "not" and the row's line of the table, and on standard error what was not as it should be.
@@ -12,6 +12,7 @@ import re
 import sys
 
 
+MARK = sys.argv[-5]  # before the command name of each row
 # Nested or remembered from an earlier call is a matter of what was buffered when; matched is another kind of evidence.
 SOCKET = {"nested": "the call", "sticky": "the call", "matched": "matched"}
 
@@ -34,7 +35,7 @@ def expected(script):
 
 def comm(row):
     name, _, side = row.rpartition("-")
-    return f"rx-{name}-{side[0]}"
+    return f"{MARK}{name}-{side[0]}"
 
 
 class Row:

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # lib.sh - how a row is declared and run; README.md in this folder says it for those who add one.
-# $work is where the rows' files are, $conversation what is said (script.py).
+# $mark is three characters before the command name of each row, $work is where the rows' files are, $conversation what is said (script.py).
 
 # Each row by its name and side: what it runs, which library it must be said to use, what it is, why it is not read.
 declare -a row_ids=()
@@ -45,10 +45,12 @@ unread() {
 # left_out NAME LIBRARY: a row that this machine cannot run
 left_out() { row_skipped[$1]=$2; }
 
-# linked ID PROGRAM: prints a name for the program under which its process is that row's: comm is what was executed
+# linked ID PROGRAM: prints a name for the program under which its process is that row's: comm is what was executed.  $mark
+# is this run's, as another one may go on on the same machine.
 linked() {
-	ln -sfn "$2" "$work/exe/rx-${1%-*}-${1: -6:1}"
-	echo "$work/exe/rx-${1%-*}-${1: -6:1}"
+	local name=$work/exe/$mark${1%-*}-${1: -6:1}
+	ln -sfn "$2" "$name"
+	echo "$name"
 }
 
 # c_talk LIBRARY [COMPILER-ARGUMENT...]: builds talk.c with io_LIBRARY.c and prints the program
