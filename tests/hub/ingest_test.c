@@ -1,35 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent_hub.h"
-#include "rpc/exchange.h"
-#include "rpc/grpc.h"
+#include "web.h"
 
 #define ID  "0123456789abcdef0123456789abcdef"
 #define SEC 1000000000ull
-
-static struct hub *hub_new(const char *token)
-{
-	struct hub *h = calloc(1, sizeof(*h));
-
-	assert_non_null(h);
-	hub_open(h, token);
-	return h;
-}
-
-static void hub_free(struct hub *h)
-{
-	ingest_close(h->in);
-	free(h);
-}
 
 static const struct collector_stats *stats(struct agent *a)
 {
@@ -148,7 +130,7 @@ static void beyond_the_queue_flows_are_dropped_and_counted(void **state)
 
 	(void)state;
 	h->commit = true;
-	agent_open(&a, ID, NULL, 3 << 20);
+	agent_open(&a, ID, NULL, (2 << 20) - 4096); /* of less than 2 MiB nothing is packed: all of it would fit */
 	for (unsigned i = 0; i < FLOWS; i++)
 		assert_int_equal(write_flow(&a, i, 3000), 0);
 	assert_true(stats(&a)->queue_bytes <= 3 << 20);
@@ -337,18 +319,6 @@ static void an_address_that_will_not_do_is_explained(void **state)
 	hub_free(h);
 }
 
-static int dial(uint16_t port)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	return fd;
-}
-
 static bool closed(int fd)
 {
 	char b[256];
@@ -364,7 +334,7 @@ static void rubbish_on_the_port_hurts_nobody(void **state)
 {
 	struct hub *h = hub_new(NULL);
 	struct agent a;
-	int fd = dial(h->port);
+	int fd = web_dial(h->port);
 
 	(void)state;
 	h->commit = true;
@@ -408,7 +378,7 @@ static void a_silent_agent_is_given_up(void **state)
 	(void)state;
 	agent_open(&a, ID, NULL, 1 << 20);
 	STEP_UNTIL(&a, h, h->hellos == 1);
-	fd = dial(h->port); /* never says hello */
+	fd = web_dial(h->port); /* never says hello */
 	both_step(&a, h);
 	now = test_now();
 	for (unsigned s = 0; s <= 16; s++)
@@ -464,192 +434,12 @@ static void attempts_are_spaced_by_the_back_off(void **state)
 	agent_connect(&a, h->port);
 	a.asked = 0;
 	STEP_UNTIL(&a, h, stats(&a)->connected);
-	assert_int_equal(collector_connected(a.sink, dial(h->port)), -EINVAL);
+	assert_int_equal(collector_connected(a.sink, web_dial(h->port)), -EINVAL);
 	hub_kill(h);
 	STEP_UNTIL(NULL, NULL, collector_io(a.sink, test_now()) < 0);
 	assert_int_equal(a.asked, 1);
 	assert_true(a.delays[0] >= 160 && a.delays[0] <= 240);
 	agent_close(&a);
-	hub_free(h);
-}
-
-/* --- a client that is no agent ----------------------------------------------------------------------- */
-
-struct stray {
-	struct grpc *g;
-	int fd;
-	unsigned ended;
-	enum grpc_status st;
-};
-
-static void stray_ended(void *ctx, int32_t stream, enum grpc_status st, const char *text)
-{
-	struct stray *s = ctx;
-
-	(void)stream;
-	(void)text;
-	s->ended++;
-	s->st = st;
-}
-
-static int32_t stray_open(struct stray *s, struct hub *h, const char *path)
-{
-	struct grpc_hooks hooks = { .ended = stray_ended, .ctx = s };
-	struct grpc_options o = { 0 };
-
-	*s = (struct stray){ .g = grpc_new(&o, &hooks), .fd = dial(h->port) };
-	assert_non_null(s->g);
-	return grpc_call(s->g, path, "hub", NULL);
-}
-
-static void stray_step(struct stray *s, struct hub *h)
-{
-	uint8_t in[4096];
-	struct slice out = grpc_output(s->g);
-	ssize_t n = out.n ? send(s->fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
-
-	if (n > 0)
-		grpc_sent(s->g, (size_t)n);
-	both_step(NULL, h);
-	n = recv(s->fd, in, sizeof(in), MSG_DONTWAIT);
-	if (n > 0)
-		assert_int_equal(grpc_input(s->g, (struct slice){ in, (size_t)n }), 0);
-}
-
-static enum grpc_status stray_result(struct stray *s, struct hub *h)
-{
-	for (unsigned i = 0; i < 2000 && !s->ended; i++)
-		stray_step(s, h);
-	assert_int_equal(s->ended, 1);
-	grpc_free(s->g);
-	close(s->fd);
-	return s->st;
-}
-
-static void other_methods_are_unknown(void **state)
-{
-	static const char *const paths[] = { "/limpid.v1.Collector/Nope", "/", "/a.B/C",
-					     EXCHANGE_PATH "x" };
-	struct hub *h = hub_new(NULL);
-	struct stray s;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		(void)stray_open(&s, h, paths[i]);
-		assert_int_equal(stray_result(&s, h), GRPC_UNIMPLEMENTED);
-	}
-	hub_free(h);
-}
-
-static void messages_out_of_turn_end_the_call(void **state)
-{
-	static const struct {
-		struct slice first, second;
-	} bad[] = {
-		{ SLICE_LIT("\xff\xff\xff"), { 0 } },	     /* no protobuf */
-		{ SLICE_LIT("\x22\x02\x08\x01"), { 0 } },    /* a batch before hello */
-		{ SLICE_LIT("\x12\x00"), { 0 } },	     /* containers before hello */
-		{ SLICE_LIT("\x1a\x00"), { 0 } },	     /* health before hello */
-		{ SLICE_LIT("\x0a\x00"), { 0 } },	     /* hello without an id */
-		{ SLICE_LIT("\x0a\x05\x0a\x03../"), { 0 } }, /* an odd id */
-		{ SLICE_LIT("\x0a\x03\x0a\x01"
-			    "a"),
-		  SLICE_LIT("\x0a\x03\x0a\x01"
-			    "a") }, /* hello twice */
-		{ SLICE_LIT("\x0a\x03\x0a\x01"
-			    "a"),
-		  SLICE_LIT("\x22\x00") }, /* batch 0 */
-		{ SLICE_LIT("\x0a\x03\x0a\x01"
-			    "a"),
-		  SLICE_LIT("\x22\x04\x08\x01\x12\x09") }, /* cut */
-		{ SLICE_LIT("\x0a\x03\x0a\x01"
-			    "a"),
-		  SLICE_LIT("\x22\x04\x08\x01\x10\x09") }, /* wire type */
-		{ SLICE_LIT("\x0a\x03\x0a\x01"
-			    "a"),
-		  SLICE_LIT("\x20\x04") },
-		/* containers with an address of one byte */
-		{ SLICE_LIT("\x0a\x03\x0a\x01"
-			    "a"),
-		  SLICE_LIT("\x12\x05\x0a\x03\x3a\x01z") },
-	};
-	struct hub *h = hub_new(NULL);
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct stray s;
-		int32_t id = stray_open(&s, h, EXCHANGE_PATH);
-
-		assert_int_equal(grpc_send(s.g, id, bad[i].first, false), 0);
-		if (bad[i].second.p)
-			assert_int_equal(grpc_send(s.g, id, bad[i].second, false), 0);
-		assert_int_equal(stray_result(&s, h), GRPC_INTERNAL);
-		assert_int_equal(ingest_stats(h->in)->bad_messages, i + 1);
-		assert_int_equal(ingest_stats(h->in)->agents, 0);
-	}
-	assert_int_equal(h->hellos, h->gones);
-	assert_int_equal(h->batches, 0);
-	hub_free(h);
-}
-
-/* Whether it is a flow shows when it is stored: a_flow_that_grows_beyond_measure_costs_only_itself in keep_test.c. */
-static void a_flow_that_does_not_decode_does_not_end_the_stream(void **state)
-{
-	/* seq 1; a flow of three bytes that is none; an unknown field; an empty flow. */
-	static const struct slice batch =
-		SLICE_LIT("\x22\x0b\x08\x01\x12\x03\xff\xff\xff\x78\x05\x12\x00");
-	struct hub *h = hub_new(NULL);
-	struct stray s;
-	int32_t id;
-
-	(void)state;
-	h->commit = true;
-	id = stray_open(&s, h, EXCHANGE_PATH);
-	assert_int_equal(grpc_send(s.g, id,
-				   SLICE_LIT("\x0a\x03\x0a\x01"
-					     "a"),
-				   false),
-			 0);
-	assert_int_equal(grpc_send(s.g, id, SLICE_LIT("\x2a\x00"), false),
-			 0); /* a kind of the future */
-	assert_int_equal(grpc_send(s.g, id, batch, true), 0);
-	assert_int_equal(stray_result(&s, h), GRPC_OK);
-	assert_int_equal(h->batches, 1);
-	assert_int_equal(h->stored, 1);
-	assert_int_equal(ingest_stats(h->in)->flows, 2);
-	assert_int_equal(h->gones, 1);
-	hub_free(h);
-}
-
-static void one_exchange_a_connection(void **state)
-{
-	struct hub *h = hub_new(NULL);
-	struct stray s;
-
-	(void)state;
-	(void)stray_open(&s, h, EXCHANGE_PATH);
-	assert_true(grpc_call(s.g, EXCHANGE_PATH, "hub", NULL) > 0);
-	assert_int_equal(stray_result(&s, h), GRPC_EXHAUSTED);
-	assert_int_equal(ingest_stats(h->in)->refused, 1);
-	hub_free(h);
-}
-
-static void too_many_connections_are_refused(void **state)
-{
-	struct hub *h = hub_new(NULL);
-	int fd[260];
-
-	(void)state;
-	for (unsigned i = 0; i < 260; i++) {
-		fd[i] = dial(h->port);
-		if (i % 32 == 0) /* shorter than the listen queue */
-			both_step(NULL, h);
-	}
-	for (unsigned i = 0; i < 10; i++)
-		both_step(NULL, h);
-	assert_int_equal(ingest_stats(h->in)->refused, 4);
-	for (unsigned i = 0; i < 260; i++)
-		close(fd[i]);
 	hub_free(h);
 }
 
@@ -671,11 +461,6 @@ int main(void)
 		cmocka_unit_test(a_silent_agent_is_given_up),
 		cmocka_unit_test(a_silent_hub_is_given_up),
 		cmocka_unit_test(attempts_are_spaced_by_the_back_off),
-		cmocka_unit_test(other_methods_are_unknown),
-		cmocka_unit_test(messages_out_of_turn_end_the_call),
-		cmocka_unit_test(a_flow_that_does_not_decode_does_not_end_the_stream),
-		cmocka_unit_test(one_exchange_a_connection),
-		cmocka_unit_test(too_many_connections_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

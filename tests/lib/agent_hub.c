@@ -259,3 +259,18 @@ int write_flow(struct agent *a, unsigned n, size_t body)
 	free(data);
 	return r;
 }
+
+struct hub *hub_new(const char *token)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+
+	assert_non_null(h);
+	hub_open(h, token);
+	return h;
+}
+
+void hub_free(struct hub *h)
+{
+	ingest_close(h->in);
+	free(h);
+}

@@ -21,6 +21,8 @@ struct hub { /* stores which flows it has; what is not committed is lost when it
 	uint8_t body_sum;
 };
 void hub_open(struct hub *h, const char *token); /* on a port of its own, or the one it had */
+struct hub *hub_new(const char *token); /* on the heap, and open */
+void hub_free(struct hub *h);
 void hub_commit(struct hub *h);
 void hub_kill(struct hub *h); /* loses what is not committed */
 
