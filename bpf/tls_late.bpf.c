@@ -70,6 +70,26 @@ static __always_inline __u64 first_buffer(const struct call *call, __u64 *ret_n)
 	return v.base;
 }
 
+SHARED int hello_passed(const struct call *call, __u64 n)
+{
+	__u8 head[HELLO_HEADER + HELLO_BEFORE] = {};
+	struct hello_key key = {};
+	__u64 from, len = 0;
+
+	if (!call)
+		return 0;
+	from = first_buffer(call, &len);
+	if (n < HELLO_HEADER + HELLO_LEAST || len < HELLO_HEADER + HELLO_LEAST ||
+	    bpf_probe_read_user(head, sizeof(head), (void *)from))
+		return 0;
+	if (head[0] != 22 || head[1] != 3 || head[HELLO_HEADER] != 1 || head[HELLO_HEADER + 4] != 3 ||
+	    bpf_probe_read_user(key.random, HELLO_RANDOM, (void *)(from + sizeof(head))))
+		return 0;
+	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	hello_put(&key, call->dir, call->cookie);
+	return 0;
+}
+
 SHARED int late_sent(const struct call *call, __u64 sent)
 {
 	struct hello_key key = {};

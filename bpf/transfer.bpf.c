@@ -181,6 +181,8 @@ SHARED int transfer_end(const struct call *call, long ret)
 	if (ret > 0 && call_moves(call)) {
 		if (call->dir == EV_READ && !c->l4 && call->counted && !call->ktls)
 			pass_urgent(call, c, ret);
+		if (c->ignored && !c->pos[call->dir & 1])
+			hello_passed(call, ret);
 		if (late_probed && call->dir == EV_WRITE)
 			late_sent(call, ret);
 		transfer_data(call, c, ret);

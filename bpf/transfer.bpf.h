@@ -204,6 +204,8 @@ static __always_inline int transfer_data(const struct call *call, struct conn *c
 }
 /* tls_late.bpf.c: the call wrote so many bytes; asked while late_probed (late.bpf.h). */
 extern SHARED int late_sent(const struct call *call, __u64 sent);
+/* The same file: the first n bytes on a connection that is left out, whose plaintext is to be left out, too. */
+extern SHARED int hello_passed(const struct call *call, __u64 n);
 /* ret: what the call returned; 0 or less: nothing was moved. */
 extern SHARED int transfer_end(const struct call *call, long ret);
 

@@ -38,7 +38,7 @@ compare() { # compare TEXT PID FILE: what the lines in FILE say of the connectio
 	check "$1: $(grep -c ^peer "$3") connections" captured "$3" "$TMP/watch.out"
 	check "$1: found by the handshake" matched_only "$2"
 }
-run_watch() { watch "$TMP/watch" -p "$port"; }
+run_watch() { watch "$TMP/watch" "$@" -p "$port"; }
 end_watch() { # probes that are taken off one by one need their time
 	kill "${pid_of[watch]}"
 	until_true 60 grep -q ^loss "$TMP/watch.out"
@@ -90,6 +90,15 @@ stop mem
 end_watch
 # Of the four connections above: 20 requests of 104 bytes, and their answers.  Others on this machine may have some, too.
 check "what has no socket is counted" awk '/^loss/ { exit $3 < 4 * 20 * 104 * 2 }' "$TMP/watch.out"
+
+# --- connections that are left out: nothing of them is missing ------------------------------------------------------------
+run_watch -x "$port"
+serve mem "$TMP/mem" server "$port" "$TMP/cert.pem" "$TMP/key.pem"
+timeout 60 "$TMP/mem" client -s 1000000 "$port" >"$TMP/client.out" 2>"$TMP/client.err" || not_ok "the client that is left out: $(cat "$TMP/client.err")"
+stop mem
+end_watch
+equal "a connection that is left out is not told of" 0 "$(grep -c "^conn.*matched [1-9]" "$TMP/watch.out")"
+check "and its plaintext is not counted as lost" awk '/^loss/ { exit $3 >= 1000000 }' "$TMP/watch.out"
 
 # --- connections that are older than the capture --------------------------------------------------------------------------
 start mem "$TMP/mem" server "$port" "$TMP/cert.pem" "$TMP/key.pem"

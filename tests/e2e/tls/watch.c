@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watch - captures with the TLS probes and says what plaintext each connection carried.
  *
- *	watch [-t] [-e] [-p PORT]	until SIGTERM
+ *	watch [-t] [-e] [-x PORT] [-p PORT]	until SIGTERM
  *
  * Scans all processes again every second.  Prints "ready" when capture has begun, then one line for each library file, and one for each
  * connection with a port PORT that ended, or is still there at the end:
@@ -11,7 +11,7 @@
  * and when it changes, how many processes have the probe for connections that are older than the capture: "late N".
  * raw-after: bytes of ciphertext that were still copied, in the two directions together, after plaintext was
  * seen.  At the end: "loss unmapped BYTES ring BYTES fault BYTES".  -t attaches OpenSSL and Go twice.
- * -e uses no return probes, as where they are not safe.  -k probes no library: what remains is TLS by the kernel.
+ * -x leaves connections with that port out.  -e uses no return probes, as where they are not safe.  -k probes no library: what remains is TLS by the kernel.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +29,7 @@
 #include "capture/source.h"
 #include "tap/bpf.h"
 #include "tap/bpf_tls.h"
+#include "tap/ends.h"
 #include "tap/go_plan.h"
 #include "tap/late.h"
 #include "tap/tls_file.h"
@@ -243,6 +244,8 @@ int main(int argc, char **argv)
 	struct ev_policy policy = { .dflt = EV_DEFAULT_ALL };
 	struct tls_watch *w;
 	struct late *late;
+	struct ends ends = { 0 };
+	const char *leave_out = NULL;
 	struct source *src;
 	uint64_t losses[EV_LOSS_MAX];
 	uint64_t scanned;
@@ -252,13 +255,15 @@ int main(int argc, char **argv)
 	char err[512];
 	int o;
 
-	while ((o = getopt(argc, argv, "tekp:")) != -1)
+	while ((o = getopt(argc, argv, "tekp:x:")) != -1)
 		if (o == 't')
 			twice = true;
 		else if (o == 'e')
 			exits = true;
 		else if (o == 'k')
 			kernel_only = true;
+		else if (o == 'x')
+			leave_out = optarg;
 		else if (o == 'p')
 			port = (unsigned)strtoul(optarg, NULL, 10);
 	signal(SIGTERM, on_signal);
@@ -274,7 +279,8 @@ int main(int argc, char **argv)
 	    tls_watch_new(&w, bpf, on_lib, NULL) != 0 ||
 	    (exits && (tls_watch_avoid_returns(w), false)) ||
 	    tap_bpf_rule_tgid(bpf, (uint32_t)getpid(), EV_RULE_EXCLUDE) != 0 ||
-	    tap_bpf_set_policy(bpf, &policy) != 0)
+	    (leave_out && (ends_ports(&ends, EV_RULE_EXCLUDE, leave_out) != 0 || tap_bpf_set_ends(bpf, &ends) != 0)) ||
+	    (policy.ends = ends.kinds, tap_bpf_set_policy(bpf, &policy) != 0))
 		return 1;
 	if (!kernel_only)
 		(void)tls_watch_scan(w);
