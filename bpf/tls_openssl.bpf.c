@@ -20,6 +20,7 @@
  */
 #include "tls.bpf.h"
 
+#define PEEK	   2  /* MSG_PEEK, and NSPR's PR_MSG_PEEK */
 #define MAX_NESTED 64 /* after so many entries inside a call, its return was missed (longjmp) */
 
 struct tls_call {
@@ -59,7 +60,8 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u8 n)
 static __always_inline bool from_callback(const struct tls_call *outer,
 					  const struct ev_tls_site *site, __u64 ssl)
 {
-	return site->what == EV_TLS_WRITE && outer->site.what != EV_TLS_WRITE && ssl == outer->ssl;
+	return site->what == EV_TLS_WRITE && outer->site.what != EV_TLS_WRITE &&
+	       outer->site.what != EV_TLS_HIDE && ssl == outer->ssl;
 }
 
 /* Where the call that begins is kept; NULL: it is part of one that is under way. */
@@ -119,6 +121,8 @@ int tls_enter(struct pt_regs *ctx)
 		loss(EV_LOSS_INFLIGHT, 1);
 		return 0;
 	}
+	if ((site.form & EV_TLS_PEEKS) && (PT_REGS_PARM4(ctx) & PEEK))
+		site.what = EV_TLS_HIDE;
 	c = call_begins(calls, &site, PT_REGS_PARM1(ctx), sp);
 	if (!c)
 		return 0;
@@ -168,7 +172,7 @@ static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, _
 {
 	__u64 n = 0;
 
-	if (c->site.what == EV_TLS_HANDSHAKE)
+	if (c->site.what >= EV_TLS_HANDSHAKE)
 		return 0;
 	if (!(c->site.form & EV_TLS_LONG))
 		rc = (int)rc;

@@ -21,10 +21,12 @@
 #define MACHINE	       EM_X86_64
 #define R_JUMP_SLOT    R_X86_64_JUMP_SLOT
 #define R_GLOBAL_DATUM R_X86_64_GLOB_DAT
+#define R_RELATIVE     R_X86_64_RELATIVE
 #elif defined(__aarch64__)
 #define MACHINE	       EM_AARCH64
 #define R_JUMP_SLOT    R_AARCH64_JUMP_SLOT
 #define R_GLOBAL_DATUM R_AARCH64_GLOB_DAT
+#define R_RELATIVE     R_AARCH64_RELATIVE
 #else
 #error "unknown machine: add its ELF number and relocations"
 #endif
@@ -279,6 +281,26 @@ int elf_image_section(struct elf_image *img, const char *name, uint64_t *ret_off
 	return 0;
 }
 
+int elf_image_relocate(struct elf_image *img, uint64_t addr, uint64_t *words, size_t n)
+{
+	GElf_Shdr sh;
+
+	for (Elf_Scn *scn = NULL; (scn = next_section(img, scn, SHT_RELA, &sh));) {
+		Elf_Data *d = section_data(img, scn, &sh);
+
+		if (!d)
+			return -EBADMSG;
+		for (size_t i = 0; i < d->d_size / sizeof(Elf64_Rela); i++) {
+			const Elf64_Rela *r = (const Elf64_Rela *)d->d_buf + i;
+			uint64_t at = r->r_offset - addr;
+
+			if (ELF64_R_TYPE(r->r_info) == R_RELATIVE && at % sizeof(*words) == 0 && at / sizeof(*words) < n)
+				words[at / sizeof(*words)] = (uint64_t)r->r_addend;
+		}
+	}
+	return 0;
+}
+
 bool elf_image_has_sections(struct elf_image *img)
 {
 	return elf_nextscn(img->elf, NULL) != NULL;
@@ -344,7 +366,7 @@ static bool take_version(const char *p, size_t n, char *ret, size_t size)
 
 	while (len < n && (isalnum((unsigned char)p[len]) || p[len] == '.' || p[len] == '-'))
 		dots += p[len++] == '.';
-	if (len == 0 || len == n || len >= size || !isdigit((unsigned char)p[0]) || dots < 2)
+	if (len == 0 || len == n || len >= size || !isdigit((unsigned char)p[0]) || dots < (p[len] ? 2 : 1))
 		return false;
 	memcpy(ret, p, len);
 	ret[len] = '\0';

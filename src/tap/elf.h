@@ -37,7 +37,7 @@ int elf_image_code(const struct elf_image *img, uint64_t addr, uint8_t *buf, siz
 const char *elf_image_got(struct elf_image *img, uint64_t addr);
 /* Bytes of the build-id put into ret; 0: none. */
 size_t elf_image_build_id(struct elf_image *img, uint8_t ret[ELF_BUILD_ID_MAX]);
-/* The first version with at least two dots that follows text in .rodata: "OpenSSL " gives "3.0.19".
+/* The first version with at least two dots, or one when nothing follows it, that stands behind text in .rodata: "OpenSSL " gives "3.0.19".
  * 0, -ENOENT. */
 int elf_image_version(struct elf_image *img, const char *text, char *ret, size_t size);
 /* The same from the name under which others link to it: "libssl.so.3" gives "3".  0, -ENOENT. */
@@ -55,6 +55,8 @@ struct elf_load { /* what a PT_LOAD maps from the file */
 int elf_image_loads(struct elf_image *img, struct elf_load ret[ELF_LOADS_MAX]);
 /* Where in the file a section is.  0, -ENOENT: there is none with that name, or it has no bytes in the file. */
 int elf_image_section(struct elf_image *img, const char *name, uint64_t *ret_off, uint64_t *ret_len);
+/* n words that stand at addr: puts what the loader makes of them, for a file that is loaded at address 0.  0, -EBADMSG. */
+int elf_image_relocate(struct elf_image *img, uint64_t addr, uint64_t *words, size_t n);
 bool elf_image_has_sections(struct elf_image *img); /* false: their table was stripped off */
 void elf_image_close(struct elf_image *img); /* NULL is fine */
 

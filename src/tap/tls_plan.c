@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tap/layout.h"
+#include "tap/nss_table.h"
 #include "tap/site_ends.h"
 
 #define MAX_CALLS 12 /* of a row */
@@ -18,6 +19,27 @@ struct calls {
 	struct elf_sym sym[MAX_CALLS];
 };
 
+/* The calls of NSS have no names in the file; in the table, they stand in this order. */
+static int find_nss(struct calls *c, struct elf_image *img)
+{
+	const char *mark = NSS_TABLE_MARK;
+	struct nss_table t;
+	struct elf_sym s;
+	int n = elf_image_symbols(img, &mark, 1, &s), err = n == 1 ? nss_table_find(img, &t) : -ENOENT;
+
+	memset(c->sym, 0, sizeof(c->sym));
+	if (n < 0 || (err && err != -ENOENT))
+		return n < 0 ? n : err;
+	if (err)
+		return 0;
+	c->sym[0].addr = t.recv;
+	c->sym[1].addr = t.send;
+	c->sym[2].addr = t.read;
+	c->sym[3].addr = t.write;
+	c->sym[4].addr = t.close;
+	return 5;
+}
+
 static int find_calls(struct calls *ret, struct elf_image *img, const struct tls_lib *row)
 {
 	const char *names[MAX_CALLS];
@@ -25,7 +47,7 @@ static int find_calls(struct calls *ret, struct elf_image *img, const struct tls
 	ret->call = row->calls;
 	for (ret->n = 0; ret->n < MAX_CALLS && row->calls[ret->n].symbol; ret->n++)
 		names[ret->n] = row->calls[ret->n].symbol;
-	return elf_image_symbols(img, names, ret->n, ret->sym);
+	return row->fd == TLS_FD_NSS ? find_nss(ret, img) : elf_image_symbols(img, names, ret->n, ret->sym);
 }
 
 static bool moves(const struct tls_call *c)
@@ -303,7 +325,8 @@ static int exits_of_sites(struct tls_plan *p, struct elf_image *img)
 	struct tls_plan q = { .layout = p->layout };
 
 	for (size_t i = 0; i < p->n; i++) {
-		int err = add_ends(&q, img, function_of(&p->site[i]));
+		bool ends = p->site[i].call.dir != TLS_DIR_FORGET;
+		int err = ends ? add_ends(&q, img, function_of(&p->site[i])) : 0;
 
 		if (err && p->site[i].call.dir != TLS_DIR_NONE)
 			return err;

@@ -10,8 +10,7 @@
 
 static const struct tls_mark files[] = {
 	MARK("libgnutls.so", "gnutls", TLS_WHY_REFUSED),
-	MARK("libssl3.so", "nss",
-	     TLS_WHY_UNSUPPORTED), /* NSS's name for it; OpenSSL's is libssl.so.3 */
+	MARK("libssl3.so", "nss", TLS_WHY_REFUSED), /* NSS's name for it; OpenSSL's is libssl.so.3 */
 	MARK("libmbedtls.so", "mbedtls", TLS_WHY_REFUSED),
 	MARK("libwolfssl.so", "wolfssl", TLS_WHY_REFUSED),
 	MARK("libs2n.so", "s2n", TLS_WHY_UNSUPPORTED),

@@ -38,6 +38,7 @@ static const struct tls_call gnutls_calls[] = {
 	{ "gnutls_record_send_range", TLS_DIR_WRITE, TLS_LEN_LONG, 1, 2, 0 },
 	{ "gnutls_record_uncork", TLS_DIR_HIDE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "gnutls_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "gnutls_deinit", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },
 };
 
@@ -46,6 +47,8 @@ static const struct tls_call mbedtls_calls[] = {
 	{ "mbedtls_ssl_read", TLS_DIR_READ, TLS_LEN_SIZE, 1, 2, 0 },
 	{ "mbedtls_ssl_write", TLS_DIR_WRITE, TLS_LEN_SIZE, 1, 2, 0 },
 	{ "mbedtls_ssl_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "mbedtls_ssl_session_reset", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "mbedtls_ssl_free", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },
 };
 
@@ -59,6 +62,18 @@ static const struct tls_call wolfssl_calls[] = {
 	{ "wolfSSL_accept", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "wolfSSL_connect_TLSv13", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "wolfSSL_accept_TLSv13", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "wolfSSL_clear", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "wolfSSL_free", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
+	{ 0 },
+};
+
+/* NSS: lib/ssl/sslsecur.c.  PR_Read, PR_Recv, PR_Write, PR_Send, PR_Writev and PR_TransmitFile of a descriptor with TLS come to these. */
+static const struct tls_call nss_calls[] = {
+	{ "ssl_SecureRecv", TLS_DIR_READ, TLS_LEN_FLAGS, 1, 2, 0 },
+	{ "ssl_SecureSend", TLS_DIR_WRITE, TLS_LEN_RETURN, 1, 2, 0 },
+	{ "ssl_SecureRead", TLS_DIR_READ, TLS_LEN_FLAGS, 1, 2, 0 },
+	{ "ssl_SecureWrite", TLS_DIR_WRITE, TLS_LEN_RETURN, 1, 2, 0 },
+	{ "ssl_SecureClose", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },
 };
 
@@ -71,6 +86,7 @@ const struct tls_lib tls_table[] = {
 	{ .name = "gnutls", .fd = TLS_FD_NESTED_SYSCALL, .calls = gnutls_calls, .version_text = "GnuTLS " },
 	{ .name = "mbedtls", .fd = TLS_FD_NESTED_SYSCALL, .calls = mbedtls_calls, .version_text = "bed TLS " },
 	{ .name = "wolfssl", .fd = TLS_FD_NESTED_SYSCALL, .calls = wolfssl_calls, .version_text = "wolfSSL " },
+	{ .name = "nss", .fd = TLS_FD_NSS, .calls = nss_calls, .version_text = "Version: NSS " },
 	{ 0 },
 };
 

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum tls_fd { TLS_FD_NESTED_SYSCALL, TLS_FD_ARG, TLS_FD_GO_CONN }; /* how the socket is found */
+/* TLS_FD_NSS: as the first; the calls that are not exported are found by tap/nss_table.c. */
+enum tls_fd { TLS_FD_NESTED_SYSCALL, TLS_FD_NSS, TLS_FD_ARG, TLS_FD_GO_CONN }; /* how the socket is found */
 /* TLS_DIR_NONE moves no plaintext: only its nested system calls matter, because they name the socket.
  * TLS_DIR_HIDE moves none either, and calls functions of the row with bytes that are known by then.  After TLS_DIR_FORGET
  * the connection object is another connection's, or none: its socket is not the one that is remembered. */
@@ -21,6 +22,7 @@ enum tls_len {
 	TLS_LEN_SIZE,	 /* as the first, with a size_t as the buffer's size: mbedTLS */
 	TLS_LEN_LONG,	 /* and an ssize_t as the return value: GnuTLS */
 	TLS_LEN_RESUMED, /* as that; without a buffer it resumes the call that the socket refused, and returns its bytes */
+	TLS_LEN_FLAGS,	 /* as the first; argument 3 are flags: with MSG_PEEK's bit in them the bytes stay there (NSPR) */
 	TLS_LEN_PACKET,	 /* an ssize_t; buf_arg is where a pointer to GnuTLS's packet is put */
 };
 struct tls_call {

@@ -33,7 +33,8 @@
 #define BODY_MAX (16U << 20)
 
 bool is_server, is_nonblocking;
-static const struct library *const libraries[] = { &gnutls_library, &mbedtls_library, &wolfssl_library };
+static const struct library *const libraries[] = { &gnutls_library, &mbedtls_library, &wolfssl_library,
+						&nss_library };
 static const struct library *lib;
 static struct {
 	const char *file, *ways;
@@ -69,7 +70,12 @@ void *library_zeroed(size_t n)
 
 void *library_open(const char *name)
 {
-	void *l = dlopen(opt.file ? opt.file : name, RTLD_NOW | RTLD_GLOBAL);
+	return library_open_other(opt.file ? opt.file : name);
+}
+
+void *library_open_other(const char *name)
+{
+	void *l = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
 
 	if (!l) {
 		(void)fprintf(stderr, "peer: %s\n", dlerror());

@@ -19,13 +19,14 @@ struct library {
 	long (*receive)(void *s, void *p, size_t n);
 	void (*end)(void *s);
 };
-extern const struct library gnutls_library, mbedtls_library, wolfssl_library;
+extern const struct library gnutls_library, mbedtls_library, wolfssl_library, nss_library;
 
 extern bool is_server, is_nonblocking;
 bool has_way(const char *way); /* option -m */
 _Noreturn void die(const char *what);
 void *library_zeroed(size_t n); /* never NULL */
 void *library_open(const char *name); /* by option -l, else of the loader's choice */
+void *library_open_other(const char *name); /* one that goes with it */
 void *library_function(void *lib, const char *name); /* dies when there is none */
 void *library_function_if(void *lib, const char *name); /* NULL */
 
