@@ -52,6 +52,7 @@ enum call_ktls {
 
 /* Whether the thread is between entry and exit of a system call that moves bytes. */
 enum in_call { CALL_NOT_MET = 0, CALL_INSIDE, CALL_OUTSIDE };
+enum met { MET_NONE = 0, MET_ENTRY, MET_EXIT };
 
 struct task_ctx {
 	__u64 cgroups;	 /* the task's css_set at the verdict `wanted`; another one: it was moved */
@@ -65,6 +66,8 @@ struct task_ctx {
 	__u8 in_call; /* enum in_call */
 	__u16 tls_lib; /* while tls_active, if the library's objects have a layout: its number, */
 	__u64 tls_object; /* and the object of the call */
+	__u8 met; /* enum met: what the first of two programs has done, and the second need not do */
+	__u8 pad[7];
 };
 
 struct {

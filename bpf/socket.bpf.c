@@ -141,14 +141,23 @@ static __always_inline bool by_functions(const struct call *call, const struct s
 	return by == HOOKED_FUNCTION || (call->dir == EV_WRITE && call->shape == CALL_UNSEEN);
 }
 
-/* The exit of the call before was missed (socket_exit_again can be preempted, too).  The sequence numbers tell what it
- * moved, unless they wait for it. */
-static __always_inline void call_drop(const struct call *call)
+/* The exit of the call before was missed (socket_exit_again can be preempted, too).  Of TCP the sequence numbers tell what it
+ * moved, unless they wait for it; of AF_UNIX what sock_send_length and sock_recv_length have told meanwhile. */
+SUB int call_drop(const struct call *call)
 {
-	struct conn *c = call->nr && call->counted ? conn_find(call->cookie) : NULL;
+	struct conn *c = call->nr ? conn_find(call->cookie) : NULL;
+	__u64 off;
 
-	if (c)
+	if (!c)
+		return 0;
+	if (call->all && c->l4 == EV_UNIX && call_moves(call)) {
+		off = conn_moved(c, call->dir, call->all);
+		if (conn_wants_raw(c))
+			gap_add(call->cookie, GAP_AT(call->dir, 0, 0, 0), off, call->all, GAP_UNSEEN);
+	}
+	if (call->counted)
 		__sync_fetch_and_add(&c->busy[call->dir & 1], -1);
+	return 0;
 }
 
 /* Remembers the call.  done: what it has moved already, when it is its exit that we are at. */
@@ -162,6 +171,7 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	call_drop(call);
 	call->nr = nr + 1;
 	call->cookie = 0;
+	call->all = 0;
 	call->counted = 0;
 	call->udp = 0;
 	if (call->shape == CALL_CLOSE) { /* all that is to be done: its exit is not looked at */
@@ -256,6 +266,15 @@ static __always_inline int call_end(struct call *call, long ret)
 	return transfer_end(call, ret);
 }
 
+/* Whether the first program was here; where it was skipped, what it left last is of another place. */
+static __always_inline bool met_before(struct task_ctx *t, __u8 place, bool again)
+{
+	bool met = again && t->met == place;
+
+	t->met = again ? MET_NONE : place;
+	return met;
+}
+
 static __always_inline int entered(struct pt_regs *regs, long nr, bool again)
 {
 	struct task_struct *task;
@@ -277,7 +296,7 @@ static __always_inline int entered(struct pt_regs *regs, long nr, bool again)
 		loss(EV_LOSS_INFLIGHT, 1);
 		return 0;
 	}
-	if (again && t->in_call == CALL_INSIDE)
+	if (met_before(t, nr == NR_CLOSE ? MET_NONE : MET_ENTRY, again))
 		return 0;
 	t->in_call = nr == NR_CLOSE ? CALL_OUTSIDE : CALL_INSIDE; /* the exit of close is not looked at */
 	if (task_wanted_of(t, task))
@@ -351,7 +370,7 @@ static __always_inline int left(struct pt_regs *regs, long ret, bool again)
 	if (task_is_compat(task))
 		return 0;
 	t = task_ctx_of(task);
-	if (!t || (again && t->in_call != CALL_INSIDE))
+	if (!t || met_before(t, MET_EXIT, again))
 		return 0;
 	t->in_call = CALL_OUTSIDE;
 	if (t->call.nr == nr + 1 && t->call.shape == CALL_NONE) { /* not of a socket: most reads and writes */

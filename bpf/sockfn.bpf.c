@@ -73,8 +73,7 @@ int fexit_tcp_sendmsg(__u64 *ctx)
 	return fn_end((int)ARG(3));
 }
 
-SEC("?fentry/tcp_recvmsg")
-int fentry_tcp_recvmsg(__u64 *ctx)
+static __always_inline __u32 recv_flags(const __u64 *ctx)
 {
 	__u64 flags;
 
@@ -86,11 +85,10 @@ int fentry_tcp_recvmsg(__u64 *ctx)
 		flags = ARG(3);
 		barrier_var(flags);
 	}
-	return begin((void *)ARG(0), (void *)ARG(1), EV_READ, flags);
+	return flags;
 }
 
-SEC("?fexit/tcp_recvmsg")
-int fexit_tcp_recvmsg(__u64 *ctx)
+static __always_inline int recv_returned(const __u64 *ctx)
 {
 	__u64 ret;
 
@@ -104,7 +102,19 @@ int fexit_tcp_recvmsg(__u64 *ctx)
 		ret = ARG(4);
 		barrier_var(ret);
 	}
-	return fn_end((int)ret);
+	return ret;
+}
+
+SEC("?fentry/tcp_recvmsg")
+int fentry_tcp_recvmsg(__u64 *ctx)
+{
+	return begin((void *)ARG(0), (void *)ARG(1), EV_READ, recv_flags(ctx));
+}
+
+SEC("?fexit/tcp_recvmsg")
+int fexit_tcp_recvmsg(__u64 *ctx)
+{
+	return fn_end(recv_returned(ctx));
 }
 
 SEC("?fentry/tcp_sendpage")
@@ -165,6 +175,68 @@ SEC("?fexit/unix_stream_sendpage")
 int fexit_unix_stream_sendpage(__u64 *ctx)
 {
 	return fn_end((int)ARG(5));
+}
+
+/* A kernel that can be preempted anywhere does not run a program while another thread, which was preempted within the same
+ * one, waits for this processor.  So each has a second one there, which does what the first had to leave. */
+SEC("?fentry/tcp_sendmsg")
+int fentry_tcp_sendmsg_again(__u64 *ctx)
+{
+	return fn_met() ? 0 : begin((void *)ARG(0), (void *)ARG(1), EV_WRITE, 0);
+}
+
+SEC("?fexit/tcp_sendmsg")
+int fexit_tcp_sendmsg_again(__u64 *ctx)
+{
+	return fn_end((int)ARG(3));
+}
+
+SEC("?fentry/tcp_recvmsg")
+int fentry_tcp_recvmsg_again(__u64 *ctx)
+{
+	return fn_met() ? 0 : begin((void *)ARG(0), (void *)ARG(1), EV_READ, recv_flags(ctx));
+}
+
+SEC("?fexit/tcp_recvmsg")
+int fexit_tcp_recvmsg_again(__u64 *ctx)
+{
+	return fn_end(recv_returned(ctx));
+}
+
+SEC("?fentry/skb_splice_bits")
+int fentry_skb_splice_bits_again(__u64 *ctx)
+{
+	return fn_met() ? 0 : begin_skb((void *)ARG(1), (void *)ARG(0), ARG(2));
+}
+
+SEC("?fexit/skb_splice_bits")
+int fexit_skb_splice_bits_again(__u64 *ctx)
+{
+	return fn_end((int)ARG(6));
+}
+
+SEC("?fentry/unix_stream_sendmsg")
+int fentry_unix_stream_sendmsg_again(__u64 *ctx)
+{
+	return fn_met() ? 0 : begin(sock_in((void *)ARG(0)), (void *)ARG(1), EV_WRITE, 0);
+}
+
+SEC("?fexit/unix_stream_sendmsg")
+int fexit_unix_stream_sendmsg_again(__u64 *ctx)
+{
+	return fn_end((int)ARG(3));
+}
+
+SEC("?fentry/unix_stream_recvmsg")
+int fentry_unix_stream_recvmsg_again(__u64 *ctx)
+{
+	return fn_met() ? 0 : begin(sock_in((void *)ARG(0)), (void *)ARG(1), EV_READ, ARG(3));
+}
+
+SEC("?fexit/unix_stream_recvmsg")
+int fexit_unix_stream_recvmsg_again(__u64 *ctx)
+{
+	return fn_end((int)ARG(4));
 }
 
 SEC("?fentry/unix_release_sock")

@@ -91,6 +91,14 @@ SUB int fn_begin(struct sock *sk, __u8 dir, __u32 flags, const struct iter *it)
 	return transfer_begin(t, call, sk, 0);
 }
 
+/* The function's first program was here: until its return there is a call. */
+static __always_inline bool fn_met(void)
+{
+	struct task_ctx *t = task_map_find(&task_ctxs);
+
+	return t && t->fn.nr;
+}
+
 SUB int fn_end(long ret)
 {
 	struct task_ctx *t = task_map_find(&task_ctxs);

@@ -196,6 +196,8 @@ SUB int unwatched_begin(struct task_ctx *t, struct sock *sk, __u8 dir, int n, __
 {
 	struct call *call = &t->fn;
 
+	if (t->in_call == CALL_INSIDE && t->call.nr && t->call.sk == number_of(sk))
+		t->call.all += n; /* in case that its exit is missed */
 	if (t->in_call == CALL_INSIDE || !task_wanted(t) || sock_is_kernels(sk) || in_old_call(t))
 		return 0;
 	if (call->nr)

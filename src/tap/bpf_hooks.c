@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tap/bpf_hooks.h"
 
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "limpid.skel.h"
 #include "tap/bpf_priv.h"
@@ -18,34 +14,42 @@
 /* enum hooked of bpf/transfer.bpf.h */
 enum { HOOKED_SYSCALL, HOOKED_UNSEEN, HOOKED_FUNCTION };
 
-#define PROBE_FUNCTION "tcp_sendmsg" /* the others are of the same kind */
-#define NOT_SUPPORTED  524	     /* ENOTSUPP: inside the kernel only, but it comes out */
-
 static const char *const names[TAP_BACKENDS] = { "auto", "tracepoint", "kprobe", "fentry" };
 static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
 enum when { ALWAYS, WITH_SENDPAGE, WITH_SEND_TP, WITH_RECV_TP, WITH_LENGTH_TP, WITH_UNIX,
-	    WITH_UNIX_SENDPAGE, WITH_SPLICE, WITH_UDP };
+	    WITH_UNIX_SENDPAGE, WITH_SPLICE, WITH_UDP, AGAIN, AGAIN_UNIX, AGAIN_SPLICE };
 static const struct {
 	enum hook hook;
 	enum tap_backend backend;
 	enum when when;
 	const char *prog;
 } programs[] = {
-	/* Returns before entries: an entry whose return is not seen would leave a call under way. */
+	/* Returns before entries: an entry whose return is not seen would leave a call under way.  Second ones before first
+	 * ones: the kernel runs first what was attached last. */
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, AGAIN, "fexit_tcp_sendmsg_again" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, AGAIN, "fexit_tcp_recvmsg_again" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, AGAIN_UNIX, "fexit_unix_stream_sendmsg_again" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, AGAIN_UNIX, "fexit_unix_stream_recvmsg_again" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, AGAIN_SPLICE, "fexit_skb_splice_bits_again" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fexit_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fexit_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, ALWAYS, "fexit_tcp_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX, "fexit_unix_stream_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX_SENDPAGE, "fexit_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fexit_unix_stream_recvmsg" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, AGAIN_UNIX, "fentry_unix_stream_sendmsg_again" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, AGAIN_UNIX, "fentry_unix_stream_recvmsg_again" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_stream_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_UNIX_SENDPAGE, "fentry_unix_stream_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_stream_recvmsg" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_UNIX, "fentry_unix_release_sock" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_SPLICE, "fexit_skb_splice_bits" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, AGAIN_SPLICE, "fentry_skb_splice_bits_again" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, WITH_SPLICE, "fentry_skb_splice_bits" },
+	{ HOOK_SEND, TAP_BACKEND_FENTRY, AGAIN, "fentry_tcp_sendmsg_again" },
+	{ HOOK_RECV, TAP_BACKEND_FENTRY, AGAIN, "fentry_tcp_recvmsg_again" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_sendmsg" },
 	{ HOOK_SEND, TAP_BACKEND_FENTRY, WITH_SENDPAGE, "fentry_tcp_sendpage" },
 	{ HOOK_RECV, TAP_BACKEND_FENTRY, ALWAYS, "fentry_tcp_recvmsg" },
@@ -157,6 +161,7 @@ static void look_around(struct hooks *h)
 	h->unix_sendpage = h->af_unix && function_args(btf, "unix_stream_sendpage") == 5;
 	h->splice = function_args(btf, "skb_splice_bits") == 6;
 	h->udp = has_udp(btf, h->recv_args);
+	h->again = bpf_preempts();
 	h->length_tp = has_tracepoint(btf, "sock_send_length") && has_tracepoint(btf, "sock_recv_length");
 	h->send_tp = has_tracepoint(btf, "tcp_sendmsg_locked") && h->length_tp;
 	h->recv_tp = has_tracepoint(btf, "skb_copy_datagram_iovec") &&
@@ -183,73 +188,15 @@ static bool needed(const struct hooks *h, enum when when)
 		return h->splice;
 	case WITH_UDP:
 		return h->udp;
+	case AGAIN:
+		return h->again;
+	case AGAIN_UNIX:
+		return h->again && h->af_unix;
+	case AGAIN_SPLICE:
+		return h->again && h->splice;
 	case ALWAYS:
 		break;
 	}
-	return true;
-}
-
-static const char *error_text(int err)
-{
-	return err == NOT_SUPPORTED ? "not supported" : strerror(err);
-}
-
-/* Loads and attaches an empty program.  False: why. */
-static bool probe_fentry(char *why, size_t n)
-{
-	static const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = BPF_TRACE_FENTRY);
-	int prog, link, id = libbpf_find_vmlinux_btf_id(PROBE_FUNCTION, BPF_TRACE_FENTRY);
-
-	if (id < 0) {
-		(void)snprintf(why, n, "the kernel's types have no " PROBE_FUNCTION);
-		return false;
-	}
-	o.attach_btf_id = (__u32)id;
-	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "limpid_probe", "Dual BSD/GPL", nothing,
-			     sizeof(nothing) / sizeof(*nothing), &o);
-	if (prog < 0) {
-		(void)snprintf(why, n, "the kernel does not load such programs: %s",
-			       error_text(errno));
-		return false;
-	}
-	link = bpf_raw_tracepoint_open(NULL, prog);
-	if (link < 0)
-		(void)snprintf(why, n, "the kernel does not attach such programs: %s",
-			       error_text(errno));
-	else
-		close(link);
-	close(prog);
-	return link >= 0;
-}
-
-static bool probe_kprobe(char *why, size_t n)
-{
-	static const char path[] = "/sys/bus/event_source/devices/kprobe/type";
-	struct perf_event_attr attr = { .size = sizeof(attr) };
-	FILE *f = fopen(path, "re");
-	unsigned type = 0;
-	long fd;
-	bool known = f && fscanf(f, "%u", &type) == 1;
-
-	if (f)
-		(void)fclose(f); /* only read */
-	if (!known) {
-		(void)snprintf(why, n, "the kernel has no kprobes: %s", path);
-		return false;
-	}
-	attr.type = type;
-	attr.kprobe_func = (__u64)(unsigned long)PROBE_FUNCTION;
-	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fd < 0) {
-		(void)snprintf(why, n, "the kernel does not set a kprobe on " PROBE_FUNCTION ": %s",
-			       error_text(errno));
-		return false;
-	}
-	close((int)fd);
 	return true;
 }
 
@@ -283,9 +230,9 @@ void hooks_plan(struct hooks *h, enum tap_backend forced)
 
 	*h = (struct hooks){ .forced = forced };
 	look_around(h);
-	if ((!forced || forced == TAP_BACKEND_FENTRY) && !probe_fentry(why, sizeof(why)))
+	if ((!forced || forced == TAP_BACKEND_FENTRY) && !hooks_probe_fentry(why, sizeof(why)))
 		refuse_all(h, TAP_BACKEND_FENTRY, why);
-	if ((!forced || forced == TAP_BACKEND_KPROBE) && !probe_kprobe(why, sizeof(why)))
+	if ((!forced || forced == TAP_BACKEND_KPROBE) && !hooks_probe_kprobe(why, sizeof(why)))
 		refuse_all(h, TAP_BACKEND_KPROBE, why);
 	choose(h);
 }
@@ -311,6 +258,11 @@ static bool do_without(struct hooks *h, enum when when)
 		return true;
 	case WITH_UDP:
 		h->udp = false;
+		return true;
+	case AGAIN:
+	case AGAIN_UNIX:
+	case AGAIN_SPLICE:
+		h->again = false;
 		return true;
 	case WITH_UNIX_SENDPAGE:
 	case WITH_SENDPAGE:
@@ -467,7 +419,7 @@ int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
 			err = -errno;
 		if (err) {
 			(void)snprintf(why, n, "prog '%s': it cannot be attached: %s",
-				       programs[i].prog, error_text(-err));
+				       programs[i].prog, hooks_error_text(-err));
 			return err;
 		}
 		h->nlinks++;

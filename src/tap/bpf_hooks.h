@@ -12,7 +12,7 @@
 #include "tap/bpf.h"
 
 #define HOOKS_REASON 256
-#define HOOKS_LINKS  32
+#define HOOKS_LINKS  48
 
 enum hook { HOOK_SEND, HOOK_RECV, HOOKS };
 struct hooks {
@@ -28,12 +28,18 @@ struct hooks {
 	bool splice;   /* skb_splice_bits */
 	bool no_tls;   /* the kernel refuses to load the programs of its TLS */
 	bool udp;      /* the functions of UDP */
+	bool again;    /* programs are skipped where one was preempted, and have second ones */
 	bool send_tp;  /* the tracepoint tcp_sendmsg_locked, and those of length_tp */
 	bool length_tp; /* the tracepoints sock_send_length and sock_recv_length */
 	bool recv_tp;  /* the tracepoints skb_copy_datagram_iovec and tcp_rcv_space_adjust */
 	struct bpf_link *links[HOOKS_LINKS];
 	size_t nlinks;
 };
+
+/* hooks_probe.c: whether the kernel loads and attaches such a program, else why not; the text of an errno of its. */
+bool hooks_probe_fentry(char *why, size_t n);
+bool hooks_probe_kprobe(char *why, size_t n);
+const char *hooks_error_text(int err);
 
 struct limpid_bpf;
 void hooks_plan(struct hooks *h, enum tap_backend forced);

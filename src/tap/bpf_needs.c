@@ -4,13 +4,15 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/capability.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "tap/bpf_priv.h"
 
-#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#define BTF_PATH     "/sys/kernel/btf/vmlinux"
+#define PREEMPT_PATH "/sys/kernel/debug/sched/preempt"
 
 int bpf_fail(char *err, size_t errlen, int rc, const char *fmt, ...)
 {
@@ -73,4 +75,22 @@ bool bpf_preempts_tracepoints(void)
 	unsigned major = 0;
 
 	return uname(&u) == 0 && sscanf(u.release, "%u.", &major) == 1 && major >= 7;
+}
+
+/* "none voluntary (full) lazy": what is in brackets was chosen, of a kernel where that can be. */
+bool bpf_preempts(void)
+{
+	struct utsname u = { 0 };
+	char modes[128] = "";
+	FILE *f;
+
+	if (uname(&u) || !strstr(u.version, "PREEMPT"))
+		return false;
+	f = fopen(PREEMPT_PATH, "re");
+	if (!f)
+		return true; /* nobody has mounted it, or there is no choice */
+	if (!fgets(modes, sizeof(modes), f))
+		modes[0] = '\0';
+	(void)fclose(f); /* only read */
+	return !strstr(modes, "(none)") && !strstr(modes, "(voluntary)");
 }

@@ -26,5 +26,8 @@ int bpf_check_kernel(char *err, size_t errlen);
 
 /* Whether the kernel lets others run in the midst of a tracepoint's programs: Linux 7 and later. */
 bool bpf_preempts_tracepoints(void);
+/* Whether it lets them run in the midst of kernel functions, and so of their fentry and fexit programs.  True, too, when it
+ * does not say. */
+bool bpf_preempts(void);
 
 #endif

@@ -51,6 +51,7 @@ guest_init() {
 			export PATH=/bin HOME=/root LIMPID_GUEST=1
 			$b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b mount -t devtmpfs dev /dev
 			$b mount -t cgroup2 cgroup /sys/fs/cgroup; $b mount -t tracefs tracefs /sys/kernel/tracing
+			$b mount -t debugfs debugfs /sys/kernel/debug
 			$b mount -t tmpfs tmp /tmp
 			$b ip link set lo up
 			for module in gf128mul ghash-generic crypto_null ctr gcm tls; do # before those that need them
