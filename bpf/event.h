@@ -163,6 +163,8 @@ enum ev_loss {
 	EV_COUNT_WAKEUPS,     /* no loss: how often the reader of the rings was woken */
 	EV_COUNT_DATAGRAMS,   /* no loss: UDP datagrams that captured processes moved, copied or not */
 	EV_COUNT_UDP_BYTES,   /* the bytes in them */
+	EV_LOSS_SKIPPED,      /* at most so many runs of programs whose work nobody did, since the kernel skipped them while one
+			       * like them was preempted: its own count, asked for by user space */
 	EV_LOSS_MAX,
 };
 

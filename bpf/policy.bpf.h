@@ -40,7 +40,8 @@ struct call {
 	__u64 name;
 	__u64 all; /* of a tracepoint: bytes that the iterator had when it was seen last, or that are being copied */
 	__u8 stash; /* 1 + number of what holds its bytes (stash.bpf.h); 0: none */
-	__u8 pad[7];
+	__u8 pad[3];
+	__u32 seq_end; /* of a tracepoint: the sequence number behind all that the call has to send */
 };
 /* What the call moves is plaintext, which the kernel encrypts or has decrypted (TCP_ULP "tls"). */
 enum call_ktls {

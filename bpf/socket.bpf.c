@@ -6,7 +6,7 @@
  * is looked up at the entry, because by the exit another thread may have given the descriptor to another
  * file.  A call that was under way when capture began is looked up at its exit.
  */
-#include "transfer.bpf.h"
+#include "sockfn.bpf.h"
 #include "syscalls.bpf.h"
 
 #define EXIT_MSGS 1024 /* UIO_MAXIOV bounds sendmmsg */
@@ -169,6 +169,8 @@ SUB int call_begin(struct task_ctx *t, struct task_struct *task, struct pt_regs 
 	struct sock *sk;
 
 	call_drop(call);
+	if (!done && t->fn.nr) /* its end was missed, and that of its system call */
+		fn_drop(t);
 	call->nr = nr + 1;
 	call->cookie = 0;
 	call->all = 0;

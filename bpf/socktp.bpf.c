@@ -63,12 +63,14 @@ static __always_inline bool syscall_reads(const struct call *c)
 	return c->nr && c->dir == EV_WRITE && c->shape >= CALL_BUF && c->shape <= CALL_MMSG;
 }
 
-SEC("?tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
+/* (Not a function of its own, because the stack is small.) */
+static __always_inline int on_send(struct sock *sk, struct msghdr *msg)
 {
 	__u64 name, left;
 	struct iter it = {};
 	struct task_ctx *t;
+	__u32 seq_end;
+	bool open;
 
 	if (!may_be_unread(msg))
 		return 0;
@@ -77,17 +79,30 @@ int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
 		return 0;
 	name = number_of(msg);
 	left = BPF_CORE_READ(msg, msg_iter.count);
-	if (t->fn.nr && t->fn.name == name && left <= t->fn.all) {
-		t->fn.all = left; /* the next piece of the same call */
+	seq_end = BPF_CORE_READ((const struct tcp_sock *)sk, write_seq) + (__u32)left;
+	open = t->fn.nr;
+	if (open && t->fn.name == name && t->fn.seq_end == seq_end) /* the next piece of the same call */
 		return 0;
-	}
 	iter_read(&msg->msg_iter, &it);
 	fn_begin(sk, EV_WRITE, 0, &it);
-	if (t->fn.nr)
+	if (t->fn.nr && !open)
 		__sync_fetch_and_add(&sends_open, 1);
 	t->fn.name = name;
-	t->fn.all = left;
+	t->fn.seq_end = seq_end;
 	return 0;
+}
+
+SEC("?tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(tp_tcp_sendmsg_locked, struct sock *sk, struct msghdr *msg)
+{
+	return on_send(sk, msg);
+}
+
+/* These, too, are skipped while one of them was preempted (socket_enter_again in socket.bpf.c). */
+SEC("?tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(tp_tcp_sendmsg_locked_again, struct sock *sk, struct msghdr *msg)
+{
+	return on_send(sk, msg);
 }
 
 /* The system call that the thread is in was begun before capture was, and its exit will be looked at.  (Threads of io_uring
@@ -261,6 +276,12 @@ int BPF_PROG(tp_sock_send_length, struct sock *sk, int ret)
 	return sock_is_tcp(sk) && !sock_encrypts(sk, EV_WRITE) ? send_end(ret) : on_length(sk, EV_WRITE, ret, 0);
 }
 
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(tp_sock_send_length_again, struct sock *sk, int ret)
+{
+	return sock_is_tcp(sk) && !sock_encrypts(sk, EV_WRITE) ? send_end(ret) : 0;
+}
+
 SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(tp_sock_recv_length, struct sock *sk, int ret, int flags)
 {
@@ -337,8 +358,7 @@ int BPF_PROG(tp_skb_copied, const struct sk_buff *skb, int len)
 	return in_old_call(t) ? 0 : unix_copied(t, skb, sk, len);
 }
 
-SEC("?tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(tp_tcp_received, struct sock *sk)
+static __always_inline int on_received(const struct sock *sk)
 {
 	struct task_ctx *t = skbs_used ? task_map_find(&task_ctxs) : NULL;
 	struct call *call;
@@ -350,4 +370,16 @@ int BPF_PROG(tp_tcp_received, struct sock *sk)
 	call->nr = 0;
 	moved = BPF_CORE_READ((const struct tcp_sock *)sk, copied_seq) - (__u32)call->name;
 	return transfer_end(call, moved == call->all ? (long)moved : -1);
+}
+
+SEC("?tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(tp_tcp_received, struct sock *sk)
+{
+	return on_received(sk);
+}
+
+SEC("?tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(tp_tcp_received_again, struct sock *sk)
+{
+	return on_received(sk);
 }

@@ -269,6 +269,10 @@ static void check_capture(struct report *r, const struct args *a)
 	}
 	say(r, LEVEL_OK, "capture", "", "sockets are read by hooks of kind %s", tap_bpf_backend(b));
 	tap_bpf_hooks(b, hook, r);
+	if (tap_bpf_skips(b))
+		say(r, LEVEL_OK, "preemption", "",
+		    "the kernel skips a program while one like it was preempted; second ones do that work, and "
+		    "what these had to leave is counted (missing.skipped)");
 	rc = tls_watch_new(&w, b, library, r);
 	r->ledger = rc ? NULL : ledger_new(w, ignore_process, NULL);
 	if (rc == 0)

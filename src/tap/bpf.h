@@ -78,6 +78,9 @@ struct tap_untold {
 	bool left;
 };
 int tap_bpf_tell(const struct tap_bpf *b, struct tap_untold *s);
+/* Whether the kernel can skip programs while one like them was preempted: then they have second ones, and EV_LOSS_SKIPPED
+ * says how often those were skipped, too. */
+bool tap_bpf_skips(const struct tap_bpf *b);
 /* Sums over CPUs; only grow. */
 int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX]);
 /* As tap_backend_name; "mixed": different ones for sending and receiving. */

@@ -19,7 +19,7 @@ static const char *const whats[HOOKS] = { "TCP send", "TCP receive" };
 
 /* The programs of each hook; when: where they are needed. */
 enum when { ALWAYS, WITH_SENDPAGE, WITH_SEND_TP, WITH_RECV_TP, WITH_LENGTH_TP, WITH_UNIX,
-	    WITH_UNIX_SENDPAGE, WITH_SPLICE, WITH_UDP, AGAIN, AGAIN_UNIX, AGAIN_SPLICE };
+	    WITH_UNIX_SENDPAGE, WITH_SPLICE, WITH_UDP, AGAIN, AGAIN_UNIX, AGAIN_SPLICE, AGAIN_SEND_TP, AGAIN_RECV_TP };
 static const struct {
 	enum hook hook;
 	enum tap_backend backend;
@@ -85,9 +85,12 @@ static const struct {
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UDP, "kprobe_udp_recvmsg" },
 	{ HOOK_RECV, TAP_BACKEND_KPROBE, WITH_UDP, "kprobe_udpv6_recvmsg" },
 	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_LENGTH_TP, "tp_sock_send_length" },
+	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, AGAIN_SEND_TP, "tp_sock_send_length_again" },
 	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, WITH_SEND_TP, "tp_tcp_sendmsg_locked" },
+	{ HOOK_SEND, TAP_BACKEND_TRACEPOINT, AGAIN_SEND_TP, "tp_tcp_sendmsg_locked_again" },
 	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_LENGTH_TP, "tp_sock_recv_length" },
 	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_RECV_TP, "tp_tcp_received" },
+	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, AGAIN_RECV_TP, "tp_tcp_received_again" },
 	{ HOOK_RECV, TAP_BACKEND_TRACEPOINT, WITH_RECV_TP, "tp_skb_copied" },
 };
 /* Of TLS by the kernel, where functions are hooked: attached when it is there (hooks_tls). */
@@ -194,6 +197,10 @@ static bool needed(const struct hooks *h, enum when when)
 		return h->again && h->af_unix;
 	case AGAIN_SPLICE:
 		return h->again && h->splice;
+	case AGAIN_SEND_TP:
+		return h->send_tp && bpf_preempts_tracepoints();
+	case AGAIN_RECV_TP:
+		return h->recv_tp && bpf_preempts_tracepoints();
 	case ALWAYS:
 		break;
 	}
@@ -245,9 +252,11 @@ static bool do_without(struct hooks *h, enum when when)
 		h->length_tp = h->send_tp = false;
 		return true;
 	case WITH_SEND_TP:
+	case AGAIN_SEND_TP:
 		h->send_tp = false;
 		return true;
 	case WITH_RECV_TP:
+	case AGAIN_RECV_TP:
 		h->recv_tp = false;
 		return true;
 	case WITH_UNIX:

@@ -94,3 +94,12 @@ bool bpf_preempts(void)
 	(void)fclose(f); /* only read */
 	return !strstr(modes, "(none)") && !strstr(modes, "(voluntary)");
 }
+
+bool tap_bpf_skips(const struct tap_bpf *b)
+{
+	const char *used = tap_bpf_backend(b);
+
+	if (bpf_preempts_tracepoints())
+		return true;
+	return bpf_preempts() && (strcmp(used, "fentry") == 0 || strcmp(used, "mixed") == 0);
+}

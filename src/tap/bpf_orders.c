@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,36 @@ int tap_bpf_totals(struct tap_bpf *b, uint64_t cookie)
 	return value == 1 ? -EAGAIN : value ? -ENOENT : 0;
 }
 
+static uint64_t misses_of(const struct bpf_program *p)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = p ? bpf_program__fd(p) : -1;
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.recursion_misses : 0;
+}
+
+/* What one program left undone its second one does, if there is such a one and the kernel ran it. */
+static uint64_t runs_skipped(const struct bpf_object *obj)
+{
+	struct bpf_program *p;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program (p, obj) {
+		const struct bpf_program *again;
+		uint64_t n = misses_of(p), m;
+		char name[64];
+
+		if (!n || strstr(bpf_program__name(p), "_again"))
+			continue;
+		(void)snprintf(name, sizeof(name), "%s_again", bpf_program__name(p));
+		again = bpf_object__find_program_by_name(obj, name);
+		m = misses_of(again);
+		sum += again && bpf_program__fd(again) >= 0 && m < n ? m : n;
+	}
+	return sum;
+}
+
 int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX])
 {
 	int cpus = libbpf_num_possible_cpus(), rc = 0;
@@ -81,6 +112,7 @@ int tap_bpf_losses(const struct tap_bpf *b, uint64_t ret[EV_LOSS_MAX])
 			sums[i] += v[cpu];
 	}
 	free(v);
+	sums[EV_LOSS_SKIPPED] = runs_skipped(tap_bpf_skel(b)->obj);
 	if (!rc)
 		memcpy(ret, sums, sizeof(sums));
 	return rc;

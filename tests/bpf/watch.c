@@ -299,6 +299,37 @@ void watch_release(struct watch *w)
 	tap_bpf_close(w->bpf);
 }
 
+static bool has_second(const struct bpf_object *obj, const struct bpf_program *p)
+{
+	char name[64];
+	const struct bpf_program *again;
+
+	(void)snprintf(name, sizeof(name), "%s_again", bpf_program__name(p));
+	again = bpf_object__find_program_by_name(obj, name);
+	return again && bpf_program__fd(again) >= 0;
+}
+
+bool watch_skips_right(const struct watch *w)
+{
+	const struct bpf_object *obj = tap_bpf_skel(w->bpf)->obj;
+	uint64_t losses[EV_LOSS_MAX] = { 0 }, alone = 0, again = 0;
+	struct bpf_program *p;
+
+	bpf_object__for_each_program (p, obj) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(p) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
+			continue;
+		if (strstr(bpf_program__name(p), "_again"))
+			again += info.recursion_misses;
+		else if (!has_second(obj, p))
+			alone += info.recursion_misses;
+	}
+	return tap_bpf_losses(w->bpf, losses) == 0 && losses[EV_LOSS_SKIPPED] >= alone &&
+	       losses[EV_LOSS_SKIPPED] <= alone + again;
+}
+
 uint64_t watch_misses(const struct watch *w, bool say)
 {
 	struct bpf_program *p;

@@ -89,5 +89,8 @@ void watch_release(struct watch *w);
 
 /* How often the kernel did not run a program, because one that was preempted was in its way; say: prints which. */
 uint64_t watch_misses(const struct watch *w, bool say);
+/* Whether EV_LOSS_SKIPPED has all such runs of programs that have no second one, and no more than those of second ones besides.
+ * Nothing may move meanwhile. */
+bool watch_skips_right(const struct watch *w);
 
 #endif
