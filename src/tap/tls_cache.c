@@ -21,10 +21,10 @@
 #define MAGIC	  0x31656863616c706cULL /* "lplache1" */
 #define NAME_SIZE 32
 #define SYMBOL	  48 /* bytes of a name in an entry */
-#define MOST_BYTES             \
-	(sizeof(struct head) + \
-	 TLS_ANSWER_PARTS *    \
-		 (sizeof(struct part) + GO_PLAN_PLACES * (SYMBOL + sizeof(struct go_place))))
+#define MOST_BYTES                                                                              \
+	(sizeof(struct head) +                                                                  \
+	 TLS_ANSWER_PARTS * (sizeof(struct part) + (TLS_PLAN_SITES + GO_PLAN_PLACES) * SYMBOL + \
+			     sizeof(struct tls_plan) + sizeof(struct go_plan)))
 
 struct tls_cache {
 	int dir;
@@ -39,8 +39,7 @@ struct head {
 struct part {
 	char row[SYMBOL], version[TLS_VERSION_SIZE];
 	int64_t err;
-	uint64_t n, nexits;
-	struct ev_tls_layout layout;
+	uint64_t n;
 };
 
 static uint64_t hash(uint64_t h, const void *p, size_t n)
@@ -122,17 +121,17 @@ static const struct tls_call *call_of(const struct tls_lib *row, const char *sym
 	return NULL;
 }
 
+/* The whole plan, so that what is added to it is kept without a word here; but for the names. */
 static void put_plan(struct out *o, const struct tls_answer_part *p)
 {
-	for (size_t i = 0; i < p->plan.n; i++) {
-		struct tls_site s = p->plan.site[i];
+	struct tls_plan plan = p->plan;
 
-		o->bad = o->bad || !call_of(p->row, s.call.symbol);
-		put_name(o, s.call.symbol);
-		s.call.symbol = NULL;
-		put(o, &s, sizeof(s));
+	for (size_t i = 0; i < p->plan.n; i++) {
+		o->bad = o->bad || !call_of(p->row, p->plan.site[i].call.symbol);
+		put_name(o, p->plan.site[i].call.symbol);
+		plan.site[i].call.symbol = NULL;
 	}
-	put(o, p->plan.exit, p->plan.nexits * sizeof(p->plan.exit[0]));
+	put(o, &plan, sizeof(plan));
 }
 
 static void put_go(struct out *o, const struct tls_answer_part *p)
@@ -151,12 +150,8 @@ static void put_part(struct out *o, const struct tls_answer_part *p)
 	bool go = p->row->fd == TLS_FD_GO_CONN;
 	struct part head = { .err = p->err };
 
-	if (!p->err) {
+	if (!p->err)
 		head.n = go ? p->go.n : p->plan.n;
-		head.nexits = go ? 0 : p->plan.nexits;
-		if (!go)
-			head.layout = p->plan.layout;
-	}
 	(void)snprintf(head.row, sizeof(head.row), "%s", p->row->name);
 	(void)snprintf(head.version, sizeof(head.version), "%s", p->version);
 	put(o, &head, sizeof(head));
@@ -300,28 +295,28 @@ static bool site_good(const struct site *s)
 
 static bool take_plan(struct rd *r, const struct part *head, struct tls_answer_part *p)
 {
+	const struct tls_call *call[TLS_PLAN_SITES];
 	char symbol[SYMBOL];
 
-	if (head->n == 0 || head->n > TLS_PLAN_SITES || head->nexits > TLS_PLAN_EXITS)
+	if (head->n == 0 || head->n > TLS_PLAN_SITES)
 		return false;
-	p->plan.n = head->n;
-	p->plan.nexits = head->nexits;
-	p->plan.layout = head->layout;
 	for (size_t i = 0; i < head->n; i++) {
-		struct tls_site *s = &p->plan.site[i];
-		const struct tls_call *call;
-
-		if (!take(r, symbol, sizeof(symbol)) || symbol[SYMBOL - 1] ||
-		    !take(r, s, sizeof(*s)))
+		if (!take(r, symbol, sizeof(symbol)) || symbol[SYMBOL - 1])
 			return false;
-		call = call_of(p->row, symbol);
-		if (!call || !site_good(&s->at))
+		call[i] = call_of(p->row, symbol);
+		if (!call[i])
 			return false;
-		s->call.symbol = call->symbol;
 	}
-	for (size_t i = 0; i < head->nexits; i++)
-		if (!take(r, &p->plan.exit[i], sizeof(p->plan.exit[i])) ||
-		    !site_good(&p->plan.exit[i]))
+	if (!take(r, &p->plan, sizeof(p->plan)) || p->plan.n != head->n ||
+	    p->plan.nexits > TLS_PLAN_EXITS)
+		return false;
+	for (size_t i = 0; i < p->plan.n; i++) {
+		p->plan.site[i].call.symbol = call[i]->symbol;
+		if (!site_good(&p->plan.site[i].at))
+			return false;
+	}
+	for (size_t i = 0; i < p->plan.nexits; i++)
+		if (!site_good(&p->plan.exit[i]))
 			return false;
 	return true;
 }
@@ -330,7 +325,7 @@ static bool take_go(struct rd *r, const struct part *head, struct tls_answer_par
 {
 	char func[SYMBOL];
 
-	if (head->n == 0 || head->n > GO_PLAN_PLACES || head->nexits)
+	if (head->n == 0 || head->n > GO_PLAN_PLACES)
 		return false;
 	p->go.n = head->n;
 	for (size_t i = 0; i < head->n; i++) {
@@ -359,7 +354,7 @@ static bool take_part(struct rd *r, struct tls_answer_part *p)
 	p->err = (int)head.err;
 	memcpy(p->version, head.version, sizeof(p->version));
 	if (p->err)
-		return head.n == 0 && head.nexits == 0;
+		return head.n == 0;
 	return p->row->fd == TLS_FD_GO_CONN ? take_go(r, &head, p) : take_plan(r, &head, p);
 }
 
