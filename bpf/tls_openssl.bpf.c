@@ -184,7 +184,8 @@ static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, _
 		find_packet(c, n);
 	if ((c->site.form & EV_TLS_RESUMES) && !c->buf)
 		c->num = PACKET_MAX;
-	if (n > c->num) { /* the site is not what it was taken for */
+	/* The site is not what it was taken for: more than the buffer holds, or the buffer is no memory of a program. */
+	if (n > c->num || (n && c->buf < 4096 && !(c->site.form & EV_TLS_RESUMES))) {
 		tls_lib_lies(lib);
 		return 0;
 	}

@@ -427,6 +427,7 @@ static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
 		if (now >= *second_ns) {
 			*second_ns = now + SECOND_NS;
 			(void)late_tick(t->late, now);
+			tls_watch_check(t->tls);
 		}
 		send_losses(t);
 	}

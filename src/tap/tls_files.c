@@ -220,9 +220,9 @@ void tls_files_check(struct tls_files *fs)
 		for (struct part *p = k->parts; p; p = p->next)
 			if (p->links && tap_bpf_tls_stats(fs->b, p->lib, &stats) == 0 && stats.off)
 				give_up(fs, k, p, TLS_WHY_MISREAD,
-					"its calls said that they moved more than their buffers "
-					"hold, "
-					"so it is left alone; please report it");
+					"its calls said what cannot be (more bytes than the buffer "
+					"holds, or no buffer), so its "
+					"probes were removed; please report it");
 	}
 }
 

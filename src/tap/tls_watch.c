@@ -171,6 +171,11 @@ void tls_watch_file(struct tls_watch *w, uint32_t pid, const char *path, const c
 		(void)tls_files_look(w->files, pid, path, shown, fd); /* nobody uses it yet */
 }
 
+void tls_watch_check(struct tls_watch *w)
+{
+	tls_files_check(w->files);
+}
+
 int tls_watch_cache(struct tls_watch *w, const char *dir)
 {
 	return tls_files_cache(w->files, dir);

@@ -18,6 +18,8 @@ void tls_watch_on_use(struct tls_watch *w, void (*fn)(void *ctx, uint32_t pid, u
 void tls_watch_avoid_returns(struct tls_watch *w);
 /* A file that nobody uses yet, as images_fn has it. */
 void tls_watch_file(struct tls_watch *w, uint32_t pid, const char *path, const char *shown, int fd);
+/* As tls_files_check; to be called each second. */
+void tls_watch_check(struct tls_watch *w);
 /* As tls_files_cache, tls_files_counts. */
 int tls_watch_cache(struct tls_watch *w, const char *dir);
 void tls_watch_counts(const struct tls_watch *w, struct tls_files_counts *ret);
