@@ -127,6 +127,38 @@ static void end_key(struct argp_state *state, int key, const char *arg)
 			end_option(state, keys[i].what, keys[i].option, arg);
 }
 
+/* Where things of this machine are, and what it can do. */
+static error_t machine_option(struct args *a, int key, const char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case KEY_DOCKER:
+		a->docker = arg;
+		return 0;
+	case KEY_CRI:
+		a->cri = arg;
+		return 0;
+	case KEY_CACHE:
+		if (arg[0] != '/')
+			argp_error(state,
+				   "--cache: '%s' is no absolute path; write for example "
+				   "/var/cache/limpid, or --no-cache",
+				   arg);
+		a->cache = arg;
+		return 0;
+	case KEY_NO_CACHE:
+		a->no_cache = true;
+		return 0;
+	case KEY_BACKEND:
+		if (tap_backend_parse(arg, &a->backend) < 0)
+			argp_error(state,
+				   "--backend: '%s' is none of fentry, kprobe, tracepoint, auto",
+				   arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static error_t capture_option(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
@@ -188,29 +220,8 @@ static error_t capture_option(int key, char *arg, struct argp_state *state)
 		    (a->events_bytes & (a->events_bytes - 1)))
 			argp_error(state, "--events-ring must be a power of two from 64k to 1G");
 		return 0;
-	case KEY_DOCKER:
-		a->docker = arg;
-		return 0;
-	case KEY_CRI:
-		a->cri = arg;
-		return 0;
-	case KEY_CACHE:
-		if (arg[0] != '/')
-			argp_error(state, "--cache: '%s' is no absolute path; write for example "
-					  "/var/cache/limpid, or --no-cache", arg);
-		a->cache = arg;
-		return 0;
-	case KEY_NO_CACHE:
-		a->no_cache = true;
-		return 0;
-	case KEY_BACKEND:
-		if (tap_backend_parse(arg, &a->backend) < 0)
-			argp_error(state,
-				   "--backend: '%s' is none of fentry, kprobe, tracepoint, auto",
-				   arg);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return machine_option(a, key, arg, state);
 	}
 }
 
