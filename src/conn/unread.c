@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS that nobody reads is a row of its own, one a connection: who talks to whom, by what name, how much, and why it is
  * not read.  Such a row must not appear and go away again, so it waits until it is sure: for a second, and where the
- * process's library is probed, until the client said something after the handshake (the probe would have seen it), or
- * until the end.  While it is open its bytes are asked of the kernel, ever less often when nothing moves.
+ * process's library is probed, until the client said something after the handshake (the probe would have seen it) and
+ * nothing moves any more (a write of many megabytes is told at its end), or until the end.  While it is open its bytes are asked of the kernel, ever less often when nothing moves.
  *
  * The same questions give what each process moved by TLS, and how much of it was read. */
 #include "conn/conn.h"
 
 #define PROTO	    "tls"
 #define SURE_NS	    1000000000u
+#define PATIENCE_NS 30000000000u
 #define ASK_NS	    1000000000u
 #define ASK_MOST_NS 16000000000u
 
@@ -181,10 +182,24 @@ bool unread_end(struct conn *c)
 	return true;
 }
 
+/* Nothing moved between two of the kernel's answers, or for a while where everything that moves is seen. */
+static bool is_quiet(const struct conn *c)
+{
+	const struct secure *s = c->secure;
+
+	if (!s->wait_ns)
+		return c->t->now_ns >= c->last_ns + SURE_NS;
+	return s->wait_ns > ASK_NS && s->asked_sum == wire(c, EV_READ) + wire(c, EV_WRITE);
+}
+
 static bool is_sure(const struct conn *c)
 {
-	return c->t->now_ns >= c->secure->since_ns + SURE_NS &&
-	       (of_process(c) != TLS_WHY_READ || talks(c));
+	uint64_t now = c->t->now_ns, since = c->secure->since_ns;
+
+	if (now < since + SURE_NS)
+		return false;
+	return of_process(c) != TLS_WHY_READ ||
+	       (talks(c) && (is_quiet(c) || now >= since + PATIENCE_NS));
 }
 
 /* --- with time --- */
@@ -243,6 +258,7 @@ void unread_tick(struct conn *c)
 		ask(c, sum);
 	if (s->ended || c->closing || !is_unread(c))
 		return;
-	if (s->row ? s->told != wire(c, EV_READ) + wire(c, EV_WRITE) || s->reason != why(c) : is_sure(c))
+	if (s->row ? s->told != wire(c, EV_READ) + wire(c, EV_WRITE) || s->reason != why(c)
+		   : is_sure(c))
 		emit(c, false);
 }

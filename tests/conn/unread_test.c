@@ -181,6 +181,33 @@ static void a_request_that_the_probe_did_not_see_is_no_secret(void **state)
 	assert_string_equal(w.flows[1].answer, "no-data");
 }
 
+/* One call that sends megabytes is told by its probe when it ends, which on a slow network is much later. */
+static void a_long_write_is_not_unread(void **state)
+{
+	uint64_t sent = CLIENT_SAID + 53;
+
+	(void)state;
+	process = TLS_WHY_READ;
+	one_end(1, true);
+	world_wait(&w, 9 * SECOND); /* asked rarely by now */
+	for (int i = 0; i < 24; i++) {
+		moved(1, 0, 900, sent += 200000);
+		world_wait(&w, SECOND / 2);
+	}
+	assert_int_equal(w.n, 0);
+	world_plain(&w, 1, EV_WRITE, 0, "Qa:0\n");
+	world_plain(&w, 1, EV_READ, 0, "Aa:0\n");
+	world_wait(&w, 5 * SECOND);
+	assert_string_equal(world_text(&w), "a>a done peer_inferred\n");
+	one_end(11, true); /* it does not hide by talking on and on */
+	for (int i = 0; i < 70; i++) {
+		moved(11, 0, 900, sent += 200000);
+		world_wait(&w, SECOND / 2);
+	}
+	assert_int_equal(w.n, 2);
+	assert_string_equal(w.flows[1].answer, "socket-unknown");
+}
+
 static void a_broken_handshake_says_who_and_why(void **state)
 {
 	const struct world_flow *f = &w.flows[0];
@@ -302,6 +329,7 @@ int main(void)
 		T(two_ends_are_one_row),
 		T(a_process_that_is_read_has_time),
 		T(a_request_that_the_probe_did_not_see_is_no_secret),
+		T(a_long_write_is_not_unread),
 		T(a_broken_handshake_says_who_and_why),
 		T(plaintext_that_comes_late_ends_the_row),
 		T(plaintext_of_the_other_end_ends_the_row),
