@@ -22,8 +22,9 @@ struct item {
 struct range {
 	uint16_t min, max;
 };
-struct option {
-	int option, value;
+struct option { /* PRSocketOptionData: the value is a union with an address in it */
+	int option, pad, value;
+	char room[128];
 };
 struct vec {
 	char *base;
@@ -143,7 +144,7 @@ static int any_certificate(void *arg, void *fd, int check, int server)
 static void *new(int fd)
 {
 	const struct range only = { 0x0303, 0x0303 };
-	struct option o = { OPTION_BLOCKING, is_nonblocking };
+	const struct option o = { .option = OPTION_BLOCKING, .value = is_nonblocking };
 	void *s = PR_ImportTCPSocket(fd);
 
 	if (!s || PR_SetSocketOption(s, &o) != 0)

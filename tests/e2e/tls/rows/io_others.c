@@ -14,7 +14,8 @@ struct io {
 	void *s;
 	int fd;
 };
-static const struct library *const libraries[] = { &gnutls_library, &mbedtls_library, &wolfssl_library };
+static const struct library *const libraries[] = { &gnutls_library, &mbedtls_library,
+						&wolfssl_library, &nss_library };
 static const struct library *lib;
 bool is_server, is_nonblocking;
 
@@ -41,7 +42,13 @@ void *library_zeroed(size_t n)
 void *library_open(const char *name)
 {
 	const char *file = getenv("TLS_FILE");
-	void *l = dlopen(file ? file : name, RTLD_NOW | RTLD_GLOBAL);
+
+	return library_open_other(file ? file : name);
+}
+
+void *library_open_other(const char *name)
+{
+	void *l = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
 
 	if (!l) {
 		(void)fprintf(stderr, "talk: %s\n", dlerror());

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# GnuTLS, mbedTLS and wolfSSL of two Debian releases, by the library parts of ../others.
+# GnuTLS, mbedTLS, wolfSSL and NSS of two Debian releases, by the library parts of ../others.
 from=$rows/../others
-talk=$(c_talk others -I$from $from/gnutls.c $from/mbedtls.c $from/wolfssl.c -ldl)
+talk=$(c_talk others -I$from $from/gnutls.c $from/mbedtls.c $from/wolfssl.c $from/nss.c -ldl)
 
 # other NAME LIBRARY VERSION FILE SUITE PACKAGE...
 other() {
@@ -22,3 +22,5 @@ other mbedtls228 mbedtls 2.28 libmbedtls.so.14 bookworm libmbedtls14 libmbedcryp
 other mbedtls36 mbedtls 3.6 libmbedtls.so.21 trixie libmbedtls21 libmbedcrypto16 libmbedx509-7 libc6
 other wolfssl55 wolfssl 5.5 libwolfssl.so.35 bookworm libwolfssl35
 other wolfssl57 wolfssl 5.7 libwolfssl.so.42 trixie libwolfssl42t64 libc6
+other nss387 nss 3.87 libssl3.so bookworm libnss3 libnspr4 libsqlite3-0
+other nss3110 nss 3.110 libssl3.so trixie libnss3 libnspr4 libsqlite3-0 libc6 zlib1g
