@@ -427,13 +427,11 @@ static bool kernel_optimises_nop5(void)
 int tls_files_new(struct tls_files **ret, struct tap_bpf *b, tls_watch_fn found, void *ctx)
 {
 	struct tls_files *fs = calloc(1, sizeof(*fs));
-	int err;
+	int err = fs ? 0 : -ENOMEM;
 
-	if (!fs)
-		return -ENOMEM;
-	fs->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (fs->notify < 0) {
+	if (fs && (fs->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) < 0)
 		err = -errno;
+	if (err) {
 		free(fs);
 		return err;
 	}
