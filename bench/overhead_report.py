@@ -54,14 +54,14 @@ def table(rows, test):
 
 
 def counts(rows):
-    for mode in ("decode", "full"):
+    for mode in ("decode", "only_tcp", "full"):
         mine = [r for r in rows if r["mode"] == mode and r["test"] == "count"]
         if not mine:
             continue
         total = {k: sum(r.get(k, 0) for r in mine) for k in ("made", "seen", "stored", "dropped", "missing")}
         print(f"{mode}: {total['made']:.0f} requests made, {total['seen']:.0f} exchanges decoded"
               f" (wrk does not count what is under way at its end)", end="")
-        print(f", {total['missing']:.0f} bytes missing" if mode == "decode" else
+        print(f", {total['missing']:.0f} bytes missing" if mode != "full" else
               f", {total['stored']:.0f} stored, {total['dropped']:.0f} dropped before the hub")
 
 

@@ -29,6 +29,7 @@
 
 #include "unix.bpf.h"
 #include "gap.bpf.h"
+#include "passive.bpf.h"
 #include <bpf/bpf_endian.h>
 
 #define AF_INET		2
@@ -366,7 +367,7 @@ static __always_inline __u8 side_guess(const struct sock *sk)
 
 	if (sock_is_unix(sk))
 		return unix_side(sk);
-	if (bpf_map_lookup_elem(&listeners, &l))
+	if (bpf_map_lookup_elem(&listeners, &l) || passive_since(sk))
 		return EV_SERVER;
 	return l.port >= 32768 && rport < 32768 ? EV_CLIENT : EV_SIDE_UNKNOWN;
 }
@@ -406,6 +407,7 @@ SUB struct conn *conn_make_tcp(struct sock *sk, __u64 cookie, __u8 side, __u8 di
 	const struct tcp_sock *tp = (const void *)sk;
 	struct conn c = {};
 	__u64 was_read, was_written;
+	__u32 *since;
 
 	conn_owner(&c);
 	c.side = side;
@@ -424,7 +426,14 @@ SUB struct conn *conn_make_tcp(struct sock *sk, __u64 cookie, __u8 side, __u8 di
 		c.seq[EV_WRITE] -= done;
 		was_written -= done;
 	}
-	c.late = was_read > 0 || was_written > 1;
+	since = passive_since(sk);
+	if (since && *since == policy_gen) { /* all of it was to be seen; what no hook saw is a hole */
+		c.seq[EV_READ] -= was_read;
+		c.seq[EV_WRITE] -= was_written;
+		*since = 0; /* not again, when this entry has to give way to others */
+	} else {
+		c.late = was_read > 0 || was_written > 1;
+	}
 	bpf_map_update_elem(&conns, &cookie, &c, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&conns, &cookie);
 }

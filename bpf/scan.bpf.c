@@ -122,7 +122,7 @@ int socket_scan(struct bpf_iter__task_file *ctx)
 	if (!socket_fops)
 		socket_fops = (__u64)file->f_op;
 	sk = KREAD(socket, sk);
-	if (sk && sock_is_unix(sk))
+	if (sk && sock_is_unix(sk) && !only_tcp)
 		return scan_unix(task, sk);
 	if (!sk || !sock_is_tcp(sk))
 		return 0;

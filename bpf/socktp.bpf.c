@@ -12,6 +12,8 @@
  * AF_UNIX: the same place tells of its packets, but what left the stream only sock_recv_length (6.3 and later), when
  * they are gone: stash.bpf.h.
  *
+ * With only_tcp all sends and receives of TCP are taken here, and nothing of other sockets.
+ *
  * What AF_UNIX sends, UDP and TLS by the kernel have no such places, and no sequence numbers of their own either:
  * sock_send_length and sock_recv_length tell how much was moved, which becomes a hole.
  */
@@ -32,12 +34,12 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * whose system call its own hooks read, and must cost it nearly nothing. */
 volatile __u32 sends_open __weak;
 
-/* What keeps the price low for all others: the thread is io_uring's, or has used it. */
+/* What keeps the price low for all others: the thread is io_uring's, or has used it; or there is no other hook. */
 static __always_inline bool uses_uring(void)
 {
 	struct task_struct *task = CURRENT_TASK();
 
-	if (!bpf_core_field_exists(task->io_uring))
+	if (only_tcp || !bpf_core_field_exists(task->io_uring))
 		return true;
 	return KREAD(task, io_uring) || (KREAD(task, flags) & PF_IO_WORKER);
 }
@@ -49,6 +51,8 @@ static __always_inline bool may_be_unread(struct msghdr *msg)
 {
 	struct kiocb *iocb;
 
+	if (only_tcp)
+		return true;
 	if ((msg->msg_flags & (MSG_SPLICE_PAGES | MSG_NOSIGNAL)) || task_is_compat(CURRENT_TASK()))
 		return true;
 	if (!bpf_core_field_exists(msg->msg_iocb))
@@ -85,7 +89,7 @@ static __always_inline int on_send(struct sock *sk, struct msghdr *msg)
 		return 0;
 	iter_read(&msg->msg_iter, &it);
 	fn_begin(sk, EV_WRITE, 0, &it);
-	if (t->fn.nr && !open)
+	if (t->fn.nr && !open && !only_tcp)
 		__sync_fetch_and_add(&sends_open, 1);
 	t->fn.name = name;
 	t->fn.seq_end = seq_end;
@@ -116,7 +120,7 @@ static __always_inline bool in_old_call(const struct task_ctx *t)
 	struct pt_regs *regs;
 	long nr;
 
-	if (t->in_call != CALL_NOT_MET || (KREAD(task, flags) & PF_IO_WORKER))
+	if (only_tcp || t->in_call != CALL_NOT_MET || (KREAD(task, flags) & PF_IO_WORKER))
 		return false;
 	regs = (void *)bpf_task_pt_regs(task);
 	nr = SYS_NR(regs);
@@ -237,7 +241,7 @@ static __always_inline int on_length(struct sock *sk, __u8 dir, int n, __u32 fla
 {
 	struct task_ctx *t;
 
-	if (n <= 0 || !(sock_is_unix(sk) || sock_is_udp(sk) || (sock_is_tcp(sk) && sock_encrypts(sk, dir))))
+	if (n <= 0 || !((!only_tcp && (sock_is_unix(sk) || sock_is_udp(sk))) || (sock_is_tcp(sk) && sock_encrypts(sk, dir))))
 		return 0;
 	t = task_ctx_get();
 	if (!t || !unwatched_begin(t, sk, dir, n, flags))
@@ -247,11 +251,12 @@ static __always_inline int on_length(struct sock *sk, __u8 dir, int n, __u32 fla
 
 static __always_inline int send_end(int ret)
 {
-	struct task_ctx *t = sends_open ? task_map_find(&task_ctxs) : NULL;
+	struct task_ctx *t = only_tcp || sends_open ? task_map_find(&task_ctxs) : NULL;
 
 	if (!t || !t->fn.nr || t->fn.dir != EV_WRITE) /* else a receive that faulted */
 		return 0;
-	__sync_fetch_and_add(&sends_open, -1);
+	if (!only_tcp)
+		__sync_fetch_and_add(&sends_open, -1);
 	return fn_end(ret);
 }
 
@@ -260,7 +265,8 @@ SUB int on_nothing(struct sock *sk)
 {
 	struct task_ctx *t = task_ctx_get();
 
-	if (!t || t->in_call == CALL_INSIDE || !(sock_is_tcp(sk) || sock_is_unix(sk)) || !task_wanted(t) ||
+	if (!t || t->in_call == CALL_INSIDE || !(sock_is_tcp(sk) || (!only_tcp && sock_is_unix(sk))) ||
+	    !task_wanted(t) ||
 	    sock_is_kernels(sk) || in_old_call(t))
 		return 0;
 	if (t->fn.nr)
@@ -287,6 +293,8 @@ int BPF_PROG(tp_sock_recv_length, struct sock *sk, int ret, int flags)
 {
 	struct task_ctx *t;
 
+	if (only_tcp && ret > 0) /* its bytes were taken before */
+		return on_length(sk, EV_READ, ret, flags);
 	if (!uses_uring()) /* a call that is not watched, like preadv2, or one of 32 bits */
 		return on_length(sk, EV_READ, ret, flags);
 	t = task_map_find(&task_ctxs);
@@ -349,7 +357,7 @@ int BPF_PROG(tp_skb_copied, const struct sk_buff *skb, int len)
 		return 0;
 	tcp = sock_is_tcp(sk);
 	if (!tcp)
-		sk = lengths_told && sock_is_unix(sk) ? unix_reader(skb, sk) : NULL;
+		sk = lengths_told && !only_tcp && sock_is_unix(sk) ? unix_reader(skb, sk) : NULL;
 	t = sk ? task_ctx_get() : NULL;
 	if (!t || t->in_call == CALL_INSIDE || !task_wanted(t) || sock_is_kernels(sk))
 		return 0;

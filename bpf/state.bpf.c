@@ -80,8 +80,10 @@ int BPF_PROG(socket_state, struct sock *sk, int old, int new)
 	if (!sock_is_tcp(sk))
 		return 0;
 	cookie = sock_id_make(sk); /* which the system call hooks cannot */
-	if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV)
+	if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV) {
 		cookie = sock_id_new(sk); /* accepted later, or by TCP Fast Open just now */
+		passive_begins(cookie);
+	}
 	if (new == TCP_LISTEN || old == TCP_LISTEN)
 		on_listen(sk, new == TCP_LISTEN);
 	if (new == TCP_SYN_SENT) {

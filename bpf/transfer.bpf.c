@@ -2,6 +2,7 @@
 /* transfer.bpf.c - the end of a transfer, for all programs that see one. */
 #include "transfer.bpf.h"
 #include "late.bpf.h"
+#include "run.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -46,12 +47,37 @@ static __always_inline bool quick_gather(struct scratch *s, const struct call *c
 	return at == n;
 }
 
+/* n bytes of a packet: those beside its header, or its first page. */
+static __always_inline bool quick_packet(struct scratch *s, const struct call *call, __u64 n)
+{
+	struct run *r = &s->run;
+
+	if (n > EMIT_PIECE)
+		return false;
+	r->chain = call->buf;
+	r->chained = 0;
+	r->skip = call->len;
+	r->mem = MEM_PAGES;
+	if (run_next_packet(r))
+		return false;
+	run_skip(r);
+	if (!r->base_left) {
+		if (!r->niov || run_next_buffer(r))
+			return false;
+		run_skip(r);
+	}
+	barrier_var(n);
+	return n <= r->base_left && n <= EMIT_PIECE && !bpf_probe_read_kernel(s->data, n, (void *)r->base);
+}
+
 static __always_inline bool quick_read(struct scratch *s, const struct call *call, __u64 n)
 {
 	if (call->shape == CALL_BUF || (call->shape == CALL_ITER && call->len >= n && call->mem < MEM_KERNEL)) {
 		barrier_var(n);
 		return n <= EMIT_PIECE && !bpf_probe_read_user(s->data, n, (void *)call->buf);
 	}
+	if (call->shape == CALL_SKB)
+		return quick_packet(s, call, n);
 	return quick_gather(s, call, n);
 }
 

@@ -131,6 +131,7 @@ static int prepare(struct capture *c, const struct args *a, enum decode_to to)
 	c->hub_stop = -1;
 	c->decode = (struct decode_options){ .to = to, .args = &c->args, .output = -1 };
 	c->tap = (struct tap_options){ .bpf = { .backend = a->backend,
+						.only_tcp = a->only_tcp,
 						.events_bytes = a->events_bytes },
 				       .docker_socket = a->docker,
 				       .cri_socket = a->cri,

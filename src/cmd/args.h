@@ -31,6 +31,7 @@ struct args {
 	uint64_t conn_budget; /* 0: not given, no limit */
 	uint64_t events_bytes;
 	enum tap_backend backend;
+	bool only_tcp;
 	const char *docker, *cri;
 	const char *cache; /* NULL: the usual directory */
 	bool no_cache;

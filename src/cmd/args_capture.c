@@ -29,6 +29,7 @@ enum key {
 	KEY_BACKEND,
 	KEY_CACHE,
 	KEY_NO_CACHE,
+	KEY_ONLY_TCP,
 };
 
 static void list_option(struct argp_state *state, const char *arg, const char **list, size_t *n)
@@ -81,6 +82,8 @@ static const struct argp_option capture_options[] = {
 	  "/var/cache/limpid)",
 	  1 },
 	{ "no-cache", KEY_NO_CACHE, NULL, 0, "keep nothing of that kind", 1 },
+	{ "only-tcp", KEY_ONLY_TCP, NULL, 0,
+	  "hook no system calls, so that watched programs pay less: no unix sockets, no datagrams (docs/capture.md)", 1 },
 	{ 0 },
 };
 
@@ -153,6 +156,9 @@ static error_t machine_option(struct args *a, int key, const char *arg, struct a
 			argp_error(state,
 				   "--backend: '%s' is none of fentry, kprobe, tracepoint, auto",
 				   arg);
+		return 0;
+	case KEY_ONLY_TCP:
+		a->only_tcp = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -257,7 +257,8 @@ static void end_cache(struct report *r, const struct args *a, const struct tls_w
 
 static void check_capture(struct report *r, const struct args *a)
 {
-	const struct tap_bpf_options o = { .backend = a->backend, .events_bytes = a->events_bytes };
+	const struct tap_bpf_options o = { .backend = a->backend, .only_tcp = a->only_tcp,
+					   .events_bytes = a->events_bytes };
 	struct tls_watch *w = NULL;
 	struct tap_bpf *b = NULL;
 	char err[400] = "";

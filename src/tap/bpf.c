@@ -249,6 +249,16 @@ static int size_rings(struct tap_bpf *b, const struct tap_bpf_options *o, size_t
 	return tasks ? bpf_map__set_max_entries(b->skel->maps.tasks, (uint32_t)tasks) : 0;
 }
 
+static void choose_syscalls(struct limpid_bpf *s, bool wanted)
+{
+	bool twice = wanted && bpf_preempts_tracepoints();
+
+	(void)bpf_program__set_autoload(s->progs.socket_enter, wanted);
+	(void)bpf_program__set_autoload(s->progs.socket_exit, wanted);
+	(void)bpf_program__set_autoload(s->progs.socket_enter_again, twice);
+	(void)bpf_program__set_autoload(s->progs.socket_exit_again, twice);
+}
+
 /* Once, with the hooks that are planned.  In why, with n bytes: what the kernel said, when it is about them. */
 static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, size_t errlen,
 		char *why, size_t n)
@@ -268,8 +278,7 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 			    "a ring size must be a power of two, of 4096 bytes or more");
 	tap_bpf_tls_prepare(b->skel, b->old);
 	hooks_prepare(&b->hooks, b->skel);
-	(void)bpf_program__set_autoload(b->skel->progs.socket_enter_again, bpf_preempts_tracepoints());
-	(void)bpf_program__set_autoload(b->skel->progs.socket_exit_again, bpf_preempts_tracepoints());
+	choose_syscalls(b->skel, !b->hooks.only_tcp);
 	rc = limpid_bpf__load(b->skel);
 	if (rc)
 		(void)snprintf(why, n, "%s", last_words);
@@ -317,7 +326,7 @@ static int load_best(struct tap_bpf *b, const struct tap_bpf_options *o, char *e
 	char why[HOOKS_REASON];
 	int rc;
 
-	hooks_plan(&b->hooks, o ? o->backend : TAP_BACKEND_AUTO);
+	hooks_plan(&b->hooks, o ? o->backend : TAP_BACKEND_AUTO, o && o->only_tcp);
 	for (;;) {
 		rc = hooks_missing(&b->hooks, err, errlen);
 		if (rc)

@@ -27,6 +27,9 @@ int tap_backend_parse(const char *name, enum tap_backend *ret);
 
 struct tap_bpf_options {
 	enum tap_backend backend; /* other than AUTO: this one or an error */
+	/* No system call is hooked: TCP is read by functions, or by the tracepoints of its own that came with 6.16; other sockets are
+	 * not read, there is no EV_MAP, and a connection is told of with its first byte. */
+	bool only_tcp;
 	/* Powers of two; 0: 32 MiB, 1 MiB.  events_bytes is what all rings for events take together. */
 	size_t events_bytes, tasks_bytes;
 	uint32_t hold_up_ns; /* for tests of calls that meet: bpf/conn.bpf.h; 0: not at all */
@@ -90,6 +93,7 @@ struct tap_hook {
 	bool sends;
 	bool traced; /* tracepoints of the kernel's sends, or receives, help the system calls' */
 	bool told;   /* tracepoints tell the lengths of what no system call moved */
+	bool only_tcp; /* as it was asked for */
 	enum tap_backend used;
 	const char *refused[TAP_BACKENDS]; /* what the kernel said against it; "": nothing, or it was not asked */
 };

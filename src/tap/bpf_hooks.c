@@ -231,12 +231,27 @@ static void choose(struct hooks *h)
 	}
 }
 
-void hooks_plan(struct hooks *h, enum tap_backend forced)
+/* What the tracepoints need when they are all there is. */
+static void plan_only_tcp(struct hooks *h)
+{
+	static const char lacks[] = "the kernel lacks the tracepoints of TCP that reading without hooks of "
+				    "system calls takes (they came with Linux 6.16); leave out --only-tcp";
+
+	h->af_unix = h->unix_sendpage = h->udp = false;
+	if (!h->send_tp)
+		(void)snprintf(h->state[HOOK_SEND].refused[TAP_BACKEND_TRACEPOINT], HOOKS_REASON, lacks);
+	if (!h->recv_tp || !h->length_tp)
+		(void)snprintf(h->state[HOOK_RECV].refused[TAP_BACKEND_TRACEPOINT], HOOKS_REASON, lacks);
+}
+
+void hooks_plan(struct hooks *h, enum tap_backend forced, bool only_tcp)
 {
 	char why[HOOKS_REASON];
 
-	*h = (struct hooks){ .forced = forced };
+	*h = (struct hooks){ .forced = forced, .only_tcp = only_tcp };
 	look_around(h);
+	if (only_tcp)
+		plan_only_tcp(h);
 	if ((!forced || forced == TAP_BACKEND_FENTRY) && !hooks_probe_fentry(why, sizeof(why)))
 		refuse_all(h, TAP_BACKEND_FENTRY, why);
 	if ((!forced || forced == TAP_BACKEND_KPROBE) && !hooks_probe_kprobe(why, sizeof(why)))
@@ -247,6 +262,8 @@ void hooks_plan(struct hooks *h, enum tap_backend forced)
 /* What can be done without: system calls show it, or sequence numbers do. */
 static bool do_without(struct hooks *h, enum when when)
 {
+	if (h->only_tcp && (when == WITH_LENGTH_TP || when == WITH_SEND_TP || when == WITH_RECV_TP))
+		return false;
 	switch (when) {
 	case WITH_LENGTH_TP:
 		h->length_tp = h->send_tp = false;
@@ -336,6 +353,7 @@ void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_ho
 				      .sends = i == HOOK_SEND,
 				      .traced = i == HOOK_SEND ? h->send_tp : h->recv_tp,
 				      .told = h->length_tp,
+				      .only_tcp = h->only_tcp,
 				      .used = h->state[i].used };
 
 		for (enum tap_backend b = 0; b < TAP_BACKENDS; b++)
@@ -348,7 +366,8 @@ void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_ho
 
 static bool wants_tls(const struct hooks *h)
 {
-	return !h->no_tls && h->state[HOOK_SEND].used > TAP_BACKEND_TRACEPOINT &&
+	/* They can be hooked when the first such socket is met, and its first calls only system calls show. */
+	return !h->no_tls && !h->only_tcp && h->state[HOOK_SEND].used > TAP_BACKEND_TRACEPOINT &&
 	       h->state[HOOK_RECV].used > TAP_BACKEND_TRACEPOINT;
 }
 
@@ -361,6 +380,7 @@ static bool planned(const struct hooks *h, size_t i)
 void hooks_prepare(struct hooks *h, struct limpid_bpf *skel)
 {
 	skel->rodata->recv_args = (__u8)h->recv_args;
+	skel->rodata->only_tcp = h->only_tcp;
 	for (size_t i = 0; i < NPROGRAMS; i++) {
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, programs[i].prog);
@@ -408,6 +428,12 @@ void hooks_tls(struct hooks *h, struct limpid_bpf *skel)
 
 int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n)
 {
+	if (h->only_tcp && h->state[HOOK_RECV].used == TAP_BACKEND_TRACEPOINT &&
+	    !skel->bss->page_address) {
+		(void)snprintf(why, n, "prog 'tp_skb_copied': the addresses of the kernel's pages, in which packets are, "
+				       "cannot be told here");
+		return -EOPNOTSUPP;
+	}
 	skel->bss->hooked[EV_WRITE] = hooked(h, HOOK_SEND);
 	skel->bss->hooked[EV_READ] = hooked(h, HOOK_RECV);
 	skel->bss->unix_hooked = h->af_unix;

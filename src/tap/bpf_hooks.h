@@ -21,6 +21,7 @@ struct hooks {
 		char refused[TAP_BACKENDS][HOOKS_REASON]; /* "": not, or not tried */
 	} state[HOOKS];
 	enum tap_backend forced;
+	bool only_tcp; /* tap_bpf_options.only_tcp */
 	unsigned recv_args; /* that tcp_recvmsg has */
 	bool sendpage; /* tcp_sendpage is there */
 	bool unix_sendpage;
@@ -42,7 +43,7 @@ bool hooks_probe_kprobe(char *why, size_t n);
 const char *hooks_error_text(int err);
 
 struct limpid_bpf;
-void hooks_plan(struct hooks *h, enum tap_backend forced);
+void hooks_plan(struct hooks *h, enum tap_backend forced, bool only_tcp);
 void hooks_prepare(struct hooks *h, struct limpid_bpf *skel);
 /* 0, or negative errno with the cause in why: "prog 'NAME': ..." */
 int hooks_attach(struct hooks *h, struct limpid_bpf *skel, char *why, size_t n);

@@ -57,6 +57,8 @@ const char *sight_text(enum sight s)
 
 enum sight sight_now(const struct sight_row *row, const struct tap_hook *h)
 {
+	if (h->only_tcp && row->l4 != EV_TCP)
+		return row->l4 == SIGHT_KTLS ? SIGHT_HOLE : SIGHT_NOTHING;
 	switch (row->by[h->used]) {
 	case SIGHT_BYTES:
 		break;

@@ -330,6 +330,8 @@ void tap_task(void *ctx, const struct ev_task *ev)
 	tap_processes_task(t, ev);
 	if (ev->h.kind == EV_EXIT) /* its sockets are closed after this */
 		tap_sweep_soon(t);
+	if (ev->h.kind == EV_EXEC && t->o.bpf.only_tcp)
+		tap_rescan_soon(t);
 	ledger_task(t->ledger, ev);
 	tls_watch_task(t->tls, ev);
 }

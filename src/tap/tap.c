@@ -28,6 +28,7 @@
 #define SWEEP_NS    (60 * SECOND_NS) /* a socket can also end without its process */
 #define TELL_NS	    (SECOND_NS / 10) /* while the rings have no room for what is to be told */
 #define RESCAN_NS   (60 * SECOND_NS)
+#define EXEC_NS	    (SECOND_NS / 100) /* from exec to when the libraries are mapped */
 #define IPC_BATCH   256 /* messages of decode handled in a row */
 
 uint64_t tap_now_ns(void)
@@ -417,8 +418,30 @@ static void sweep(struct tap *t)
 	t->sweep_ns = end_ns + SWEEP_NS;
 }
 
+/* Not at once: the loader maps libraries first.  And a fiftieth of the time, as above. */
+void tap_rescan_soon(struct tap *t)
+{
+	uint64_t at = tap_now_ns() + EXEC_NS;
+
+	if (at < t->rescan_after_ns)
+		at = t->rescan_after_ns;
+	if (at < t->rescan_ns)
+		t->rescan_ns = at;
+}
+
+static void rescan(struct tap *t)
+{
+	uint64_t begin_ns = tap_now_ns(), end_ns;
+
+	(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
+	containers_sweep(t->containers);
+	end_ns = tap_now_ns();
+	t->rescan_after_ns = end_ns + (end_ns - begin_ns) * 50;
+	t->rescan_ns = end_ns + RESCAN_NS;
+}
+
 /* Returns how long the loop may sleep. */
-static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
+static int timers(struct tap *t, uint64_t *second_ns)
 {
 	uint64_t now = tap_now_ns(), next;
 
@@ -431,14 +454,13 @@ static int timers(struct tap *t, uint64_t *second_ns, uint64_t *rescan_ns)
 		}
 		send_losses(t);
 	}
-	if (now >= *rescan_ns) {
-		*rescan_ns = now + RESCAN_NS;
-		(void)tls_watch_scan(t->tls); /* what failed is said in its facts */
-		containers_sweep(t->containers);
-	}
+	if (now >= t->rescan_ns)
+		rescan(t);
 	if (now >= t->sweep_ns)
 		sweep(t);
 	next = t->untold.left && *second_ns > now + TELL_NS ? now + TELL_NS : *second_ns;
+	if (t->rescan_ns < next)
+		next = t->rescan_ns;
 	if (t->stopping && now >= t->stop_ns)
 		kill_decode(t);
 	else if (t->stopping && t->stop_ns < next)
@@ -474,15 +496,16 @@ static bool handle(struct tap *t, int fd)
 
 int tap_run(struct tap *t)
 {
-	uint64_t second_ns = 0, rescan_ns = tap_now_ns() + RESCAN_NS;
+	uint64_t second_ns = 0;
 	int err = start_decode(t);
 	bool more = false;
 
 	if (err)
 		return err;
+	t->rescan_ns = tap_now_ns() + RESCAN_NS;
 	while (!(t->stopping && !t->decode)) {
 		struct epoll_event evs[16];
-		int wait = timers(t, &second_ns, &rescan_ns);
+		int wait = timers(t, &second_ns);
 		int n = epoll_wait(t->ep, evs, 16, more ? 0 : wait);
 
 		more = more && decode_came(t);

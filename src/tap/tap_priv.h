@@ -51,6 +51,7 @@ struct tap {
 	bool hub_said;
 	uint64_t sweep_ns,
 		sweep_after_ns; /* when connections that ended unseen are looked for; not before */
+	uint64_t rescan_ns, rescan_after_ns; /* the same of TLS libraries in all processes */
 	bool stopping;
 	uint64_t stop_ns; /* when decode has to be gone */
 	int result;
@@ -64,6 +65,9 @@ struct tap_cgroup {
 
 /* tap.c: a process ended, and connections with it of which nobody tells. */
 void tap_sweep_soon(struct tap *t);
+
+/* The same, of TLS libraries: a process began, and nobody tells what it maps. */
+void tap_rescan_soon(struct tap *t);
 
 /* subjects.c: containers, cgroups, processes, rules */
 void tap_container_changed(void *ctx, const struct container *c, bool gone);

@@ -104,6 +104,7 @@ static void help(void)
 	     "Moves bytes in every way there is, and compares what the capture programs report.\n"
 	     "Root.  Prints TAP; exits with 0 when nothing failed, 1 when something did.\n\n"
 	     "  --backend NAME   tracepoint, kprobe, fentry (default auto: what the kernel takes)\n"
+	     "  --only-tcp       no system call is hooked\n"
 	     "  --quick          fewer sizes and less time: for emulated machines\n"
 	     "  --seed N         of the random calls (default: the time); a failure names its own\n"
 	     "  --dump FILE      where the group `same` writes its report: the files of all back "
@@ -140,7 +141,8 @@ int main(int argc, char **argv)
 		{ "open", no_argument, NULL, 'O' },	     { "bench", no_argument, NULL, 'B' },
 		{ "dump", required_argument, NULL, 'd' },    { "verbose", no_argument, NULL, 'v' },
 		{ "seed", required_argument, NULL, 's' },    { "nothing", no_argument, NULL, 'N' },
-		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
+		{ "help", no_argument, NULL, 'h' },	     { "only-tcp", no_argument, NULL, 'T' },
+		{ NULL, 0, NULL, 0 },
 	};
 	bool chosen[GROUPS] = { false }, some = false;
 	struct shared shared = { .loaded = false };
@@ -160,6 +162,8 @@ int main(int argc, char **argv)
 			log_setup("capture_check", LOG_LEVEL_DEBUG);
 		else if (c == 'q')
 			quick = true;
+		else if (c == 'T')
+			only_tcp = true;
 		else if (c == 'l')
 			return list();
 		else if (c == 'O')

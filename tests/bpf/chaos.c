@@ -253,7 +253,7 @@ int chaos_open(struct conn *c, uint64_t seed, struct chaos_conn *ret)
 	int rc = 0;
 
 	for (unsigned i = 0; i < n && !rc; i++) {
-		ret[i].family = (uint32_t)((seed / CHAOS_CONNS + i) % F_ALL);
+		ret[i].family = (uint32_t)((seed / CHAOS_CONNS + i) % (only_tcp ? F_FAMILIES : F_ALL));
 		rc = conn_connect(&c[i], ret[i].family, 0);
 		rc = rc ? rc : conn_accept(&c[i]);
 		ret[i].cport = c[i].cport;

@@ -7,9 +7,12 @@
 #ifndef LIMPID_TESTS_CHAOS_H
 #define LIMPID_TESTS_CHAOS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "way.h"
+
+extern bool only_tcp; /* --only-tcp: no system call is hooked, and connections are of TCP (check.c) */
 
 #define CHAOS_CONNS 3
 /* What moved on one connection, as the return values of the calls have it: [0] client to server, [1] back. */

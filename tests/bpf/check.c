@@ -8,7 +8,7 @@
 
 unsigned tests, failed;
 enum tap_backend backend;
-bool quick;
+bool quick, only_tcp;
 const char *dump_file;
 uint64_t seed;
 uint32_t hold_up_ns;
@@ -33,7 +33,7 @@ const char *const family_names[F_ALL] = {
 
 bool load(struct watch *w, size_t ring)
 {
-	struct tap_bpf_options o = { .backend = backend, .events_bytes = ring, .hold_up_ns = hold_up_ns };
+	struct tap_bpf_options o = { .backend = backend, .only_tcp = only_tcp, .events_bytes = ring, .hold_up_ns = hold_up_ns };
 	struct tap_bpf *b;
 	char err[512] = "";
 

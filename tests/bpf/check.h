@@ -3,6 +3,7 @@
 #ifndef LIMPID_TESTS_CHECK_H
 #define LIMPID_TESTS_CHECK_H
 
+#include "chaos.h"
 #include "traffic.h"
 #include "watch.h"
 

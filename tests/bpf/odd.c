@@ -154,5 +154,8 @@ void odd(struct watch *w, struct worker *k)
 {
 	urgent(w, k, true);
 	urgent(w, k, false);
-	kernel_tls(w, k);
+	if (only_tcp)
+		check(true, "kernel TLS # SKIP it is a gap of the ciphertext without hooks of system calls");
+	else
+		kernel_tls(w, k);
 }

@@ -131,14 +131,14 @@ static struct chaos_ways possible(enum tap_backend b)
 	for (uint32_t op = 0; op < S_OPS; op++)
 		if (!(NOT_SENT >> op & 1) && (!way_send(op)->lacks || !way_send(op)->lacks())) {
 			set.on_tcp[0] |= 1ULL << op;
-			if (!(way_send(op)->flags & WAY_TCP) &&
+			if (!only_tcp && !(way_send(op)->flags & WAY_TCP) &&
 			    expect_send(b, EV_UNIX, op).seen != SEEN_NOT)
 				set.on_unix[0] |= 1ULL << op;
 		}
 	for (uint32_t op = 0; op < R_OPS; op++)
 		if (!(NOT_GOT >> op & 1) && (!way_recv(op)->lacks || !way_recv(op)->lacks())) {
 			set.on_tcp[1] |= 1ULL << op;
-			if (!(way_recv(op)->flags & WAY_TCP) &&
+			if (!only_tcp && !(way_recv(op)->flags & WAY_TCP) &&
 			    expect_recv(b, EV_UNIX, op).seen != SEEN_NOT)
 				set.on_unix[1] |= 1ULL << op;
 		}

@@ -32,6 +32,8 @@ static bool common(uint32_t op, bool sends)
 		if (x.seen != first.seen || x.why != first.why)
 			return false;
 	}
+	if (only_tcp && first.seen != SEEN_BYTES) /* there is no call of which to say why */
+		return false;
 	return first.seen != SEEN_PART;
 }
 

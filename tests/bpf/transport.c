@@ -201,6 +201,8 @@ void overload(struct watch *w)
 	static void (*const parts[])(struct watch * w) = { shed, refused, silent, datagrams };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (only_tcp && parts[i] == datagrams)
+			continue;
 		if (!load(w, 256 << 10))
 			return;
 		parts[i](w);

@@ -70,6 +70,26 @@ static void what_is_unseen_depends_on_the_hook(void **state)
 	assert_int_equal(count(&fentry, SIGHT_HOLE), 0);
 }
 
+static void with_only_tcp_nothing_else_is_seen(void **state)
+{
+	struct tap_hook traced = { .only_tcp = true, .told = true, .traced = true, .used = TAP_BACKEND_TRACEPOINT };
+	struct tap_hook fentry = { .only_tcp = true, .used = TAP_BACKEND_FENTRY };
+
+	(void)state;
+	for (size_t i = 0; i < sight_nrows; i++) {
+		const struct sight_row *r = &sight_rows[i];
+		bool ktls = r->l4 == SIGHT_KTLS;
+
+		if (r->l4 == EV_TCP)
+			continue;
+		assert_int_equal(sight_now(r, &traced), ktls ? SIGHT_HOLE : SIGHT_NOTHING);
+		assert_int_equal(sight_now(r, &fentry), ktls ? SIGHT_HOLE : SIGHT_NOTHING);
+	}
+	traced.sends = fentry.sends = true;
+	assert_int_equal(sight_now(&sight_rows[0], &traced), SIGHT_BYTES);
+	assert_int_equal(sight_now(&sight_rows[0], &fentry), SIGHT_BYTES);
+}
+
 /* Whether it is an item of its own of the list, which has ": " before the first and ";" before the others. */
 static bool lists(const char *list, const char *what)
 {
@@ -105,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_documentation_has_every_row),
 		cmocka_unit_test(what_is_unseen_depends_on_the_hook),
+		cmocka_unit_test(with_only_tcp_nothing_else_is_seen),
 		cmocka_unit_test(what_nobody_sees_is_named),
 	};
 
