@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tap/insn_x86.h"
 #include "tls/go_table.h"
 
 #define PREFIX	  "crypto/tls.(*Conn)."
@@ -168,21 +169,9 @@ static int find_results(const struct code *c, struct results *ret);
 
 #if defined(__x86_64__)
 
-#include <Zydis/Zydis.h>
-
-struct insn {
-	ZydisDecodedInstruction i;
-	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
-};
-
 static bool decode(const struct code *c, size_t at, struct insn *ret)
 {
-	ZydisDecoder d;
-
-	return at < c->n &&
-	       ZYAN_SUCCESS(
-		       ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) &&
-	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, c->p + at, c->n - at, &ret->i, ret->op));
+	return at < c->n && insn_decode(c->p + at, c->n - at, ret);
 }
 
 static bool is_reg(const ZydisDecodedOperand *op, ZydisRegister r)

@@ -10,12 +10,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tap/insn_x86.h"
+
 #define LEAST 8	     /* before that is no field: the kind of object, or a table of methods */
 #define MOST  0x7fff /* of any offset */
 
 #if defined(__x86_64__)
-
-#include <Zydis/Zydis.h>
 
 #define CODE_BYTES 512
 #define MAX_PATHS  8
@@ -39,37 +39,14 @@ struct walk {
 	struct path todo[MAX_PATHS];
 	bool side; /* looks for the field that is returned, not for an address */
 };
-struct insn {
-	ZydisDecodedInstruction i;
-	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
-};
-
-static bool decode(const uint8_t *p, size_t n, struct insn *ret)
-{
-	ZydisDecoder d;
-
-	return ZYAN_SUCCESS(
-		       ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) &&
-	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, p, n, &ret->i, ret->op));
-}
-
-/* 0 to 15, or -1: not a general register. */
-static int gpr(ZydisRegister r)
-{
-	ZydisRegister q = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r);
-
-	return q >= ZYDIS_REGISTER_RAX && q <= ZYDIS_REGISTER_R15 ? (int)(q - ZYDIS_REGISTER_RAX)
-								  : -1;
-}
-
 /* The address of a memory operand. */
 static struct value address(const struct path *p, const ZydisDecodedOperand *op)
 {
 	struct value v = { 0 };
 
 	if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.index == ZYDIS_REGISTER_NONE &&
-	    gpr(op->mem.base) >= 0)
-		v = p->reg[gpr(op->mem.base)];
+	    insn_gpr(op->mem.base) >= 0)
+		v = p->reg[insn_gpr(op->mem.base)];
 	if (v.holds && op->mem.disp.value >= -MOST && op->mem.disp.value <= MOST)
 		v.off += op->mem.disp.value;
 	else
@@ -87,7 +64,7 @@ static struct value result(const struct path *p, const struct insn *in)
 	case ZYDIS_MNEMONIC_LEA:
 		return address(p, from);
 	case ZYDIS_MNEMONIC_ADD:
-		v = p->reg[gpr(to->reg.value)];
+		v = p->reg[insn_gpr(to->reg.value)];
 		if (from->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || from->imm.value.s < 0 ||
 		    from->imm.value.s > MOST)
 			v.holds = ANYTHING;
@@ -96,8 +73,8 @@ static struct value result(const struct path *p, const struct insn *in)
 	case ZYDIS_MNEMONIC_MOV:
 		if (to->size != 64)
 			return v;
-		if (from->type == ZYDIS_OPERAND_TYPE_REGISTER && gpr(from->reg.value) >= 0)
-			return p->reg[gpr(from->reg.value)];
+		if (from->type == ZYDIS_OPERAND_TYPE_REGISTER && insn_gpr(from->reg.value) >= 0)
+			return p->reg[insn_gpr(from->reg.value)];
 		v = address(p, from);
 		return v.holds == OBJECT ? (struct value){ POINTER, v.off, 0 }
 					 : (struct value){ 0 };
@@ -112,16 +89,17 @@ static bool is_field(int64_t off)
 }
 
 /* The instruction makes the address of the random, or reads the side. */
-static bool finds(const struct walk *w, const struct path *p, const struct insn *in, struct value *ret)
+static bool finds(const struct walk *w, const struct path *p, const struct insn *in,
+		  struct value *ret)
 {
 	bool mov = in->i.mnemonic == ZYDIS_MNEMONIC_MOV;
 
 	if (in->i.operand_count < 2 || in->op[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
-	    gpr(in->op[0].reg.value) < 0)
+	    insn_gpr(in->op[0].reg.value) < 0)
 		return false;
 	if (w->side) {
 		*ret = address(p, &in->op[1]);
-		return mov && in->op[0].size == 32 && gpr(in->op[0].reg.value) == RAX &&
+		return mov && in->op[0].size == 32 && insn_gpr(in->op[0].reg.value) == RAX &&
 		       ret->holds == OBJECT && is_field(ret->off);
 	}
 	if (in->i.mnemonic != ZYDIS_MNEMONIC_LEA && in->i.mnemonic != ZYDIS_MNEMONIC_ADD)
@@ -137,14 +115,14 @@ static void execute(struct path *p, const struct insn *in)
 	struct value v = { 0 };
 
 	if (in->i.operand_count > 1 && in->op[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	    gpr(in->op[0].reg.value) >= 0)
+	    insn_gpr(in->op[0].reg.value) >= 0)
 		v = result(p, in);
 	for (size_t k = 0; k < in->i.operand_count; k++) {
 		const ZydisDecodedOperand *op = &in->op[k];
 
-		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && gpr(op->reg.value) >= 0 &&
+		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && insn_gpr(op->reg.value) >= 0 &&
 		    (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
-			p->reg[gpr(op->reg.value)] = k == 0 ? v : (struct value){ 0 };
+			p->reg[insn_gpr(op->reg.value)] = k == 0 ? v : (struct value){ 0 };
 	}
 	if (in->i.meta.category == ZYDIS_CATEGORY_CALL)
 		for (size_t k = 0; k < sizeof(scratch); k++)
@@ -157,8 +135,7 @@ static void queue(struct walk *w, const struct path *p, const struct insn *in)
 	uint64_t to;
 
 	if (in->i.meta.branch_type == ZYDIS_BRANCH_TYPE_NONE ||
-	    in->i.meta.category == ZYDIS_CATEGORY_CALL ||
-	    in->op[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !in->op[0].imm.is_relative)
+	    in->i.meta.category == ZYDIS_CATEGORY_CALL || !insn_is_relative(in))
 		return;
 	to = p->pos + in->i.length + (uint64_t)in->op[0].imm.value.s;
 	if (to >= w->n || w->started == MAX_PATHS)
@@ -173,7 +150,7 @@ static bool walk_path(struct walk *w, struct path p, struct value *ret)
 	struct insn in;
 
 	for (; p.pos < w->n && w->insns < MAX_INSNS; p.pos += in.i.length) {
-		if (!decode(w->code + p.pos, w->n - p.pos, &in))
+		if (!insn_decode(w->code + p.pos, w->n - p.pos, &in))
 			return false;
 		w->insns++;
 		if (finds(w, &p, &in, ret))

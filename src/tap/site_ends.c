@@ -6,30 +6,17 @@
 #include <string.h>
 
 #include "tap/elf_frames.h"
+#include "tap/insn_x86.h"
 
 #if defined(__x86_64__)
-
-#include <Zydis/Zydis.h>
 
 #define PIECES	 12	   /* a function, its cold parts, those that it jumps to */
 #define CODE_MAX (1 << 17) /* bytes of one */
 
-struct insn {
-	ZydisDecodedInstruction i;
-	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
-};
-
-static bool decode(const uint8_t *p, size_t n, struct insn *ret)
-{
-	ZydisDecoder d;
-
-	return ZYAN_SUCCESS(ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) &&
-	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, p, n, &ret->i, ret->op));
-}
-
 static bool is_jump(const struct insn *in)
 {
-	return in->i.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE && in->i.meta.category != ZYDIS_CATEGORY_RET &&
+	return in->i.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE &&
+	       in->i.meta.category != ZYDIS_CATEGORY_RET &&
 	       in->i.meta.category != ZYDIS_CATEGORY_CALL;
 }
 
@@ -81,7 +68,8 @@ static int add_ret(struct ends *e, uint64_t addr, const struct insn *in, const u
  * frame back, or takes the address from memory. */
 static bool is_switch(const struct insn *in, const struct insn *before)
 {
-	return in->op[0].type == ZYDIS_OPERAND_TYPE_REGISTER && before->i.mnemonic == ZYDIS_MNEMONIC_ADD &&
+	return in->op[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       before->i.mnemonic == ZYDIS_MNEMONIC_ADD &&
 	       before->op[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
 	       before->op[0].reg.value == in->op[0].reg.value;
 }
@@ -92,12 +80,13 @@ static int scan(struct ends *e, const struct elf_frame *f, const uint8_t *code)
 	int err = 0;
 
 	for (size_t at = 0; at < f->size && !err; at += in.i.length, before = in) {
-		if (!decode(code + at, (size_t)f->size - at, &in))
+		if (!insn_decode(code + at, (size_t)f->size - at, &in))
 			return -ENOEXEC;
 		if (in.i.meta.category == ZYDIS_CATEGORY_RET)
 			err = add_ret(e, f->addr + at, &in, code + at);
 		else if (is_jump(&in) && in.op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
-			err = add_piece(e, f->addr + at + in.i.length + (uint64_t)in.op[0].imm.value.s);
+			err = add_piece(e, f->addr + at + in.i.length +
+						   (uint64_t)in.op[0].imm.value.s);
 		else if (is_jump(&in) && !is_switch(&in, &before))
 			err = -ENOTSUP;
 	}
@@ -113,7 +102,9 @@ int site_ends(struct elf_image *img, uint64_t func, struct site *ret, size_t max
 	for (size_t i = 0; i < e.npieces && !err; i++) {
 		int n = elf_image_code(img, e.piece[i].addr, code, (size_t)e.piece[i].size);
 
-		err = n < 0 ? n : (uint64_t)n < e.piece[i].size ? -ERANGE : scan(&e, &e.piece[i], code);
+		err = n < 0			      ? n
+		      : (uint64_t)n < e.piece[i].size ? -ERANGE
+						      : scan(&e, &e.piece[i], code);
 	}
 	free(code);
 	return err ? err : e.n ? (int)e.n : -ENOTSUP;
@@ -121,14 +112,15 @@ int site_ends(struct elf_image *img, uint64_t func, struct site *ret, size_t max
 
 static bool touches(const struct insn *in)
 {
-	static const ZydisRegister kept[] = { ZYDIS_REGISTER_RDI, ZYDIS_REGISTER_RSI, ZYDIS_REGISTER_RDX,
-					      ZYDIS_REGISTER_RSP };
+	static const ZydisRegister kept[] = { ZYDIS_REGISTER_RDI, ZYDIS_REGISTER_RSI,
+					      ZYDIS_REGISTER_RDX, ZYDIS_REGISTER_RSP };
 
 	for (size_t k = 0; k < in->i.operand_count; k++)
 		for (size_t r = 0; r < sizeof(kept) / sizeof(kept[0]); r++)
 			if (in->op[k].type == ZYDIS_OPERAND_TYPE_REGISTER &&
 			    (in->op[k].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
-			    ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, in->op[k].reg.value) == kept[r])
+			    ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
+							     in->op[k].reg.value) == kept[r])
 				return true;
 	return false;
 }
@@ -139,11 +131,14 @@ uint64_t site_forwards(struct elf_image *img, uint64_t func)
 	int n = elf_image_code(img, func, code, sizeof(code));
 	struct insn in;
 
-	for (size_t at = 0; n > 0 && decode(code + at, (size_t)n - at, &in); at += in.i.length) {
-		if (in.i.mnemonic == ZYDIS_MNEMONIC_JMP && in.op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
-			return site_through_plt(img, func + at + in.i.length + (uint64_t)in.op[0].imm.value.s);
-		if (in.i.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE || in.i.meta.category == ZYDIS_CATEGORY_RET ||
-		    touches(&in))
+	for (size_t at = 0; n > 0 && insn_decode(code + at, (size_t)n - at, &in);
+	     at += in.i.length) {
+		if (in.i.mnemonic == ZYDIS_MNEMONIC_JMP &&
+		    in.op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+			return site_through_plt(img, func + at + in.i.length +
+							     (uint64_t)in.op[0].imm.value.s);
+		if (in.i.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE ||
+		    in.i.meta.category == ZYDIS_CATEGORY_RET || touches(&in))
 			return 0;
 	}
 	return 0;

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tap/insn_x86.h"
+
 const char *site_cost_name(enum site_cost cost)
 {
 	static const char *const names[] = { "nop5", "nop", "push", "branch", "single-stepped" };
@@ -19,8 +21,6 @@ const char *site_cost_name(enum site_cost cost)
 }
 
 #if defined(__x86_64__)
-
-#include <Zydis/Zydis.h>
 
 #define CODE_BYTES 512 /* of a function, decoded at most */
 #define MAX_PATHS  8   /* branches followed from one function */
@@ -31,38 +31,10 @@ const char *site_cost_name(enum site_cost cost)
 enum { RSP = 4 };
 static const uint8_t arg_reg[6] = { 7, 6, 2, 1, 8, 9 };
 
-struct insn {
-	ZydisDecodedInstruction i;
-	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
-};
-
-static bool decode(const uint8_t *p, size_t n, struct insn *ret)
-{
-	ZydisDecoder d;
-
-	return ZYAN_SUCCESS(
-		       ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) &&
-	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, p, n, &ret->i, ret->op));
-}
-
-/* 0 to 15, or -1: not a general register. */
-static int gpr(ZydisRegister r)
-{
-	ZydisRegister q = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r);
-
-	return q >= ZYDIS_REGISTER_RAX && q <= ZYDIS_REGISTER_R15 ? (int)(q - ZYDIS_REGISTER_RAX)
-								  : -1;
-}
-
 static bool writes_gpr(const ZydisDecodedOperand *op)
 {
 	return op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) && gpr(op->reg.value) >= 0;
-}
-
-static bool is_relative(const struct insn *in)
-{
-	return in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && in->op[0].imm.is_relative;
+	       (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) && insn_gpr(op->reg.value) >= 0;
 }
 
 /* What the kernel does with a breakpoint here (arch/x86/kernel/uprobes.c: branch_setup_xol_ops,
@@ -103,10 +75,10 @@ static bool ends_window(const struct insn *in)
 			return true;
 		if (!writes_gpr(op))
 			continue;
-		if (gpr(op->reg.value) == RSP)
+		if (insn_gpr(op->reg.value) == RSP)
 			return true;
 		for (size_t a = 0; a < 6; a++)
-			if (gpr(op->reg.value) == arg_reg[a])
+			if (insn_gpr(op->reg.value) == arg_reg[a])
 				return true;
 	}
 	return false;
@@ -121,7 +93,7 @@ int site_choose(const struct elf_image *img, uint64_t func, bool nop5, struct si
 
 	if (n < 0)
 		return n;
-	for (size_t at = 0; decode(code + at, (size_t)n - at, &in); at += in.i.length) {
+	for (size_t at = 0; insn_decode(code + at, (size_t)n - at, &in); at += in.i.length) {
 		enum site_cost cost = cost_of(&in, code + at, nop5);
 
 		if (best.nbytes == 0 || cost < best.cost) {
@@ -151,7 +123,7 @@ struct path {
 
 static uint8_t held(const struct path *p, ZydisRegister r)
 {
-	return gpr(r) >= 0 ? p->holds[gpr(r)] : HOLDS_OTHER;
+	return insn_gpr(r) >= 0 ? p->holds[insn_gpr(r)] : HOLDS_OTHER;
 }
 
 /* What the first operand of a move holds afterwards. */
@@ -177,8 +149,8 @@ static void execute(struct path *p, const struct insn *in)
 	uint8_t first = in->i.operand_count > 1 ? moved(p, in) : HOLDS_OTHER;
 
 	for (size_t k = 0; k < in->i.operand_count; k++)
-		if (writes_gpr(&in->op[k]) && gpr(in->op[k].reg.value) != RSP)
-			p->holds[gpr(in->op[k].reg.value)] = k == 0 ? first : HOLDS_OTHER;
+		if (writes_gpr(&in->op[k]) && insn_gpr(in->op[k].reg.value) != RSP)
+			p->holds[insn_gpr(in->op[k].reg.value)] = k == 0 ? first : HOLDS_OTHER;
 	if (in->i.meta.category == ZYDIS_CATEGORY_CALL) {
 		static const uint8_t scratch[] = { 0, 1, 2, 6, 7, 8, 9, 10, 11 };
 
@@ -208,7 +180,8 @@ uint64_t site_through_plt(struct elf_image *img, uint64_t addr)
 	int n = elf_image_code(img, addr, code, sizeof(code));
 	struct insn in;
 
-	for (size_t at = 0; n > 0 && decode(code + at, (size_t)n - at, &in); at += in.i.length) {
+	for (size_t at = 0; n > 0 && insn_decode(code + at, (size_t)n - at, &in);
+	     at += in.i.length) {
 		const char *name;
 		struct elf_sym sym;
 
@@ -269,12 +242,12 @@ static bool walk_path(struct walk *w, struct path p, struct site_callee *ret)
 	struct insn in;
 
 	for (; p.at < w->n && w->insns < MAX_INSNS; p.at += in.i.length) {
-		if (!decode(w->code + p.at, w->n - p.at, &in))
+		if (!insn_decode(w->code + p.at, w->n - p.at, &in))
 			return false;
 		w->insns++;
 		if (in.i.meta.category == ZYDIS_CATEGORY_RET)
 			return false;
-		if (in.i.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE && is_relative(&in) &&
+		if (in.i.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE && insn_is_relative(&in) &&
 		    try_branch(w, &p, &in, ret))
 			return true;
 		if (in.i.meta.category == ZYDIS_CATEGORY_UNCOND_BR)
@@ -310,7 +283,7 @@ enum { RAX = 0 };
 static bool writes(const struct insn *in, int reg)
 {
 	for (size_t k = 0; k < in->i.operand_count; k++)
-		if (writes_gpr(&in->op[k]) && gpr(in->op[k].reg.value) == reg)
+		if (writes_gpr(&in->op[k]) && insn_gpr(in->op[k].reg.value) == reg)
 			return true;
 	return false;
 }
@@ -319,7 +292,7 @@ static bool writes(const struct insn *in, int reg)
 static bool takes_count(const struct insn *in)
 {
 	return in->i.mnemonic == ZYDIS_MNEMONIC_CMOVNLE &&
-	       in->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY && gpr(in->op[1].mem.base) == RSP;
+	       in->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY && insn_gpr(in->op[1].mem.base) == RSP;
 }
 
 static int site_at(const struct elf_image *img, uint64_t addr, const struct insn *in,
@@ -339,7 +312,7 @@ int site_after(const struct elf_image *img, uint64_t back, bool nop5, struct sit
 
 	if (n < 0)
 		return n;
-	for (size_t at = 0; decode(code + at, (size_t)n - at, &in); at += in.i.length) {
+	for (size_t at = 0; insn_decode(code + at, (size_t)n - at, &in); at += in.i.length) {
 		struct site s;
 
 		if (site_at(img, back + at, &in, code + at, nop5, &s) != 0)

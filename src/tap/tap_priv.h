@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tap_priv.h - what tap.c and subjects.c share. */
+/* tap_priv.h - what the parts of struct tap share. */
 #ifndef LIMPID_TAP_TAP_PRIV_H
 #define LIMPID_TAP_TAP_PRIV_H
 
@@ -10,7 +10,9 @@
 #include "tap/late.h"
 #include "tap/tls_watch.h"
 
-#define TAP_FACTS 256 /* lines of the health report */
+#define SECOND_NS   1000000000ull
+#define BACKOFF_MAX (5 * SECOND_NS) /* longest wait before decode is started again */
+#define TAP_FACTS   256		    /* lines of the health report */
 
 struct tap {
 	struct tap_options o;
@@ -34,7 +36,7 @@ struct tap {
 	struct map cgroups; /* cgroup id to struct tap_cgroup */
 	struct map tracked; /* tgids that got a rule here because of --pid or --comm */
 	uint32_t host_pidns;
-	char own_id[65];    /* of the container that Limpid itself runs in, or "" */
+	char own_id[65]; /* of the container that Limpid itself runs in, or "" */
 
 	struct ipc_msg *facts, *libs;
 	size_t nfacts, nlibs;
@@ -45,7 +47,7 @@ struct tap {
 	uint64_t decode_since_ns, restart_ns, wait_ns;
 	uint64_t restarts;
 	uint64_t found; /* connections that were open before they were captured */
-	int connect; /* the reply socket of a connection attempt, or -1 */
+	int connect;	/* the reply socket of a connection attempt, or -1 */
 	pid_t connecting;
 	uint64_t hub_down_ns; /* since when the hub cannot be reached; 0: it can */
 	bool hub_said;
@@ -69,6 +71,22 @@ void tap_sweep_soon(struct tap *t);
 /* The same, of TLS libraries: a process began, and nobody tells what it maps. */
 void tap_rescan_soon(struct tap *t);
 
+int tap_watch_fd(struct tap *t, int fd,
+		 uint32_t events);	  /* tap_run hears of it; 0 or negative errno */
+void tap_find_connections(struct tap *t); /* those that were open before */
+
+/* peers.c: decode, and the process that connects to the hub. */
+int tap_decode_start(struct tap *t);
+void tap_decode_ended(struct tap *t,
+		      int status);   /* as wait told: started again, unless that means an end */
+bool tap_decode_came(struct tap *t); /* its messages; true: there are more */
+void tap_decode_kill(struct tap *t);
+void tap_decode_forget(struct tap *t); /* its socket */
+void tap_connect_came(struct tap *t);
+void tap_connect_end(struct tap *t);
+/* Asks decode to end, and ends the loop with result when it has; asked twice: at once. */
+void tap_stop(struct tap *t, int result);
+
 /* subjects.c: containers, cgroups, processes, rules */
 void tap_container_changed(void *ctx, const struct container *c, bool gone);
 void tap_task(void *ctx, const struct ev_task *ev);
@@ -84,7 +102,7 @@ void tap_apply_policy(struct tap *t);
 /* Everything decode must know, after it was started. */
 void tap_greet(struct tap *t);
 void tap_engines_state(struct tap *t); /* tells when one answers, or no longer does */
-uint32_t tap_host_pidns(void); /* inode number of the machine's pid namespace, 0: unknown */
+uint32_t tap_host_pidns(void);	       /* inode number of the machine's pid namespace, 0: unknown */
 void tap_fact(struct tap *t, const char *key, unsigned level, const char *hint, const char *fmt,
 	      ...) __attribute__((format(printf, 5, 6)));
 void tap_subjects_release(struct tap *t);
