@@ -19,6 +19,7 @@
 
 #include "tap/elf.h"
 #include "tap/go_plan.h"
+#include "tap/insn_x86.h"
 #include "tap/sites.h"
 #include "tap/tls_plan.h"
 
@@ -46,26 +47,40 @@ static struct elf_image *open_image(const char *file)
 	return img;
 }
 
+/* Every `ret`, as tools for Go take them: from the first byte on, without a look at where jumps lead. */
+static void find_rets(struct elf_image *img, const struct elf_sym *s, struct places *ret)
+{
+	static uint8_t code[1 << 16];
+	struct insn in;
+	uint64_t off;
+	size_t size = s->size < sizeof(code) ? s->size : sizeof(code);
+	ssize_t n = elf_image_code(img, s->addr, code, size);
+
+	if (n < 0 || elf_image_offset(img, s->addr, &off))
+		die("code");
+	for (size_t at = 0; insn_decode(code + at, (size_t)n - at, &in); at += in.i.length)
+		if (in.i.meta.category == ZYDIS_CATEGORY_RET && ret->nback < PLACES)
+			ret->back[ret->nback++] = off + at;
+}
+
 static void find_places(struct places *ret, const char *file, bool go)
 {
 	static const char *const names[][2] = { { "SSL_read", "SSL_write" },
 						{ "crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).Write" } };
 	struct elf_image *img = open_image(file);
 	struct elf_sym sym[2];
-	struct site rets[PLACES];
 
 	*ret = (struct places){ .by_return = !go };
 	if (elf_image_symbols(img, names[go], 2, sym) != 2)
 		die("symbols");
 	for (int i = 0; i < 2; i++) {
 		uint64_t off;
-		int n = go ? site_returns(img, sym[i].addr, sym[i].size, rets, PLACES - ret->nback) : 0;
 
-		if (n < 0 || elf_image_offset(img, sym[i].addr, &off))
+		if (elf_image_offset(img, sym[i].addr, &off))
 			die("code");
 		ret->entry[ret->nentry++] = off;
-		for (int k = 0; k < n; k++)
-			ret->back[ret->nback++] = rets[k].off;
+		if (go)
+			find_rets(img, &sym[i], ret);
 	}
 	elf_image_close(img);
 }
