@@ -223,16 +223,21 @@ static bool t_type(const struct flow *f, const char *arg, visit_fn visit, void *
 	return see(visit, ctx, f->resp.body.type) || see(visit, ctx, f->req.body.type);
 }
 
+static bool see_body(visit_fn visit, void *ctx, const struct flow_body *b)
+{
+	return (b->data.n > 0 && visit(ctx, b->data)) || (b->shown.n > 0 && visit(ctx, b->shown));
+}
+
 static bool t_req_body(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
 {
 	(void)arg;
-	return f->req.body.data.n > 0 && visit(ctx, f->req.body.data);
+	return see_body(visit, ctx, &f->req.body);
 }
 
 static bool t_resp_body(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
 {
 	(void)arg;
-	return f->resp.body.data.n > 0 && visit(ctx, f->resp.body.data);
+	return see_body(visit, ctx, &f->resp.body);
 }
 
 static bool t_body(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
@@ -240,7 +245,7 @@ static bool t_body(const struct flow *f, const char *arg, visit_fn visit, void *
 	if (t_req_body(f, arg, visit, ctx) || t_resp_body(f, arg, visit, ctx))
 		return true;
 	for (size_t i = 0; i < f->nmsgs; i++)
-		if (f->msgs[i].body.data.n > 0 && visit(ctx, f->msgs[i].body.data))
+		if (see_body(visit, ctx, &f->msgs[i].body))
 			return true;
 	return false;
 }

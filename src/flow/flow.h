@@ -82,10 +82,14 @@ struct flow_attr {
 	const char *key, *value;
 };
 
+#define FLOW_SHOWN_MAX (128u << 10)
 /* data is decoded (transfer coding and content coding undone).  len counts the bytes of the body as
  * sent, after removal of the transfer coding only; captured, how many of those were kept. */
 struct flow_body {
 	struct slice data;
+	/* The same for people, where data is no text: one JSON value (RFC 8259) on one line, at most FLOW_SHOWN_MAX
+	 * bytes; what had no room is left out of it, and it says so.  Empty: there is none. */
+	struct slice shown;
 	uint64_t len, captured;
 	const char *type;     /* media type as sent, or NULL */
 	const char *encoding; /* content coding as sent, or NULL */
@@ -138,6 +142,8 @@ bool flow_is_unix(const struct flow_conn *c);	 /* its ends have no addresses */
 const char *flow_state_name(enum flow_state s);		 /* "open", "done", "unanswered", "reset" */
 const char *flow_flag_name(unsigned flag);		 /* of one bit: "truncated", ... or NULL */
 const char *flow_tls_flag_name(unsigned flag);	 /* of one bit: "resumed", ... or NULL */
+/* Is s what flow_body.shown may hold?  Also not nested more than 100 deep. */
+bool flow_shown_ok(struct slice s);
 void flow_id_format(const uint8_t id[16], char ret[37]); /* 8-4-4-4-12 */
 int flow_id_parse(const char *s, uint8_t ret_id[16]);	 /* 0, -EINVAL */
 void flow_addr_format(const uint8_t addr[16],

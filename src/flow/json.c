@@ -67,7 +67,7 @@ static void put_body(struct buf *out, const struct flow_body *b, size_t max)
 	bool cut = data.n < b->data.n;
 
 	key(out, "body");
-	if (b->len == 0 && b->data.n == 0) {
+	if (b->len == 0 && b->data.n == 0 && b->shown.n == 0) {
 		buf_puts(out, "null");
 		return;
 	}
@@ -88,6 +88,10 @@ static void put_body(struct buf *out, const struct flow_body *b, size_t max)
 	}
 	if (cut)
 		buf_puts(out, ",\"cut\":true");
+	if (b->shown.n > 0 && b->shown.n <= max) {
+		key(out, "decoded");
+		buf_put(out, b->shown);
+	}
 	buf_puts(out, "}");
 }
 

@@ -29,6 +29,7 @@ static void body_out(Limpid__V1__Body *m, const struct flow_body *b)
 	m->captured = b->captured;
 	m->type = text(b->type);
 	m->encoding = text(b->encoding);
+	m->shown = bytes(b->shown);
 }
 
 static int attrs_out(struct arena *a, const struct flow_attr *in, size_t n, size_t *ret_n,
@@ -71,7 +72,7 @@ static int half_out(struct arena *a, const struct flow_half *h, Limpid__V1__Half
 	m->half.target = text(h->target);
 	m->half.status = text(h->status);
 	m->half.reason = text(h->reason);
-	if (h->body.len || h->body.data.n || h->body.type || h->body.encoding) {
+	if (h->body.len || h->body.data.n || h->body.shown.n || h->body.type || h->body.encoding) {
 		body_out(&m->body, &h->body);
 		m->half.body = &m->body;
 	}
@@ -235,6 +236,9 @@ static void body_in(struct arena *a, const Limpid__V1__Body *m, struct flow_body
 	b->captured = m->captured;
 	b->type = opt_text(a, m->type);
 	b->encoding = opt_text(a, m->encoding);
+	/* It goes into JSON as it is: what is none is not taken from anybody. */
+	if (flow_shown_ok((struct slice){ m->shown.data, m->shown.len }))
+		b->shown = (struct slice){ m->shown.data, m->shown.len };
 }
 
 static struct flow_attr *attrs_in(struct arena *a, size_t n, Limpid__V1__Attr **in, size_t *ret_n)

@@ -138,8 +138,14 @@ static void flow_whole(struct conn *c, const char *id, struct arena *a)
 	answer_own(c, 200, NULL);
 }
 
-static int put_form(struct buf *out, const char *form, struct slice data)
+static int put_form(struct buf *out, const char *form, const struct flow_body *b)
 {
+	struct slice data = b->data;
+
+	if (form && strcmp(form, "shown") == 0) {
+		data = b->shown;
+		form = "pretty";
+	}
 	if (form && strcmp(form, "hex") == 0) {
 		body_hex(out, data);
 		return 0;
@@ -162,8 +168,8 @@ static void body_answer(struct conn *c, const struct flow_body *b, const char *n
 	int r = 0;
 
 	buf_clear(own);
-	if (put_form(own, request_arg(c, "form"), b->data) < 0) {
-		answer_error(c, 400, "form is decoded, pretty or hex");
+	if (put_form(own, request_arg(c, "form"), b) < 0) {
+		answer_error(c, 400, "form is decoded, pretty, hex or shown");
 		return;
 	}
 	to = own->n;

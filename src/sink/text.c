@@ -340,6 +340,12 @@ static void put_body(struct text *t, const struct flow_body *body, const char *m
 	struct slice left = slice_cut(body->data, 0, BODY_MAX);
 	struct buf *b = &t->out.wait;
 
+	if (body->shown.n) {
+		buf_puts(b, mark);
+		put_safe(b, body->shown, true);
+		buf_puts(b, "\n");
+		return;
+	}
 	if (body->len == 0)
 		return;
 	if (!slice_is_utf8(body->data) && body->data.n) {

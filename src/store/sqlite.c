@@ -21,13 +21,18 @@ static const char *const texts[STMT_MAX] = {
 	[STMT_UPDATE] =
 		"UPDATE flows SET ts=?2,proto=?3,status=?4,state=?5,failed=?6,flags=?7,dur=?8,pb=?9"
 		" WHERE row=?1",
-	[STMT_BODY_PUT] = "INSERT OR REPLACE INTO bodies(key,size,zstd,data) VALUES(?1,?2,?3,?4)",
+	[STMT_BODY_PUT] =
+		"INSERT OR REPLACE INTO bodies(key,size,zstd,data,shown_size,shown_zstd,shown)"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7)",
 	[STMT_BODY_DROP] = "DELETE FROM bodies WHERE key=?1",
-	[STMT_BODY_GET] = "SELECT size,zstd,data FROM bodies WHERE key=?1",
+	[STMT_BODY_GET] =
+		"SELECT size,zstd,data,shown_size,shown_zstd,shown FROM bodies WHERE key=?1",
 	[STMT_MSG_PUT] =
 		"INSERT OR IGNORE INTO msgs(row,seq,ts,server,flags,op,type,encoding,len,captured,"
-		"size,zstd,data) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
-	[STMT_MSG_GET] = "SELECT size,zstd,data,seq,ts,server,flags,op,type,encoding,len,captured"
+		"size,zstd,data,shown_size,shown_zstd,shown)"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+	[STMT_MSG_GET] = "SELECT size,zstd,data,shown_size,shown_zstd,shown,"
+			 "seq,ts,server,flags,op,type,encoding,len,captured"
 			 " FROM msgs WHERE row=?1 ORDER BY seq LIMIT ?2",
 	[STMT_SCAN] = "SELECT row, pb FROM flows WHERE row BETWEEN ?1 AND ?2 ORDER BY row",
 	[STMT_BOUNDS] = "SELECT (SELECT min(row) FROM flows), (SELECT max(row) FROM flows),"
@@ -108,6 +113,7 @@ static void store_close(struct store *s)
 	ZSTD_freeDCtx(s->dctx);
 	buf_release(&s->pb);
 	buf_release(&s->z);
+	buf_release(&s->z_shown);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	free(s->path);

@@ -39,7 +39,7 @@ struct store {
 	bool in_tx, corrupt;
 	unsigned tx_bodies; /* written in the transaction under way */
 	uint64_t evicted, repeats;
-	struct buf pb, z;
+	struct buf pb, z, z_shown;
 	ZSTD_CCtx *cctx;
 	ZSTD_DCtx *dctx;
 	sqlite3_stmt *stmts[STMT_MAX];

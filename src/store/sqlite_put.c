@@ -9,7 +9,8 @@
 #define MERGE_MEMORY (64u << 20)
 #define WORTH_ZSTD   512 /* bytes; below, it costs 10 us and saves 2 % of the file */
 #define BUSY_BODIES  100 /* in one transaction: from then on ... */
-#define BUSY_ZSTD    (16u << 10) /* ... only these, because a sixth of the time would go into small ones */
+#define BUSY_ZSTD \
+	(16u << 10) /* ... only these, because a sixth of the time would go into small ones */
 
 int store_begin(struct store *s)
 {
@@ -63,15 +64,15 @@ static void bind_text(sqlite3_stmt *st, int at, const char *v)
 }
 
 /* Binds size, whether compressed, and the bytes at the positions from `at` on. */
-static int bind_body(struct store *s, sqlite3_stmt *st, int at, struct slice data)
+static int bind_bytes(struct store *s, struct buf *z, sqlite3_stmt *st, int at, struct slice data)
 {
 	size_t room = ZSTD_compressBound(data.n), n = 0;
 	uint8_t *p;
 
 	sqlite3_bind_int64(st, at, (int64_t)data.n);
-	if (data.n >= (++s->tx_bodies > BUSY_BODIES ? BUSY_ZSTD : WORTH_ZSTD)) {
-		buf_clear(&s->z);
-		p = buf_room(&s->z, room);
+	if (data.n >= (s->tx_bodies > BUSY_BODIES ? BUSY_ZSTD : WORTH_ZSTD)) {
+		buf_clear(z);
+		p = buf_room(z, room);
 		if (!p)
 			return -ENOMEM;
 		n = ZSTD_compressCCtx(s->cctx, p, room, data.p, data.n, 1);
@@ -79,8 +80,17 @@ static int bind_body(struct store *s, sqlite3_stmt *st, int at, struct slice dat
 			n = 0;
 	}
 	sqlite3_bind_int(st, at + 1, n > 0);
-	bind_slice(st, at + 2, n > 0 ? (struct slice){ s->z.p, n } : data);
+	bind_slice(st, at + 2, n > 0 ? (struct slice){ z->p, n } : data);
 	return 0;
+}
+
+static int bind_body(struct store *s, sqlite3_stmt *st, int at, const struct flow_body *b)
+{
+	int r;
+
+	s->tx_bodies++;
+	r = bind_bytes(s, &s->z, st, at, b->data);
+	return r < 0 ? r : bind_bytes(s, &s->z_shown, st, at + 3, b->shown);
 }
 
 static int put_body(struct store *s, uint64_t key, const struct flow_body *b, bool known)
@@ -88,7 +98,7 @@ static int put_body(struct store *s, uint64_t key, const struct flow_body *b, bo
 	sqlite3_stmt *st;
 	int r;
 
-	if (b->data.n == 0) {
+	if (b->data.n == 0 && b->shown.n == 0) {
 		if (!known || b->captured > 0)
 			return 0;
 		st = store_prepared(s, STMT_BODY_DROP);
@@ -101,7 +111,7 @@ static int put_body(struct store *s, uint64_t key, const struct flow_body *b, bo
 	if (!st)
 		return store_failed(s);
 	sqlite3_bind_int64(st, 1, (int64_t)key);
-	r = bind_body(s, st, 2, b->data);
+	r = bind_body(s, st, 2, b);
 	return r < 0 ? r : done(s, st);
 }
 
@@ -123,7 +133,7 @@ static int put_msg(struct store *s, uint64_t row, const struct flow_msg *m)
 	bind_text(st, 8, m->body.encoding);
 	sqlite3_bind_int64(st, 9, (int64_t)m->body.len);
 	sqlite3_bind_int64(st, 10, (int64_t)m->body.captured);
-	r = bind_body(s, st, 11, m->body.data);
+	r = bind_body(s, st, 11, &m->body);
 	if (r == 0)
 		r = done(s, st);
 	return r < 0 ? r : sqlite3_changes(s->db);
@@ -136,6 +146,8 @@ static int pack(struct store *s, const struct flow *f)
 
 	bare.req.body.data = (struct slice){ 0 };
 	bare.resp.body.data = (struct slice){ 0 };
+	bare.req.body.shown = (struct slice){ 0 };
+	bare.resp.body.shown = (struct slice){ 0 };
 	bare.msgs = NULL;
 	bare.nmsgs = 0;
 	buf_clear(&s->pb);

@@ -22,16 +22,16 @@ static const char *column_text(sqlite3_stmt *st, int at, struct arena *a)
 	return sqlite3_column_type(st, at) == SQLITE_NULL ? NULL : arena_str(a, column(st, at));
 }
 
-/* Columns 0 to 2 are size, whether compressed, and the bytes. */
-static int body_bytes(struct store *s, sqlite3_stmt *st, struct arena *a, struct slice *ret)
+/* The columns from `at` on are size, whether compressed, and the bytes. */
+static int bytes_at(struct store *s, sqlite3_stmt *st, int at, struct arena *a, struct slice *ret)
 {
-	int64_t size = sqlite3_column_int64(st, 0);
-	struct slice in = column(st, 2);
+	int64_t size = sqlite3_column_int64(st, at);
+	struct slice in = column(st, at + 2);
 	uint8_t *p;
 
 	if (size < 0 || size > STORE_BODY_MAX)
 		return -EUCLEAN;
-	if (!sqlite3_column_int(st, 1)) {
+	if (!sqlite3_column_int(st, at + 1)) {
 		if (in.n != (size_t)size)
 			return -EUCLEAN;
 		*ret = arena_copy(a, in);
@@ -46,7 +46,16 @@ static int body_bytes(struct store *s, sqlite3_stmt *st, struct arena *a, struct
 	return 0;
 }
 
-static int get_body(struct store *s, uint64_t key, struct arena *a, struct slice *ret)
+static int body_bytes(struct store *s, sqlite3_stmt *st, struct arena *a, struct flow_body *ret)
+{
+	int r = bytes_at(s, st, 0, a, &ret->data);
+
+	if (r == 0 && sqlite3_column_int64(st, 3) > 0)
+		r = bytes_at(s, st, 3, a, &ret->shown);
+	return r;
+}
+
+static int get_body(struct store *s, uint64_t key, struct arena *a, struct flow_body *ret)
 {
 	sqlite3_stmt *st = store_prepared(s, STMT_BODY_GET);
 	int rc, r = 0;
@@ -66,17 +75,17 @@ static int get_body(struct store *s, uint64_t key, struct arena *a, struct slice
 static int one_msg(struct store *s, sqlite3_stmt *st, struct arena *a, struct flow_msg *m)
 {
 	*m = (struct flow_msg){
-		.seq = (uint64_t)sqlite3_column_int64(st, 3),
-		.ts_ns = (uint64_t)sqlite3_column_int64(st, 4),
-		.from_server = sqlite3_column_int(st, 5),
-		.flags = (unsigned)sqlite3_column_int64(st, 6),
-		.op = column_text(st, 7, a),
-		.body = { .type = column_text(st, 8, a),
-			  .encoding = column_text(st, 9, a),
-			  .len = (uint64_t)sqlite3_column_int64(st, 10),
-			  .captured = (uint64_t)sqlite3_column_int64(st, 11) },
+		.seq = (uint64_t)sqlite3_column_int64(st, 6),
+		.ts_ns = (uint64_t)sqlite3_column_int64(st, 7),
+		.from_server = sqlite3_column_int(st, 8),
+		.flags = (unsigned)sqlite3_column_int64(st, 9),
+		.op = column_text(st, 10, a),
+		.body = { .type = column_text(st, 11, a),
+			  .encoding = column_text(st, 12, a),
+			  .len = (uint64_t)sqlite3_column_int64(st, 13),
+			  .captured = (uint64_t)sqlite3_column_int64(st, 14) },
 	};
-	return arena_short(a) ? -ENOMEM : body_bytes(s, st, a, &m->body.data);
+	return arena_short(a) ? -ENOMEM : body_bytes(s, st, a, &m->body);
 }
 
 static int get_msgs(struct store *s, uint64_t row, struct arena *a, size_t max, struct flow *f)
@@ -118,10 +127,10 @@ static int get_msgs(struct store *s, uint64_t row, struct arena *a, size_t max, 
 
 static int complete(struct store *s, uint64_t row, struct arena *a, size_t max_msgs, struct flow *f)
 {
-	int r = get_body(s, row * 2, a, &f->req.body.data);
+	int r = get_body(s, row * 2, a, &f->req.body);
 
 	if (r == 0)
-		r = get_body(s, row * 2 + 1, a, &f->resp.body.data);
+		r = get_body(s, row * 2 + 1, a, &f->resp.body);
 	if (r == 0 && max_msgs > 0)
 		r = get_msgs(s, row, a, max_msgs, f);
 	return r;

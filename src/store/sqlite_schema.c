@@ -41,6 +41,13 @@ const struct store_step store_steps[] = {
 	  " data BLOB NOT NULL,"
 	  " UNIQUE(row, seq));"
 	  "CREATE TABLE kv(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;" },
+	/* A body as JSON, for people: flow_body.shown. */
+	{ "ALTER TABLE bodies ADD COLUMN shown_size INTEGER NOT NULL DEFAULT 0;"
+	  "ALTER TABLE bodies ADD COLUMN shown_zstd INTEGER NOT NULL DEFAULT 0;"
+	  "ALTER TABLE bodies ADD COLUMN shown BLOB;"
+	  "ALTER TABLE msgs ADD COLUMN shown_size INTEGER NOT NULL DEFAULT 0;"
+	  "ALTER TABLE msgs ADD COLUMN shown_zstd INTEGER NOT NULL DEFAULT 0;"
+	  "ALTER TABLE msgs ADD COLUMN shown BLOB;" },
 };
 const int store_steps_n = sizeof(store_steps) / sizeof(store_steps[0]);
 

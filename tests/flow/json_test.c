@@ -27,9 +27,11 @@ static void every_field_is_written(void **state)
 	       "\"image\":\"node:20\",\"project\":\"shop\",\"pid\":123,\"comm\":\"curl\"},"
 	       "\"server\":{\"ip\":\"172.18.0.4\",\"port\":443,\"container\":\"api\",\"container_"
 	       "id\":null,"
-	       "\"image\":null,\"pod\":\"api-7d9f\",\"namespace\":\"prod\",\"pid\":null,\"comm\":null},"
+	       "\"image\":null,\"pod\":\"api-7d9f\",\"namespace\":\"prod\",\"pid\":null,\"comm\":"
+	       "null},"
 	       "\"seen_by\":\"both\","
-	       "\"tls\":{\"library\":\"openssl\",\"version\":\"3.0.15\",\"road\":\"probes\",\"mapping\":\"sticky\","
+	       "\"tls\":{\"library\":\"openssl\",\"version\":\"3.0.15\",\"road\":\"probes\","
+	       "\"mapping\":\"sticky\","
 	       "\"sni\":\"api\","
 	       "\"alpn\":\"http/1.1\",\"protocol\":\"TLS 1.2\","
 	       "\"cipher\":\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\",\"group\":\"x25519\","
@@ -55,7 +57,7 @@ static void every_field_is_written(void **state)
 	       "{\"seq\":2,\"ts\":\"2026-11-22T13:00:00.123457389Z\",\"dir\":\"s2c\",\"op\":"
 	       "\"binary\","
 	       "\"body\":{\"len\":5,\"captured\":2,\"type\":null,\"encoding\":null,\"base64\":\"/"
-	       "wA=\"},"
+	       "wA=\",\"decoded\":{\"1\":-1}},"
 	       "\"flags\":[\"truncated\"]}],\"failed\":true,\"flags\":[\"truncated\",\"midstream\"]"
 	       "}");
 }
@@ -101,7 +103,8 @@ static void ends_of_a_unix_socket_have_a_path_and_no_address(void **state)
 		"\"l4\":\"unix\",\"state\":\"done\","
 		"\"client\":{\"container\":null,\"container_id\":null,\"image\":null,\"pid\":123,"
 		"\"comm\":\"curl\"},"
-		"\"server\":{\"path\":\"/run/docker.sock\",\"container\":null,\"container_id\":null,"
+		"\"server\":{\"path\":\"/run/"
+		"docker.sock\",\"container\":null,\"container_id\":null,"
 		"\"image\":null,\"pid\":45,\"comm\":\"dockerd\"},\"seen_by\":\"client\"";
 	struct buf b = { 0 };
 
@@ -111,6 +114,75 @@ static void ends_of_a_unix_socket_have_a_path_and_no_address(void **state)
 	buf_release(&b);
 }
 
+/* What goes into the line as it is must be one JSON value and nothing else. */
+static void only_one_json_value_may_be_shown(void **state)
+{
+	static const char *const good[] = {
+		"{}",
+		"[]",
+		"0",
+		"-0.5e+10",
+		"\"\\u00e9\xc3\xa9\"",
+		"[1, {\"a\":[]},null]",
+		" true ",
+		"[[],[{}]]",
+		"{\"a\":{},\"b\":1}",
+	};
+	static const char *const bad[] = {
+		"",
+		"{",
+		"}",
+		"{}}",
+		"{},",
+		"[1,]",
+		"[,1]",
+		"{\"a\"}",
+		"{\"a\":}",
+		"{1:2}",
+		"01",
+		"1.",
+		"-",
+		"1e",
+		"nul",
+		"\"a",
+		"\"\\x\"",
+		"\"\\u12g4\"",
+		"\"\xff\"",
+		"\"a\nb\"",
+		"[1\n]",
+		"[1 2]",
+		"{\"a\":1 \"b\":2}",
+		"[1}",
+		"{\"a\":1]",
+		"1 1",
+		"{\"a\":1,}",
+		"\"\\",
+	};
+	char deep[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct slice in = guarded(slice_str(good[i]));
+
+		if (!flow_shown_ok(in))
+			fail_msg("refused: %s", good[i]);
+		guarded_free(in);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct slice in = guarded(slice_str(bad[i]));
+
+		if (flow_shown_ok(in))
+			fail_msg("taken: %s", bad[i]);
+		guarded_free(in);
+	}
+	assert_false(flow_shown_ok(SLICE_LIT("\"\0\"")));
+	for (size_t n = 100; n <= 101; n++) {
+		memset(deep, '[', n);
+		memset(deep + n, ']', n);
+		assert_int_equal(flow_shown_ok((struct slice){ (uint8_t *)deep, 2 * n }), n == 100);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +190,7 @@ int main(void)
 		cmocka_unit_test(cut_body_ends_at_a_character),
 		cmocka_unit_test(open_flow_has_no_duration),
 		cmocka_unit_test(ends_of_a_unix_socket_have_a_path_and_no_address),
+		cmocka_unit_test(only_one_json_value_may_be_shown),
 	};
 
 	return cmocka_run_group_tests_name("flow_json", tests, NULL, NULL);

@@ -32,6 +32,25 @@ static void round_trip_loses_nothing(void **state)
 	survives(sample_unix_flow());
 }
 
+static void what_is_no_json_is_not_shown(void **state)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct flow_msg msg = sample_flow()->msgs[1];
+	struct flow in = *sample_flow(), out;
+	struct buf pb = { 0 };
+
+	(void)state;
+	msg.body.shown = SLICE_LIT("{}\n{\"v\":1}");
+	in.msgs = &msg;
+	in.nmsgs = 1;
+	assert_int_equal(flow_pb_pack(&pb, &in), 0);
+	assert_int_equal(flow_pb_unpack(buf_slice(&pb), a, &out), 0);
+	assert_int_equal(out.msgs[0].body.data.n, 2);
+	assert_int_equal(out.msgs[0].body.shown.n, 0);
+	buf_release(&pb);
+	arena_free(a);
+}
+
 /* Every cut either fails, or gives a flow (protobuf has no end mark); it never reads beyond the cut. */
 static void every_cut_is_survived(void **state)
 {
@@ -92,6 +111,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip_loses_nothing),
+		cmocka_unit_test(what_is_no_json_is_not_shown),
 		cmocka_unit_test(every_cut_is_survived),
 		cmocka_unit_test(arena_limit_is_no_memory),
 		cmocka_unit_test(fields_out_of_range_are_refused),

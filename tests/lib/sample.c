@@ -93,7 +93,10 @@ const struct flow *sample_flow(void)
 
 	f.resp.body.data = SLICE_LIT("{\"error\":\"\xc3\xa9");
 	msgs[0].body = (struct flow_body){ .data = SLICE_LIT("hi"), .len = 2, .captured = 2 };
-	msgs[1].body = (struct flow_body){ .data = SLICE_LIT("\xff\x00"), .len = 5, .captured = 2 };
+	msgs[1].body = (struct flow_body){ .data = SLICE_LIT("\xff\x00"),
+					   .shown = SLICE_LIT("{\"1\":-1}"),
+					   .len = 5,
+					   .captured = 2 };
 	return &f;
 }
 

@@ -156,7 +156,7 @@ static void a_flow_comes_back_whole(void **state)
 		  .ts_ns = 6,
 		  .from_server = true,
 		  .op = NULL,
-		  .body = { .data = big, .len = big.n, .captured = big.n } },
+		  .body = { .data = big, .shown = text, .len = big.n, .captured = big.n } },
 	};
 	struct arena *a = arena_new(64 << 20);
 	struct store *s = open_store();
@@ -165,6 +165,7 @@ static void a_flow_comes_back_whole(void **state)
 	(void)state;
 	f.msgs = msgs;
 	f.nmsgs = 2;
+	f.resp.body.shown = slice_cut(big, 0, FLOW_SHOWN_MAX);
 	assert_int_equal(put_new(s, &f), 1);
 	assert_int_equal(ops->commit(s), 0);
 	ops->close(s);
@@ -172,6 +173,10 @@ static void a_flow_comes_back_whole(void **state)
 	assert_int_equal(ops->open_reader(&s, path), 0);
 	assert_int_equal(ops->by_id(s, f.id, a, 100, &back, &row), 0);
 	assert_int_equal(row, 1);
+	assert_int_equal(back.req.body.shown.n, 0);
+	assert_true(slice_eq(back.resp.body.shown, f.resp.body.shown));
+	assert_int_equal(back.msgs[0].body.shown.n, 0);
+	assert_true(slice_eq(back.msgs[1].body.shown, text));
 	assert_memory_equal(back.id, f.id, 16);
 	assert_string_equal(back.proto, "http1");
 	assert_string_equal(back.conn->client.container, "web");
@@ -189,6 +194,34 @@ static void a_flow_comes_back_whole(void **state)
 	ops->close(s);
 	arena_free(a);
 	free((void *)(uintptr_t)big.p);
+}
+
+/* An empty protobuf message has no bytes, and something to show. */
+static void an_empty_body_is_shown_too(void **state)
+{
+	struct flow f = a_flow(1, (struct slice){ 0 }, SLICE_LIT("x")), back;
+	struct arena *a = arena_new(1 << 20);
+	struct store *s = open_store();
+	uint64_t row = 0;
+	bool is_new = true;
+
+	(void)state;
+	f.req.body.shown = SLICE_LIT("{}");
+	assert_int_equal(put_new(s, &f), 1);
+	f.resp.body.shown = filled(FLOW_SHOWN_MAX, 7); /* told again, with more */
+	f.state = FLOW_DONE;
+	f.failed = !f.failed;
+	assert_int_equal(ops->put(s, &f, &row, &is_new), 0);
+	assert_false(is_new);
+	assert_int_equal(ops->commit(s), 0);
+	assert_int_equal(ops->by_id(s, f.id, a, 100, &back, &row), 0);
+	assert_int_equal(back.req.body.data.n, 0);
+	assert_true(slice_eq(back.req.body.shown, SLICE_LIT("{}")));
+	assert_true(slice_eq(back.resp.body.data, SLICE_LIT("x")));
+	assert_true(slice_eq(back.resp.body.shown, f.resp.body.shown));
+	ops->close(s);
+	arena_free(a);
+	free((void *)(uintptr_t)f.resp.body.shown.p);
 }
 
 static void a_body_that_compresses_takes_little_room(void **state)
@@ -709,6 +742,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_flow_comes_back_whole),
+		T(an_empty_body_is_shown_too),
 		T(a_body_that_compresses_takes_little_room),
 		T(small_bodies_of_a_busy_transaction_lie_as_they_are),
 		T(an_answer_that_comes_later_is_added_in_place),

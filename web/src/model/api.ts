@@ -136,6 +136,7 @@ export interface Body {
 	text?: string;
 	base64?: string;
 	cut?: boolean;
+	decoded?: unknown /* the same for people, where the bytes are no text: protobuf, say */;
 }
 
 export interface Half {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A decoded body as a JSON tree, text, hex or picture.
+// A decoded body as a JSON tree, fields (what the hub made of bytes that are no text), text, hex or picture.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, api } from "../model/api";
 import type { Body, Flow } from "../model/api";
@@ -11,8 +11,8 @@ import type { Mounted } from "./body-views";
 import { copyText } from "./clipboard";
 import { Icon } from "./icons";
 
-type Mode = "tree" | "text" | "hex" | "image";
-const LABEL: Record<Mode, string> = { tree: "Tree", text: "Text", hex: "Hex", image: "Image" };
+type Mode = "fields" | "tree" | "text" | "hex" | "image";
+const LABEL: Record<Mode, string> = { fields: "Fields", tree: "Tree", text: "Text", hex: "Hex", image: "Image" };
 /* Shown at once when the hub's answer was cut. */
 const MORE = 4 << 20;
 /* What a browser draws without running anything. */
@@ -41,7 +41,12 @@ function toText(c: Content, type: string): string {
 
 const toBytes = (c: Content): Uint8Array<ArrayBuffer> => c.bytes ?? new TextEncoder().encode(c.text ?? "");
 
+const fieldsOf = (b: Body | null | undefined): Content | null => (b?.decoded === undefined ? null : { bytes: null, text: JSON.stringify(b.decoded) });
+
+/* For people: the fields when there are any. */
 export function bodyText(b: Body | null | undefined): string {
+	const fields = fieldsOf(b);
+	if (fields) return toText(fields, "");
 	return toText(contentOf(b), b?.type ?? "");
 }
 
@@ -60,8 +65,8 @@ function utf8(bytes: Uint8Array<ArrayBuffer>): Content {
 	}
 }
 
-function modes(type: string, c: Content): Mode[] {
-	const list: Mode[] = [];
+function modes(type: string, c: Content, fields: boolean): Mode[] {
+	const list: Mode[] = fields ? ["fields"] : [];
 	const begins = c.text?.trimStart()[0];
 	if (c.text !== null && (/\bjson\b/i.test(type) || begins === "{" || begins === "[")) list.push("tree");
 	if (PICTURES.test(type)) list.push("image");
@@ -79,7 +84,8 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 	const [more, setMore] = useState<Content | null>(null);
 	const [wait, setWait] = useState("");
 	const content = useMemo(() => more ?? contentOf(body), [more, body]);
-	const list = useMemo(() => modes(type, content), [type, content]);
+	const fields = useMemo(() => fieldsOf(body), [body]);
+	const list = useMemo(() => modes(type, content, !!fields), [type, content, fields]);
 	const kind = list.join();
 	const [, redraw] = useState(0);
 	const mode = chosen.get(kind) ?? list[0]!;
@@ -88,7 +94,7 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 		redraw((n) => n + 1);
 	};
 
-	if (!half || !body || (!body.captured && content.text === null && !content.bytes))
+	if (!half || !body || (!body.captured && content.text === null && !content.bytes && !fields))
 		return (
 			<>
 				<header class="side-head">
@@ -107,6 +113,7 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 			setWait(e instanceof ApiError ? e.message : String(e));
 		}
 	};
+	const shown = mode === "fields" && fields ? fields : content;
 	const held = content.text !== null ? content.text.length : (content.bytes?.length ?? 0);
 	return (
 		<>
@@ -127,7 +134,7 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 						</label>
 					))}
 				</fieldset>
-				<button class="bare" title="Copy the body" aria-label={`Copy the ${title.toLowerCase()} body`} onClick={() => void copyText(toText(content, type), "Body")}>
+				<button class="bare" title="Copy the body" aria-label={`Copy the ${title.toLowerCase()} body`} onClick={() => void copyText(toText(shown, type), "Body")}>
 					<Icon name="copy" />
 				</button>
 				<a class="bare" href={api.bodyPath(f.id, side)} download={`${side === "req" ? "request" : "response"}-${f.id.slice(0, 8)}.bin`} title="Download the decoded body" aria-label={`Download the ${title.toLowerCase()} body`}>
@@ -149,7 +156,7 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 				</p>
 			)}
 			{more && held >= MORE - 4 && <p class="body-note">The first {size(MORE)} are shown; the download has all of it.</p>}
-			{mode === "image" ? <Picture bytes={toBytes(content)} type={type} /> : <Lines key={mode} mode={mode} content={content} type={type} cut={(body.cut && !more) || body.captured < body.len} label={`${title} body`} />}
+			{mode === "image" ? <Picture bytes={toBytes(content)} type={type} /> : <Lines key={mode} mode={mode} content={shown} type={mode === "fields" ? "" : type} cut={(body.cut && !more) || body.captured < body.len} label={`${title} body`} />}
 		</>
 	);
 }
@@ -161,7 +168,7 @@ function Lines({ mode, content, type, cut, label }: { mode: Mode; content: Conte
 		const el = host.current!;
 		let m: Mounted;
 		setNote("");
-		if (mode === "tree") {
+		if (mode === "tree" || mode === "fields") {
 			const doc = parseJson(toText(content, type));
 			m = mountTree(el, doc);
 			if (doc.error && !cut) setNote(doc.error.text);
@@ -179,7 +186,7 @@ function Lines({ mode, content, type, cut, label }: { mode: Mode; content: Conte
 					<Icon name="warn" /> Not valid JSON from some point on: {note}
 				</p>
 			)}
-			<div ref={host} class={`lines ${mode}`} tabIndex={0} role={mode === "tree" ? "tree" : "region"} aria-label={label} />
+			<div ref={host} class={`lines ${mode === "fields" ? "tree" : mode}`} tabIndex={0} role={mode === "tree" || mode === "fields" ? "tree" : "region"} aria-label={label} />
 		</>
 	);
 }
