@@ -11,7 +11,7 @@
 #define SKIP_LEAST 65536 /* bytes that are worth telling the kernel about */
 #define HOLD_NS	   50000000u
 #define MAX_BAD	   64
-#define MAX_EMPTY  1000
+#define MAX_EMPTY  16384
 
 void layer_init(struct layer *l, struct conn *c, bool plain)
 {
@@ -94,7 +94,8 @@ static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg
 {
 	if (!d->begin_ns)
 		d->begin_ns = stream_time(d->s, 0);
-	msg->half.begin_ns = d->begin_ns;
+	if (!l->proto->own_times || !msg->half.begin_ns)
+		msg->half.begin_ns = d->begin_ns;
 	/* that nothing more of it comes may show long after its last byte */
 	msg->half.end_ns = used ? stream_time(d->s, used - 1) : d->end_ns;
 	if (!msg->half.end_ns)
@@ -105,6 +106,8 @@ static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg
 		msg->flags = (msg->flags & ~(unsigned)FLOW_AFTER_GAP) | FLOW_TRUNCATED;
 		msg->cut = false;
 	}
+	if (l->proto->own_times)
+		d->begin_ns = 0;
 	if (!msg->partial) {
 		d->begin_ns = d->end_ns = 0;
 		d->after_gap = d->cut = false;
@@ -226,14 +229,19 @@ bool layer_holds(struct layer *l)
 	struct dir *d, *req;
 	uint64_t since;
 
-	if (l->phase != PHASE_PARSE || l->force || l->proto->match != MATCH_ORDER ||
-	    !match_in_order(l->m) || match_unanswered(l->m))
+	if (l->phase != PHASE_PARSE || l->force)
 		return false;
 	d = layer_dir(l, SIDE_RESP);
 	req = layer_dir(l, SIDE_REQ);
+	if (l->proto->match == MATCH_KEY &&
+	    !(l->proto->early && l->proto->early(l->state, head(d))))
+		return false;
+	if (l->proto->match == MATCH_ORDER && (!match_in_order(l->m) || match_unanswered(l->m)))
+		return false;
 	if (d->begin_ns || d->poke || head(d).n == 0)
 		return false;
-	if (head(req).n > 0 && stream_time(d->s, 0) < stream_time(req->s, 0))
+	if (l->proto->match == MATCH_ORDER && head(req).n > 0 &&
+	    stream_time(d->s, 0) < stream_time(req->s, 0))
 		return false; /* the next request is here, and was sent later */
 	return l->c->t->now_ns < stream_time(d->s, 0) + HOLD_NS ||
 	       (req->s && stream_has_gap(req->s, &since)); /* the request may be in it */
@@ -249,7 +257,7 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 	switch (r.kind) {
 	case PARSE_MSG:
 		push(l, side, d, msg, used);
-		if (msg->partial && used)
+		if ((msg->partial || l->proto->own_times) && used)
 			d->end_ns = stream_time(d->s, used - 1);
 		stream_consume(d->s, used);
 		d->need = 0;
@@ -309,6 +317,8 @@ static bool step(struct layer *l, enum side side)
 	if (side == SIDE_RESP && layer_holds(l))
 		return false;
 	d->poke = false;
+	if (l->proto->own_times)
+		msg.half.begin_ns = in.n ? stream_time(d->s, 0) : d->end_ns;
 	r = l->proto->parse(l->state, side, in, &msg);
 	return take(l, side, d, r, &msg, in.n) || (l->phase == PHASE_PARSE && at_gap(l, side, d));
 }
@@ -348,9 +358,16 @@ static void end_side(struct layer *l, enum side side)
 			  (side == SIDE_RESP && layer_holds(l)) || other_end_knows(l)))
 		return;
 	d->ended = true;
-	if (l->proto->end && has_stream(l, d) &&
-	    l->proto->end(l->state, side, l->c->reset ? PROTO_END_RESET : PROTO_END_CLOSED, &msg))
-		push(l, side, d, &msg, head(d).n);
+	if (l->proto->end && has_stream(l, d)) {
+		enum proto_end how = l->c->reset ? PROTO_END_RESET : PROTO_END_CLOSED;
+
+		while (l->proto->end(l->state, side, how, &msg)) {
+			push(l, side, d, &msg, head(d).n);
+			msg = (struct msg){ 0 };
+			if (!l->proto->own_times)
+				break;
+		}
+	}
 	if (d->s)
 		stream_consume(d->s, head(d).n);
 	/* Nobody is left to answer; but what is missing of a request may still be given up. */

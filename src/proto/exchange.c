@@ -11,7 +11,7 @@ void pend_init(struct match *m, struct pend *p, const struct msg *msg)
 	p->queue_end = &p->queue;
 	p->f.epoch_ns = m->epoch_ns;
 	p->f.conn = m->conn;
-	p->f.proto = m->proto->name;
+	p->f.proto = msg->proto ? msg->proto : m->proto->name;
 	p->f.flags = m->next_flags;
 	m->next_flags = 0;
 	m->hooks.new_id(m->hooks.ctx, msg->half.begin_ns, p->f.id);
@@ -120,6 +120,36 @@ void pend_add_interim(struct pend *p, const struct flow_half *half)
 		p->f.flags |= FLOW_TRUNCATED;
 }
 
+void pend_add_attrs(struct pend *p, const struct flow_half *more)
+{
+	struct flow_half *half = p->f.has_resp ? &p->f.resp : &p->f.req;
+	size_t n = half->nattrs;
+	struct flow_attr *attrs;
+
+	if (more->nattrs == 0)
+		return;
+	if (!p->own)
+		p->own = arena_new(OWN_ARENA_BYTES);
+	attrs = p->own ? arena_alloc(p->own, (n + more->nattrs) * sizeof(*attrs)) : NULL;
+	if (!attrs) {
+		p->f.flags |= FLOW_TRUNCATED;
+		return;
+	}
+	if (n)
+		memcpy(attrs, half->attrs, n * sizeof(*attrs));
+	for (size_t i = 0; i < more->nattrs; i++) {
+		const char *key = arena_str(p->own, slice_str(more->attrs[i].key));
+		const char *value = arena_str(p->own, slice_str(more->attrs[i].value));
+
+		if (key && value)
+			attrs[n++] = (struct flow_attr){ key, value };
+		else
+			p->f.flags |= FLOW_TRUNCATED;
+	}
+	half->attrs = attrs;
+	half->nattrs = n;
+}
+
 void pend_finish(struct match *m, struct pend *p, enum flow_state state)
 {
 	if (!p->f.has_resp && p->f.has_req)
@@ -202,6 +232,8 @@ void pend_set_half(struct match *m, struct pend *p, enum side side, struct msg *
 		m->current = msg->partial ? p : NULL;
 		add_interim(p, half);
 	}
+	if (msg->proto)
+		p->f.proto = msg->proto;
 	p->f.flags |= msg->flags;
 	p->f.failed |= msg->failed;
 	p->streams |= msg->streams;
@@ -215,7 +247,7 @@ void pend_settle(struct match *m, struct pend *p)
 	if (over || (p->cut && p->f.has_resp))
 		pend_finish(m, p,
 			    p->cut && !(p->f.flags & FLOW_AFTER_GAP) ? FLOW_RESET : FLOW_DONE);
-	else if (p->streams || !m->hooks.open_after_ns)
+	else if (!m->hooks.open_after_ns)
 		pend_emit(m, p, FLOW_OPEN);
 	else if (!p->untold) {
 		p->untold = true;

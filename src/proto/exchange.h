@@ -77,6 +77,8 @@ struct pend *pend_add(struct match *m, const struct msg *msg);
 void pend_set_half(struct match *m, struct pend *p, enum side side, struct msg *msg);
 /* Notes an answer before the answer; text is copied. */
 void pend_add_interim(struct pend *p, const struct flow_half *half);
+/* Adds half's attributes to the answer's, or without one to the request's; text is copied. */
+void pend_add_attrs(struct pend *p, const struct flow_half *half);
 void pend_emit(struct match *m, struct pend *p, enum flow_state state);
 /* After a half was set: writes p, for the last time when it is over (p is gone then). */
 void pend_settle(struct match *m, struct pend *p);

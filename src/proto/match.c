@@ -43,7 +43,7 @@ static struct pend *unfinished_request(const struct match *m, const struct msg *
 	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : m->last;
 
 	if (by_key(m)) /* or whose answer was quicker to be seen */
-		return p && !p->req_whole && !p->streams ? p : NULL;
+		return p && !p->req_whole ? p : NULL;
 	while (p && (!p->f.has_req || p->req_whole))
 		p = p->prev;
 	return p;
@@ -269,12 +269,13 @@ static int push_message(struct match *m, enum side side, struct msg *msg)
 
 static int push_end(struct match *m, struct msg *msg)
 {
-	struct pend *p = stream_of(m, msg);
+	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : stream_of(m, msg);
 
 	m->last_ns = msg->half.end_ns;
 	if (p) {
 		p->f.failed |= msg->failed;
 		p->f.flags |= msg->flags;
+		pend_add_attrs(p, &msg->half);
 		pend_finish(m, p, msg->cut ? FLOW_RESET : FLOW_DONE);
 	}
 	arena_free(msg->arena);

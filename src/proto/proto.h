@@ -25,15 +25,19 @@ enum probe { PROBE_NO, PROBE_MAYBE, PROBE_YES }; /* MAYBE: show me more bytes */
 struct msg {
 	enum role role;
 	uint64_t key; /* pairs messages when match is MATCH_KEY */
+	const char *
+		proto; /* static name of what is spoken inside (flow.proto): "grpc" over http2; NULL: the parser's */
 	bool failed;
 	bool streams; /* ROLE_MESSAGE follow until ROLE_END */
 	bool partial; /* a ROLE_REQUEST or ROLE_RESPONSE whose head is complete and whose body goes on:
 		       * the flow is shown open; the same message comes again, whole, in an arena of
 		       * its own, when it ends */
-	bool cut; /* what came of a message whose end never did: the flow ends as FLOW_RESET */
+	bool cut;     /* what came of a message whose end never did: the flow ends as FLOW_RESET */
 	unsigned flags; /* enum flow_flag */
-	struct flow_half half; /* of a ROLE_MESSAGE only op and body count */
-	struct arena *arena;   /* owns every pointer in half; NULL: out of memory, half is empty (the
+	struct flow_half
+		half; /* of a ROLE_MESSAGE only op and body count; of a ROLE_END attrs, which are added to
+				* those of the answer, or without one to those of the request */
+	struct arena *arena; /* owns every pointer in half; NULL: out of memory, half is empty (the
 				* message is still given, flagged, so that order keeps pairing) */
 };
 
@@ -70,7 +74,10 @@ enum proto_end {
 struct proto {
 	const char *name;
 	enum match_by match;
-	bool datagram;	   /* each input is one datagram; PARSE_MORE then means cut off */
+	bool datagram;	/* each input is one datagram; PARSE_MORE then means cut off */
+	bool own_times; /* exchanges overlap within a direction: parse() finds the time of in.p[0] in
+			    * out->half.begin_ns, and says in begin_ns when a message began (0: the caller
+			    * says it, as it always says end_ns) */
 	size_t state_size; /* zeroed memory per connection */
 	enum probe (*probe)(enum side side, struct slice head);
 	/* in: the unread bytes of one direction; at: CLOCK_MONOTONIC of in.p[0].
@@ -91,8 +98,11 @@ struct proto {
 	 * nothing, and flags the message as FLOW_TRUNCATED only. */
 	uint64_t (*unkept)(const void *state, enum side side);
 	/* This direction ended; true: *out was filled (a body that lasts until the close, or an
-	 * unfinished message with cut set). */
+	 * unfinished message with cut set).  A protocol with own_times is asked until it says false. */
 	bool (*end)(void *state, enum side side, enum proto_end how, struct msg *out);
+	/* The answers at in.p[0] belong to a request that was not seen: it may come in a moment.  Only for MATCH_KEY;
+	 * with MATCH_ORDER the matcher knows. */
+	bool (*early)(const void *state, struct slice in);
 	void (*done)(void *state); /* releases what state holds */
 	/* Bytes of memory that state holds beyond state_size: what counts against the total. */
 	size_t (*held)(const void *state);

@@ -91,7 +91,7 @@ static void run(struct drive *d, enum side side)
 			break;
 		case PARSE_MSG:
 			give(d, side, &m);
-			if (idle > 2)
+			if (idle > (d->p->own_times ? 10000u : 2u))
 				broke(d, "messages out of nothing");
 			break;
 		case PARSE_SKIP:
@@ -138,8 +138,12 @@ void drive_end(struct drive *d, enum side side, enum proto_end how)
 {
 	struct msg m = { 0 };
 
-	if (!d->stopped && d->p->end && d->p->end(d->state, side, how, &m))
+	while (!d->stopped && d->p->end && d->p->end(d->state, side, how, &m)) {
 		give(d, side, &m);
+		m = (struct msg){ 0 };
+		if (!d->p->own_times)
+			break;
+	}
 }
 
 void drive_release(struct drive *d)

@@ -17,6 +17,8 @@ struct seen {
 	char text[8192];
 	size_t n;
 	unsigned ids;
+	const char *proto; /* of the last flow */
+	char asked[80];	   /* the first attribute of its request */
 };
 
 static void on_flow(void *ctx, const struct flow *f)
@@ -24,6 +26,10 @@ static void on_flow(void *ctx, const struct flow *f)
 	static const char *const letters = "ODUR"; /* enum flow_state */
 	struct seen *s = ctx;
 
+	s->proto = f->proto;
+	if (f->has_req && f->req.nattrs)
+		snprintf(s->asked, sizeof(s->asked), "%s=%s", f->req.attrs[0].key,
+			 f->req.attrs[0].value);
 	s->n += (size_t)snprintf(s->text + s->n, sizeof(s->text) - s->n, "%c%u %s>%s",
 				 letters[f->state], f->id[0], f->has_req ? f->req.target : "-",
 				 f->has_resp ? f->resp.status : "-");
@@ -414,6 +420,32 @@ static void messages_of_a_stream_are_written_once(void **state)
 	       "O2 ->- <1 no_request\nD2 ->- no_request\n");
 }
 
+static void a_keyed_stream_has_a_protocol_of_its_own_and_goes_on_until_its_end(void **state)
+{
+	static const struct flow_attr why[] = { { "reset", "CANCEL" } };
+	struct seen s;
+	struct match *m = matcher(&s, &keyed, 10);
+	struct msg msg = message(ROLE_REQUEST, 7, "a", 1);
+
+	(void)state;
+	msg.streams = msg.partial = true;
+	msg.proto = "inner";
+	assert_int_equal(match_push(m, SIDE_REQ, &msg), 0);
+	assert_string_equal(s.proto, "inner");
+	assert_int_equal(push_at(m, ROLE_MESSAGE, 7, "x", 3), 0);
+	assert_int_equal(push_at(m, ROLE_REQUEST, 7, "a", 5), 0); /* the same, whole */
+	assert_int_equal(push_at(m, ROLE_REQUEST, 9, "b", 6), 0);
+	assert_string_equal(s.proto, "key");
+	msg = message(ROLE_END, 7, "", 8);
+	msg.cut = true;
+	msg.half.attrs = why;
+	msg.half.nattrs = 1;
+	assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
+	assert_string_equal(s.asked, "reset=CANCEL");
+	assert_int_equal(push_at(m, ROLE_END, 9, "", 9), 0); /* of what was no stream */
+	expect(&s, m, "O1 a>-\nO1 a>- <1\nO1 a>-\nO2 b>-\nR1 a>-\nD2 b>-\n");
+}
+
 static void oneway_is_done_at_once(void **state)
 {
 	struct seen s;
@@ -486,6 +518,8 @@ int main(void)
 		cmocka_unit_test(an_old_request_is_unanswered_until_its_answer_comes),
 		cmocka_unit_test(the_end_of_a_connection_ends_its_exchanges),
 		cmocka_unit_test(messages_of_a_stream_are_written_once),
+		cmocka_unit_test(
+			a_keyed_stream_has_a_protocol_of_its_own_and_goes_on_until_its_end),
 		cmocka_unit_test(oneway_is_done_at_once),
 		cmocka_unit_test(failed_allocations_never_pair_wrongly),
 	};
