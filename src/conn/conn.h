@@ -165,6 +165,7 @@ int layer_put(struct layer *l, const struct ev_data *ev);
 void layer_feed(struct layer *l);
 /* What every byte that will come did: the rest is parsed, ends are told, pending flows emitted. */
 void layer_finish(struct layer *l);
+void layer_drop_state(struct layer *l);	 /* the parser goes, its matcher stays */
 void layer_drop_parser(struct layer *l); /* what is pending was emitted, or is lost */
 /* Gives up reading; nothing is emitted. */
 void layer_release(struct layer *l);

@@ -22,7 +22,11 @@ static const struct proto *const *candidates(const struct layer *l)
 bool layer_start(struct layer *l, const struct proto *p)
 {
 	struct conn_table *t = l->c->t;
-	struct match_hooks hooks = { conn_emit, conn_new_id, l, t->lim.open_ns };
+	struct match_hooks hooks = { .flow = conn_emit,
+				     .new_id = conn_new_id,
+				     .ctx = l,
+				     .open_after_ns = t->lim.open_ns,
+				     .all_messages = t->lim.all_messages };
 	void *state = calloc(1, p->state_size ? p->state_size : 1);
 	struct match *m = match_new(p, &l->fc, t->epoch_ns, t->lim.pending, &hooks);
 

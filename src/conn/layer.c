@@ -117,9 +117,30 @@ static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg
 		l->c->t->stats.nomem++;
 }
 
+/* next goes on where the parser stopped, and knows what that one knew.  False: out of memory. */
+static bool become(struct layer *l, const struct proto *next)
+{
+	void *state = calloc(1, next->state_size ? next->state_size : 1);
+
+	if (!state)
+		return false;
+	if (next->init)
+		next->init(state, &l->c->t->lim.msg);
+	if (next->inherit)
+		next->inherit(state, l->proto, l->state);
+	match_become(l->m, next);
+	layer_drop_state(l);
+	l->proto = next;
+	l->state = state;
+	return true;
+}
+
 /* The protocol handed over to next, or to bytes that nobody reads. */
 static void hand_over(struct layer *l, const struct proto *next)
 {
+	if (next && become(l, next))
+		return;
+	l->c->t->stats.nomem += next != NULL;
 	match_end(l->m, false);
 	layer_drop_parser(l);
 	l->tunnel = !next;

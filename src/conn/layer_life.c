@@ -4,20 +4,25 @@
 
 #include <stdlib.h>
 
-void layer_drop_parser(struct layer *l)
+void layer_drop_state(struct layer *l)
 {
 	if (l->proto && l->proto->done)
 		l->proto->done(l->state);
 	free(l->state);
-	match_free(l->m);
 	l->state = NULL;
-	l->m = NULL;
 	l->proto = NULL;
 	for (int i = 0; i < 2; i++) {
 		l->dir[i].need = 0;
 		l->dir[i].begin_ns = l->dir[i].end_ns = 0;
 		l->dir[i].poke = l->dir[i].resync = false;
 	}
+}
+
+void layer_drop_parser(struct layer *l)
+{
+	layer_drop_state(l);
+	match_free(l->m);
+	l->m = NULL;
 }
 
 void layer_release(struct layer *l)

@@ -375,6 +375,12 @@ static void attend(struct conn *c)
 		settle(c);
 }
 
+/* A conversation may pause for long, and goes on as the same one. */
+static bool streams(const struct layer *l)
+{
+	return l->m && match_streams(l->m);
+}
+
 static void expire(struct conn *c)
 {
 	struct conn_table *t = c->t;
@@ -389,7 +395,7 @@ static void expire(struct conn *c)
 		layer_trim(&c->raw);
 		layer_trim(&c->plain);
 	}
-	if (t->now_ns - c->last_ns > t->lim.idle_ns) {
+	if (t->now_ns - c->last_ns > t->lim.idle_ns && !streams(&c->raw) && !streams(&c->plain)) {
 		layer_finish(&c->raw);
 		layer_finish(&c->plain);
 		layer_sleep(&c->raw);

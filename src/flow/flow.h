@@ -110,7 +110,15 @@ struct flow_msg {	     /* one message of a stream */
 	bool from_server;
 	unsigned flags;
 	const char *op; /* "text", "binary", "close", SSE event name */
+	const struct flow_attr *attrs; /* protocol details: a close code, an event's id */
+	size_t nattrs;
 	struct flow_body body;
+};
+
+/* What a stream's messages were since its beginning, those included that are not (or no longer) among them. */
+struct flow_stream {
+	uint64_t n[2], bytes[2]; /* messages and the bytes of their bodies as sent; [1]: from the server */
+	uint64_t left_out;	 /* messages of these that were dropped before they were written */
 };
 
 struct flow {
@@ -123,6 +131,8 @@ struct flow {
 	bool failed;	/* by the protocol's own rules */
 	struct flow_half req, resp;
 	bool has_req, has_resp;
+	bool streams; /* a conversation: stream counts its messages */
+	struct flow_stream stream;
 	const struct flow_msg *msgs; /* only those new since the last write */
 	size_t nmsgs;
 };

@@ -110,31 +110,40 @@ static void put_headers(struct buf *out, const struct flow_half *h)
 	buf_puts(out, "]");
 }
 
-static bool same_key(const struct flow_half *h, size_t a, size_t b)
+static bool same_key(const struct flow_attr *attrs, size_t a, size_t b)
 {
-	return strcmp(h->attrs[a].key, h->attrs[b].key) == 0;
+	return strcmp(attrs[a].key, attrs[b].key) == 0;
 }
 
 /* One value, or an array where the same key came several times. */
-static void put_attr(struct buf *out, const struct flow_half *h, size_t i)
+static void put_attr(struct buf *out, const struct flow_attr *attrs, size_t n, size_t i)
 {
 	size_t same = 0;
 
 	for (size_t k = 0; k < i; k++)
-		if (same_key(h, k, i))
+		if (same_key(attrs, k, i))
 			return;
-	for (size_t k = i; k < h->nattrs; k++)
-		same += same_key(h, k, i);
+	for (size_t k = i; k < n; k++)
+		same += same_key(attrs, k, i);
 	if (same == 1) {
-		str(out, h->attrs[i].key, h->attrs[i].value);
+		str(out, attrs[i].key, attrs[i].value);
 		return;
 	}
-	key(out, h->attrs[i].key);
+	key(out, attrs[i].key);
 	buf_puts(out, "[");
-	for (size_t k = i; k < h->nattrs; k++)
-		if (same_key(h, k, i))
-			str(out, NULL, h->attrs[k].value);
+	for (size_t k = i; k < n; k++)
+		if (same_key(attrs, k, i))
+			str(out, NULL, attrs[k].value);
 	buf_puts(out, "]");
+}
+
+static void put_attrs(struct buf *out, const struct flow_attr *attrs, size_t n)
+{
+	key(out, "attrs");
+	buf_puts(out, "{");
+	for (size_t i = 0; i < n; i++)
+		put_attr(out, attrs, n, i);
+	buf_puts(out, "}");
 }
 
 static void put_half(struct buf *out, const char *name, bool request, const struct flow_half *h,
@@ -151,11 +160,8 @@ static void put_half(struct buf *out, const char *name, bool request, const stru
 	}
 	put_headers(out, h);
 	put_body(out, &h->body, max);
-	key(out, "attrs");
-	buf_puts(out, "{");
-	for (size_t i = 0; i < h->nattrs; i++)
-		put_attr(out, h, i);
-	buf_puts(out, "}}");
+	put_attrs(out, h->attrs, h->nattrs);
+	buf_puts(out, "}");
 }
 
 /* The ends of a unix socket have no address and no port; the server's has a path instead. */
@@ -311,11 +317,30 @@ static void put_messages(struct buf *out, const struct flow *f, bool no_time, si
 		str(out, "dir", m->from_server ? "s2c" : "c2s");
 		str(out, "op", m->op);
 		put_body(out, &m->body, max);
+		if (m->nattrs)
+			put_attrs(out, m->attrs, m->nattrs);
 		if (m->flags)
 			put_bits(out, "flags", m->flags, flow_flag_name);
 		buf_puts(out, "}");
 	}
 	buf_puts(out, "]");
+}
+
+static void put_stream(struct buf *out, const struct flow_stream *s)
+{
+	static const char *const names[] = { "c2s", "s2c" };
+
+	key(out, "stream");
+	buf_puts(out, "{");
+	for (size_t i = 0; i < 2; i++) {
+		key(out, names[i]);
+		buf_puts(out, "{");
+		num(out, "messages", s->n[i]);
+		num(out, "bytes", s->bytes[i]);
+		buf_puts(out, "}");
+	}
+	num(out, "left_out", s->left_out);
+	buf_puts(out, "}");
 }
 
 static void put_duration(struct buf *out, const char *name, bool known, uint64_t ns)
@@ -356,6 +381,8 @@ void flow_json(struct buf *out, const struct flow *f, const struct flow_json_opt
 	else
 		str(out, "response", NULL);
 	put_messages(out, f, o->no_time_or_id, o->body_max);
+	if (f->streams)
+		put_stream(out, &f->stream);
 	key(out, "failed");
 	buf_puts(out, f->failed ? "true" : "false");
 	put_bits(out, "flags", f->flags, flow_flag_name);

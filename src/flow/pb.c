@@ -107,6 +107,7 @@ static int msgs_out(struct arena *a, const struct flow *f, Limpid__V1__Flow *out
 		Limpid__V1__Message msg;
 		Limpid__V1__Body body;
 	} * m;
+	int r;
 
 	if (f->nmsgs == 0)
 		return 0;
@@ -123,10 +124,24 @@ static int msgs_out(struct arena *a, const struct flow *f, Limpid__V1__Flow *out
 		m[i].msg.op = text(f->msgs[i].op);
 		body_out(&m[i].body, &f->msgs[i].body);
 		m[i].msg.body = &m[i].body;
+		r = attrs_out(a, f->msgs[i].attrs, f->msgs[i].nattrs, &m[i].msg.n_attrs,
+			      &m[i].msg.attrs);
+		if (r < 0)
+			return r;
 		out->msgs[i] = &m[i].msg;
 	}
 	out->n_msgs = f->nmsgs;
 	return 0;
+}
+
+static void stream_out(Limpid__V1__Stream *m, const struct flow_stream *s)
+{
+	limpid__v1__stream__init(m);
+	m->client_messages = s->n[0];
+	m->client_bytes = s->bytes[0];
+	m->server_messages = s->n[1];
+	m->server_bytes = s->bytes[1];
+	m->left_out = s->left_out;
 }
 
 struct conn_pb {
@@ -181,6 +196,7 @@ int flow_pb_pack(struct buf *out, const struct flow *f)
 {
 	struct arena *a = arena_new(SIZE_MAX);
 	Limpid__V1__Flow m = LIMPID__V1__FLOW__INIT;
+	Limpid__V1__Stream stream;
 	struct conn_pb conn;
 	size_t size;
 	uint8_t *room;
@@ -196,6 +212,10 @@ int flow_pb_pack(struct buf *out, const struct flow *f)
 	m.failed = f->failed;
 	conn_out(&conn, f->conn);
 	m.conn = &conn.conn;
+	if (f->streams) {
+		stream_out(&stream, &f->stream);
+		m.stream = &stream;
+	}
 	r = f->has_req ? half_out(a, &f->req, &m.req) : 0;
 	if (r == 0 && f->has_resp)
 		r = half_out(a, &f->resp, &m.resp);
@@ -345,6 +365,7 @@ static int msgs_in(struct arena *a, const Limpid__V1__Flow *m, struct flow *f)
 		msgs[i].from_server = m->msgs[i]->from_server;
 		msgs[i].flags = m->msgs[i]->flags;
 		msgs[i].op = opt_text(a, m->msgs[i]->op);
+		msgs[i].attrs = attrs_in(a, m->msgs[i]->n_attrs, m->msgs[i]->attrs, &msgs[i].nattrs);
 		body_in(a, m->msgs[i]->body, &msgs[i].body);
 	}
 	f->msgs = msgs;
@@ -374,6 +395,14 @@ int flow_pb_from(const Limpid__V1__Flow *m, struct arena *a, struct flow *ret)
 		half_in(a, m->req, &f.req);
 	if (m->resp)
 		half_in(a, m->resp, &f.resp);
+	if (m->stream) {
+		f.streams = true;
+		f.stream = (struct flow_stream){
+			.n = { m->stream->client_messages, m->stream->server_messages },
+			.bytes = { m->stream->client_bytes, m->stream->server_bytes },
+			.left_out = m->stream->left_out,
+		};
+	}
 	r = msgs_in(a, m, &f);
 	if (r < 0)
 		return r;

@@ -8,7 +8,6 @@
 void pend_init(struct match *m, struct pend *p, const struct msg *msg)
 {
 	*p = (struct pend){ .key = msg->key };
-	p->queue_end = &p->queue;
 	p->f.epoch_ns = m->epoch_ns;
 	p->f.conn = m->conn;
 	p->f.proto = msg->proto ? msg->proto : m->proto->name;
@@ -19,16 +18,11 @@ void pend_init(struct match *m, struct pend *p, const struct msg *msg)
 
 static void free_queue(struct match *m, struct pend *p)
 {
-	while (p->queue) {
-		struct queued *q = p->queue;
-
-		p->queue = q->next;
-		arena_free(q->arena);
-		free(q);
-	}
-	p->queue_end = &p->queue;
-	m->nqueued -= p->nqueued;
-	p->nqueued = 0;
+	for (size_t i = 0; i < p->nmsgs; i++)
+		arena_free(p->arenas[i]);
+	m->nqueued -= p->nmsgs;
+	m->held -= p->msg_bytes;
+	p->nmsgs = p->msg_bytes = 0;
 }
 
 static void told(struct match *m, struct pend *p)
@@ -41,6 +35,9 @@ void pend_release(struct match *m, struct pend *p)
 {
 	told(m, p);
 	free_queue(m, p);
+	free(p->msgs);
+	free(p->arenas);
+	m->nstreams -= p->f.streams;
 	m->held -= p->held;
 	arena_free(p->req_arena);
 	arena_free(p->resp_arena);
@@ -68,21 +65,79 @@ void pend_drop(struct match *m, struct pend *p)
 
 void pend_emit(struct match *m, struct pend *p, enum flow_state state)
 {
-	struct flow_msg msgs[MAX_QUEUED];
-	size_t n = 0;
-
-	for (struct queued *q = p->queue; q; q = q->next)
-		msgs[n++] = q->msg;
 	told(m, p);
 	p->f.state = state;
-	p->f.msgs = msgs;
-	p->f.nmsgs = n;
+	p->f.msgs = p->msgs;
+	p->f.nmsgs = p->nmsgs;
 	p->written_ns = m->last_ns;
 	m->hooks.flow(m->hooks.ctx, &p->f);
 	p->f.msgs = NULL;
 	p->f.nmsgs = 0;
 	free_queue(m, p);
 }
+
+/* --- messages of a stream --- */
+
+static bool has_room(struct pend *p, size_t bytes)
+{
+	size_t cap = p->cap_msgs ? p->cap_msgs * 2 : 8;
+	struct flow_msg *msgs;
+	struct arena **arenas;
+
+	if (p->nmsgs == MAX_QUEUED || (p->nmsgs > 0 && p->msg_bytes + bytes > MAX_QUEUED_BYTES))
+		return false;
+	if (p->nmsgs < p->cap_msgs)
+		return true;
+	msgs = realloc(p->msgs, cap * sizeof(*msgs));
+	if (msgs)
+		p->msgs = msgs;
+	arenas = msgs ? realloc(p->arenas, cap * sizeof(*arenas)) : NULL;
+	if (!arenas)
+		return false;
+	p->arenas = arenas;
+	p->cap_msgs = cap;
+	return true;
+}
+
+void pend_queue(struct match *m, struct pend *p, enum side side, struct msg *msg)
+{
+	struct flow_stream *s = &p->f.stream;
+	size_t bytes = msg->arena ? arena_used(msg->arena) : 0;
+
+	s->n[side == SIDE_RESP]++;
+	s->bytes[side == SIDE_RESP] += msg->half.body.len;
+	p->f.failed |= msg->failed;
+	p->cut |= msg->cut;
+	bytes += sizeof(*p->msgs) + sizeof(*p->arenas);
+	if (m->hooks.all_messages && p->nmsgs > 0 && !has_room(p, bytes))
+		pend_emit(m, p, FLOW_OPEN);
+	if (!msg->arena || !has_room(p, bytes)) {
+		s->left_out++;
+		p->f.flags |= FLOW_TRUNCATED;
+		arena_free(msg->arena);
+		return;
+	}
+	p->msgs[p->nmsgs] = (struct flow_msg){ .seq = s->n[0] + s->n[1],
+					       .ts_ns = msg->half.begin_ns,
+					       .from_server = side == SIDE_RESP,
+					       .flags = msg->flags,
+					       .op = msg->half.op,
+					       .attrs = msg->half.attrs,
+					       .nattrs = msg->half.nattrs,
+					       .body = msg->half.body };
+	p->arenas[p->nmsgs++] = msg->arena;
+	p->msg_bytes += bytes;
+	m->held += bytes;
+	m->nqueued++;
+}
+
+void pend_set_streams(struct match *m, struct pend *p)
+{
+	m->nstreams += !p->f.streams;
+	p->streams = p->f.streams = true;
+}
+
+/* --- halves --- */
 
 /* The attributes of half, then what was said in between. */
 static void add_interim(struct pend *p, struct flow_half *half)
@@ -236,7 +291,12 @@ void pend_set_half(struct match *m, struct pend *p, enum side side, struct msg *
 		p->f.proto = msg->proto;
 	p->f.flags |= msg->flags;
 	p->f.failed |= msg->failed;
-	p->streams |= msg->streams;
+	if (msg->proto)
+		p->f.proto = msg->proto;
+	if (msg->streams)
+		pend_set_streams(m, p);
+	if (msg->ends)
+		p->streams = false;
 	p->cut |= msg->cut;
 }
 

@@ -10,14 +10,9 @@
 #include "proto/match.h"
 
 #define MAX_INTERIM    8
-#define MAX_QUEUED     32
+#define MAX_QUEUED     2048	/* messages of one stream that wait to be written, */
+#define MAX_QUEUED_BYTES (2u << 20) /* and their memory; one message may be larger */
 #define WRITE_EVERY_NS 100000000u
-
-struct queued {
-	struct queued *next;
-	struct flow_msg msg;
-	struct arena *arena;
-};
 
 struct pend {
 	struct pend *next, *prev;
@@ -34,9 +29,10 @@ struct pend {
 	bool expired; /* emitted as unanswered already */
 	bool untold;  /* open, and not emitted as such since untold_ns */
 	uint64_t untold_ns;
-	struct queued *queue, **queue_end;
-	unsigned nqueued;
-	uint64_t seq, written_ns;
+	struct flow_msg *msgs; /* that wait to be written; */
+	struct arena **arenas; /* what owns each */
+	size_t nmsgs, cap_msgs, msg_bytes;
+	uint64_t written_ns;
 };
 
 struct match {
@@ -51,7 +47,8 @@ struct match {
 	struct pend *current; /* whose answer has begun */
 	size_t owed;	      /* answers to come whose requests gave way to the limit */
 	unsigned next_flags;  /* of the next new flow: what was lost before it */
-	size_t nqueued;	      /* messages of all streams */
+	size_t nqueued;	      /* messages of all streams that wait */
+	size_t nstreams;      /* exchanges that stream */
 	size_t nuntold;	      /* exchanges that are */
 	bool lost, pipelined; /* see match.c */
 	bool joined;	      /* match_join, and no request has been answered since */
@@ -79,6 +76,9 @@ void pend_set_half(struct match *m, struct pend *p, enum side side, struct msg *
 void pend_add_interim(struct pend *p, const struct flow_half *half);
 /* Adds half's attributes to the answer's, or without one to the request's; text is copied. */
 void pend_add_attrs(struct pend *p, const struct flow_half *half);
+/* Takes over msg's arena.  The message waits for the next write of p; one for which there is no room is counted. */
+void pend_queue(struct match *m, struct pend *p, enum side side, struct msg *msg);
+void pend_set_streams(struct match *m, struct pend *p);
 void pend_emit(struct match *m, struct pend *p, enum flow_state state);
 /* After a half was set: writes p, for the last time when it is over (p is gone then). */
 void pend_settle(struct match *m, struct pend *p);

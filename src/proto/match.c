@@ -221,62 +221,62 @@ static int push_oneway(struct match *m, enum side side, struct msg *msg)
 	return 0;
 }
 
-static struct pend *stream_of(struct match *m, const struct msg *msg)
+static struct pend *stream_of(const struct match *m, enum side side, const struct msg *msg)
 {
-	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : m->last;
+	struct pend *p;
 
-	while (p && !by_key(m) && !p->streams)
-		p = p->prev;
+	if (by_key(m))
+		p = map_find(&m->by_key, msg->key);
+	else if (side == SIDE_RESP && m->current)
+		p = m->current;
+	else
+		for (p = m->last; p && !p->streams;)
+			p = p->prev;
 	return p && p->streams ? p : NULL;
+}
+
+static void end_stream(struct match *m, struct pend *p)
+{
+	if (p->f.has_resp && m->last_ns > p->f.resp.end_ns)
+		p->f.resp.end_ns = m->last_ns; /* the answer lasted until now */
+	p->streams = false;
+	pend_finish(m, p, p->cut ? FLOW_RESET : FLOW_DONE);
 }
 
 static int push_message(struct match *m, enum side side, struct msg *msg)
 {
-	struct pend *p = stream_of(m, msg);
-	struct queued *q = malloc(sizeof(*q));
+	struct pend *p = stream_of(m, side, msg);
 
-	if (!p && q) { /* its beginning was not seen */
+	if (!p) { /* its beginning was not seen */
 		p = pend_add(m, msg);
-		if (p) {
-			p->streams = true;
-			p->f.flags |= FLOW_NO_REQUEST;
-		}
-	}
-	if (!p || !q) {
-		if (p)
-			p->f.flags |= FLOW_AFTER_GAP;
-		free(q);
-		arena_free(msg->arena);
-		return -ENOMEM;
+		if (!p)
+			return out_of_memory(m, side, msg);
+		pend_set_streams(m, p);
+		p->f.flags |= FLOW_NO_REQUEST;
+		p->written_ns = msg->half.begin_ns; /* more may come at once */
 	}
 	m->last_ns = msg->half.end_ns;
-	*q = (struct queued){ .arena = msg->arena };
-	q->msg = (struct flow_msg){ .seq = ++p->seq,
-				    .ts_ns = msg->half.begin_ns,
-				    .from_server = side == SIDE_RESP,
-				    .flags = msg->flags,
-				    .op = msg->half.op,
-				    .body = msg->half.body };
-	*p->queue_end = q;
-	p->queue_end = &q->next;
-	p->nqueued++;
-	m->nqueued++;
-	p->f.failed |= msg->failed;
-	if (p->nqueued == MAX_QUEUED || m->last_ns - p->written_ns >= WRITE_EVERY_NS)
+	if (msg->proto)
+		p->f.proto = msg->proto;
+	pend_queue(m, p, side, msg);
+	if (msg->ends)
+		end_stream(m, p);
+	else if (m->last_ns - p->written_ns >= WRITE_EVERY_NS)
 		pend_emit(m, p, FLOW_OPEN);
 	return 0;
 }
 
-static int push_end(struct match *m, struct msg *msg)
+static int push_end(struct match *m, enum side side, struct msg *msg)
 {
-	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : stream_of(m, msg);
+	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : stream_of(m, side, msg);
 
 	m->last_ns = msg->half.end_ns;
 	if (p) {
 		p->f.failed |= msg->failed;
 		p->f.flags |= msg->flags;
 		pend_add_attrs(p, &msg->half);
-		pend_finish(m, p, msg->cut ? FLOW_RESET : FLOW_DONE);
+		p->cut |= msg->cut;
+		end_stream(m, p);
 	}
 	arena_free(msg->arena);
 	return 0;
@@ -296,7 +296,7 @@ int match_push(struct match *m, enum side side, struct msg *msg)
 	case ROLE_MESSAGE:
 		return push_message(m, side, msg);
 	case ROLE_END:
-		return push_end(m, msg);
+		return push_end(m, side, msg);
 	}
 	return 0;
 }
@@ -325,7 +325,7 @@ void match_expire(struct match *m, uint64_t t_ns)
 void match_flush(struct match *m, uint64_t now_ns)
 {
 	for (struct pend *p = m->first; p && (m->nqueued || m->nuntold); p = p->next)
-		if ((p->nqueued && now_ns - p->written_ns >= WRITE_EVERY_NS) ||
+		if ((p->nmsgs && now_ns - p->written_ns >= WRITE_EVERY_NS) ||
 		    (p->untold && now_ns - p->untold_ns >= m->hooks.open_after_ns))
 			pend_emit(m, p, FLOW_OPEN);
 }
@@ -372,18 +372,40 @@ bool match_in_order(const struct match *m)
 	return !m->lost;
 }
 
+static void end_pend(struct match *m, struct pend *p, bool reset)
+{
+	enum flow_state state = FLOW_UNANSWERED;
+
+	if (reset || p->cut || (p->f.has_resp && !p->resp_whole))
+		state = FLOW_RESET;
+	else if (p->f.has_resp || p->streams)
+		state = FLOW_DONE;
+	pend_give_up(m, p, state, p->unsure ? m->lost_flags : 0);
+}
+
+void match_become(struct match *m, const struct proto *p)
+{
+	for (struct pend *q = m->first, *next; q; q = next) {
+		next = q->next;
+		if (!q->streams || by_key(m) || p->match == MATCH_KEY)
+			end_pend(m, q, false);
+	}
+	m->proto = p;
+	m->lost = m->deaf = m->joined = m->pipelined = false;
+	m->lost_flags = 0;
+	m->owed = 0;
+	m->current = NULL;
+}
+
+bool match_streams(const struct match *m)
+{
+	return m->nstreams > 0;
+}
+
 void match_end(struct match *m, bool reset)
 {
-	while (m->first) {
-		struct pend *p = m->first;
-		enum flow_state state = FLOW_UNANSWERED;
-
-		if (reset || p->cut || (p->f.has_resp && !p->resp_whole))
-			state = FLOW_RESET;
-		else if (p->f.has_resp || p->streams)
-			state = FLOW_DONE;
-		pend_give_up(m, p, state, p->unsure ? m->lost_flags : 0);
-	}
+	while (m->first)
+		end_pend(m, m->first, reset);
 	m->lost = m->deaf = false;
 	m->lost_flags = 0;
 	m->owed = 0;

@@ -5,6 +5,10 @@
  * and with its final state when both are whole.  What is open for a short time only need not be told:
  * see open_after_ns.  An answer that comes after its flow was given up as
  * unanswered for its age is emitted once more, under the same id.
+ *
+ * A stream (struct msg.streams) stays open until ROLE_END or a message that ends.  It is written at most ten times a
+ * second, each time with the messages that came since; those that find no room until then are counted, and their
+ * numbers are missing.  ROLE_MESSAGE without a stream begins one without a request.
  */
 #ifndef LIMPID_PROTO_MATCH_H
 #define LIMPID_PROTO_MATCH_H
@@ -20,6 +24,9 @@ struct match_hooks {
 	/* An exchange is emitted open only by a match_flush that comes so long after its message: most are
 	 * over by then, and cost everybody behind half as much.  0: at once. */
 	uint64_t open_after_ns;
+	/* Of a stream that says more than can wait for its next write, all is written at once, and nothing left out: for a
+	 * file, which waits for its reader. */
+	bool all_messages;
 };
 
 /* conn is borrowed for the matcher's life.  At most max_pending requests wait; the oldest is then
@@ -44,6 +51,9 @@ void match_lost(struct match *m, enum side side, unsigned flag);
 /* To be called at once: the first messages may not be the connection's first.  owed: a request that will not
  * be seen waits for its answer. */
 void match_join(struct match *m, bool owed);
+/* From now on messages come from p.  Exchanges that stream stay open where both pair in order; all others end. */
+void match_become(struct match *m, const struct proto *p);
+bool match_streams(const struct match *m); /* a stream is open */
 bool match_in_order(const struct match *m); /* false: match_lost, and not yet in order again */
 /* The connection ended: pending requests are emitted as unanswered, or reset. */
 void match_end(struct match *m, bool reset);

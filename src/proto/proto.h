@@ -28,14 +28,15 @@ struct msg {
 	const char *
 		proto; /* static name of what is spoken inside (flow.proto): "grpc" over http2; NULL: the parser's */
 	bool failed;
-	bool streams; /* ROLE_MESSAGE follow until ROLE_END */
+	bool streams; /* ROLE_MESSAGE follow until ROLE_END, or a message that ends */
+	bool ends;    /* a ROLE_MESSAGE or whole ROLE_RESPONSE that is the last of its stream: no ROLE_END follows */
 	bool partial; /* a ROLE_REQUEST or ROLE_RESPONSE whose head is complete and whose body goes on:
 		       * the flow is shown open; the same message comes again, whole, in an arena of
 		       * its own, when it ends */
 	bool cut;     /* what came of a message whose end never did: the flow ends as FLOW_RESET */
 	unsigned flags; /* enum flow_flag */
 	struct flow_half
-		half; /* of a ROLE_MESSAGE only op and body count; of a ROLE_END attrs, which are added to
+		half; /* of a ROLE_MESSAGE only op, attrs and body count; of a ROLE_END attrs, which are added to
 				* those of the answer, or without one to those of the request */
 	struct arena *arena; /* owns every pointer in half; NULL: out of memory, half is empty (the
 				* message is still given, flagged, so that order keeps pairing) */
@@ -86,6 +87,9 @@ struct proto {
 	struct parse (*parse)(void *state, enum side side, struct slice in, struct msg *out);
 	/* Optional from here on.  limits are borrowed for the connection's life. */
 	void (*init)(void *state, const struct proto_limits *limits);
+	/* After init(), when it takes over from another parser, by PARSE_STOP with `next`: from_state is what that one
+	 * knows, until the call returns; its own done() follows. */
+	void (*inherit)(void *state, const struct proto *from, void *from_state);
 	/* Next likely frame start >= from, or in.n. */
 	size_t (*resync)(void *state, enum side side, struct slice in, size_t from);
 	/* n bytes of this direction are missing here (inside a body, say); true: the parser goes on with what

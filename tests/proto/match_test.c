@@ -58,7 +58,7 @@ static void new_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16])
 
 static struct match *matcher(struct seen *s, const struct proto *p, unsigned max)
 {
-	struct match_hooks hooks = { on_flow, new_id, s, 0 };
+	struct match_hooks hooks = { on_flow, new_id, s, 0, false };
 
 	*s = (struct seen){ 0 };
 	return match_new(p, &conn, 0, max, &hooks);
@@ -129,7 +129,7 @@ static void pipelined_requests_pair_in_order(void **state)
 static void what_is_over_soon_is_told_once(void **state)
 {
 	struct seen s = { 0 };
-	struct match_hooks hooks = { on_flow, new_id, &s, 50 };
+	struct match_hooks hooks = { on_flow, new_id, &s, 50, false };
 	struct match *m = match_new(&in_order, &conn, 0, 10, &hooks);
 
 	(void)state;
@@ -417,7 +417,167 @@ static void messages_of_a_stream_are_written_once(void **state)
 	match_end(m, false);
 	expect(&s, m,
 	       "O1 a>-\nO1 a>101\nO1 a>101 <1\nO1 a>101 <2\nD1 a>101 <3\n"
-	       "O2 ->- <1 no_request\nD2 ->- no_request\n");
+	       "D2 ->- <1 no_request\n");
+}
+
+struct writes {
+	size_t n, msgs, most;
+	uint64_t seq, holes, bytes;
+	struct flow last;
+};
+
+static void count_writes(void *ctx, const struct flow *f)
+{
+	struct writes *w = ctx;
+
+	w->n++;
+	w->msgs += f->nmsgs;
+	if (f->nmsgs > w->most)
+		w->most = f->nmsgs;
+	for (size_t i = 0; i < f->nmsgs; i++) {
+		assert_true(f->msgs[i].seq > w->seq); /* never one twice */
+		w->holes += f->msgs[i].seq - w->seq - 1;
+		w->seq = f->msgs[i].seq;
+		w->bytes += f->msgs[i].body.data.n;
+	}
+	w->last = *f;
+}
+
+static void no_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16])
+{
+	(void)ctx;
+	(void)begin_ns;
+	memset(ret_id, 0, 16);
+}
+
+/* A stream with n messages of size bytes, one every step_ns; writes are due as with a tick every 100 ms. */
+static void talk(struct writes *w, const struct proto *p, bool all, unsigned n, size_t size,
+		 uint64_t step_ns)
+{
+	struct match_hooks hooks = { count_writes, no_id, w, 0, all };
+	struct match *m = match_new(p, &conn, 0, 10, &hooks);
+	uint64_t at = 1, tick = 100000000;
+	struct msg msg = message(ROLE_REQUEST, 7, "a", at);
+	size_t held = 0;
+
+	*w = (struct writes){ 0 };
+	assert_int_equal(match_push(m, SIDE_REQ, &msg), 0);
+	msg = message(ROLE_RESPONSE, 7, "101", at);
+	msg.streams = true;
+	assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
+	for (unsigned i = 0; i < n; i++) {
+		for (at += step_ns; tick <= at; tick += 100000000)
+			match_flush(m, tick);
+		msg = (struct msg){ .role = ROLE_MESSAGE, .key = 7, .arena = arena_new(size + 4096) };
+		msg.half.begin_ns = msg.half.end_ns = at;
+		msg.half.op = "text";
+		msg.half.body.data = (struct slice){ arena_alloc(msg.arena, size), size };
+		msg.half.body.len = msg.half.body.captured = size;
+		assert_int_equal(match_push(m, i % 4 ? SIDE_RESP : SIDE_REQ, &msg), 0);
+		if (match_held(m) > held)
+			held = match_held(m);
+	}
+	assert_true(held < (8u << 20) + 2 * size);
+	assert_true(match_streams(m));
+	msg = (struct msg){ .role = ROLE_END, .key = 7, .half = { .begin_ns = at, .end_ns = at } };
+	assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
+	assert_false(match_streams(m));
+	assert_int_equal(match_held(m), 0);
+	match_free(m);
+	assert_int_equal(w->last.state, FLOW_DONE);
+	assert_int_equal(w->last.stream.n[0] + w->last.stream.n[1], n);
+	assert_int_equal(w->last.stream.n[0], (n + 3) / 4);
+	assert_int_equal(w->last.stream.bytes[0] + w->last.stream.bytes[1], n * (uint64_t)size);
+	assert_int_equal(w->msgs + w->last.stream.left_out, n);
+	assert_true(w->last.resp.end_ns == at);
+}
+
+static void a_stream_is_written_ten_times_a_second(void **state)
+{
+	struct writes w;
+
+	(void)state;
+	talk(&w, &in_order, false, 20000, 10, 500000); /* ten seconds */
+	assert_in_range(w.n, 95, 104);
+	assert_int_equal(w.last.stream.left_out, 0);
+	assert_int_equal(w.msgs, 20000);
+	talk(&w, &keyed, false, 20000, 10, 500000);
+	assert_in_range(w.n, 95, 104);
+	assert_int_equal(w.msgs, 20000);
+}
+
+static void what_finds_no_room_until_the_next_write_is_counted(void **state)
+{
+	struct writes w;
+
+	(void)state;
+	talk(&w, &in_order, false, 300000, 10, 1000); /* 0.3 seconds */
+	assert_true(w.n <= 8 && w.most <= 4096);
+	assert_true(w.last.stream.left_out > 200000);
+	assert_true(w.holes <= w.last.stream.left_out);
+	assert_true(w.last.flags & FLOW_TRUNCATED);
+	talk(&w, &in_order, false, 100, 1 << 20, 1000); /* and by bytes */
+	assert_true(w.last.stream.left_out > 90 && w.most <= 4);
+	talk(&w, &in_order, false, 3, 8 << 20, 100000001); /* a large one alone has room */
+	assert_int_equal(w.last.stream.left_out, 0);
+}
+
+static void for_a_file_nothing_is_left_out(void **state)
+{
+	struct writes w;
+
+	(void)state;
+	talk(&w, &in_order, true, 300000, 10, 1000);
+	assert_int_equal(w.last.stream.left_out, 0);
+	assert_int_equal(w.msgs, 300000);
+	assert_true(w.n < 300000 / 1000);
+}
+
+/* The protocol changes: what streams goes on, and nothing else. */
+static void a_stream_outlives_its_protocol(void **state)
+{
+	static const struct proto other = { .name = "other", .match = MATCH_ORDER };
+	struct seen s;
+	struct match *m = matcher(&s, &in_order, 10);
+	struct msg msg;
+
+	(void)state;
+	request(m, "a");
+	msg = message(ROLE_RESPONSE, 0, "101", clock_ns += 10);
+	msg.streams = true;
+	msg.proto = "other";
+	assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
+	request(m, "b");
+	match_become(m, &other);
+	assert_true(match_streams(m));
+	msg = message(ROLE_MESSAGE, 0, "x", clock_ns += 200000000);
+	msg.ends = true;
+	assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
+	assert_false(match_streams(m));
+	expect(&s, m, "O1 a>-\nO1 a>101\nO2 b>-\nU2 b>-\nD1 a>101 <1\n");
+}
+
+static void messages_without_memory_are_counted(void **state)
+{
+	(void)state;
+	for (size_t fail = 0; fail < 12; fail++) {
+		struct writes w = { 0 };
+		struct match_hooks hooks = { count_writes, no_id, &w, 0, false };
+		struct match *m = match_new(&in_order, &conn, 0, 10, &hooks);
+		bool failed = false;
+
+		alloc_fail(fail, 1);
+		for (size_t i = 0; i < 10; i++) {
+			struct msg msg = message(ROLE_MESSAGE, 0, "x", 10 * i);
+
+			failed |= match_push(m, SIDE_RESP, &msg) == -ENOMEM;
+		}
+		(void)alloc_refused();
+		match_end(m, false);
+		match_free(m);
+		assert_true(failed || w.msgs + w.last.stream.left_out == 10);
+		assert_true(w.last.stream.left_out == 0 || w.last.flags & FLOW_TRUNCATED);
+	}
 }
 
 static void a_keyed_stream_has_a_protocol_of_its_own_and_goes_on_until_its_end(void **state)
@@ -443,7 +603,7 @@ static void a_keyed_stream_has_a_protocol_of_its_own_and_goes_on_until_its_end(v
 	assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
 	assert_string_equal(s.asked, "reset=CANCEL");
 	assert_int_equal(push_at(m, ROLE_END, 9, "", 9), 0); /* of what was no stream */
-	expect(&s, m, "O1 a>-\nO1 a>- <1\nO1 a>-\nO2 b>-\nR1 a>-\nD2 b>-\n");
+	expect(&s, m, "O1 a>-\nO1 a>- <1\nO2 b>-\nR1 a>-\nD2 b>-\n");
 }
 
 static void oneway_is_done_at_once(void **state)
@@ -520,6 +680,11 @@ int main(void)
 		cmocka_unit_test(messages_of_a_stream_are_written_once),
 		cmocka_unit_test(
 			a_keyed_stream_has_a_protocol_of_its_own_and_goes_on_until_its_end),
+		cmocka_unit_test(a_stream_is_written_ten_times_a_second),
+		cmocka_unit_test(what_finds_no_room_until_the_next_write_is_counted),
+		cmocka_unit_test(for_a_file_nothing_is_left_out),
+		cmocka_unit_test(a_stream_outlives_its_protocol),
+		cmocka_unit_test(messages_without_memory_are_counted),
 		cmocka_unit_test(oneway_is_done_at_once),
 		cmocka_unit_test(failed_allocations_never_pair_wrongly),
 	};
