@@ -4,6 +4,10 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "flow/time.h"
+
+#define BODY_ELSEWHERE (SIZE_MAX - 1)
+
 static void key(struct buf *out, const char *name)
 {
 	if (out->n > 0 && out->p[out->n - 1] != '{' && out->p[out->n - 1] != '[')
@@ -31,17 +35,9 @@ static void num(struct buf *out, const char *name, uint64_t value)
 
 static void put_time(struct buf *out, int64_t unix_ns)
 {
-	time_t sec = unix_ns / 1000000000;
-	struct tm tm;
+	char text[FLOW_TIME_MAX];
 
-	key(out, "ts");
-	if (unix_ns < 0 || !gmtime_r(&sec, &tm)) {
-		buf_puts(out, "null");
-		return;
-	}
-	buf_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%09" PRId64 "Z\"", tm.tm_year + 1900,
-		   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		   unix_ns % 1000000000);
+	str(out, "ts", flow_time_format(unix_ns, 9, text) ? text : NULL);
 }
 
 /* Without the start of a character that was cut off at the end. */
@@ -61,10 +57,35 @@ static struct slice whole_characters(struct slice s)
 	return s;
 }
 
+bool flow_body_text(const struct flow_body *b, size_t max, struct slice *ret)
+{
+	struct slice data = slice_cut(b->data, 0, max);
+
+	*ret = data.n < b->data.n || b->captured < b->len ? whole_characters(data) : data;
+	if (slice_is_utf8(*ret))
+		return true;
+	*ret = data;
+	return false;
+}
+
+static void put_data(struct buf *out, const struct flow_body *b, size_t max)
+{
+	struct slice data;
+
+	if (flow_body_text(b, max, &data)) {
+		key(out, "text");
+		buf_put_json_str(out, data);
+		return;
+	}
+	key(out, "base64");
+	buf_puts(out, "\"");
+	buf_put_base64(out, data);
+	buf_puts(out, "\"");
+}
+
+/* max BODY_ELSEWHERE: all but the content. */
 static void put_body(struct buf *out, const struct flow_body *b, size_t max)
 {
-	struct slice data = slice_cut(b->data, 0, max), text;
-	bool cut = data.n < b->data.n;
 
 	key(out, "body");
 	if (b->len == 0 && b->data.n == 0 && b->shown.n == 0) {
@@ -76,17 +97,9 @@ static void put_body(struct buf *out, const struct flow_body *b, size_t max)
 	num(out, "captured", b->captured);
 	str(out, "type", b->type);
 	str(out, "encoding", b->encoding);
-	text = cut || b->captured < b->len ? whole_characters(data) : data;
-	if (slice_is_utf8(text)) {
-		key(out, "text");
-		buf_put_json_str(out, text);
-	} else {
-		key(out, "base64");
-		buf_puts(out, "\"");
-		buf_put_base64(out, data);
-		buf_puts(out, "\"");
-	}
-	if (cut)
+	if (max != BODY_ELSEWHERE)
+		put_data(out, b, max);
+	if (b->data.n > max)
 		buf_puts(out, ",\"cut\":true");
 	if (b->shown.n > 0 && b->shown.n <= max) {
 		key(out, "decoded");
@@ -355,6 +368,7 @@ void flow_json(struct buf *out, const struct flow *f, const struct flow_json_opt
 {
 	static const struct flow_json_options everything = { .body_max = SIZE_MAX };
 	const struct flow_json_options *o = opts ? opts : &everything;
+	size_t half_max = o->no_half_data ? BODY_ELSEWHERE : o->body_max;
 	char id[37];
 
 	buf_puts(out, "{\"v\":1");
@@ -366,18 +380,22 @@ void flow_json(struct buf *out, const struct flow *f, const struct flow_json_opt
 		put_time(out, flow_time_ns(f));
 		put_duration(out, "duration_ns", whole, flow_duration_ns(f));
 		put_duration(out, "ttfb_ns", f->req.begin_ns && f->resp.begin_ns, flow_ttfb_ns(f));
+		put_duration(out, "send_ns", f->req.begin_ns && f->req.end_ns >= f->req.begin_ns,
+			     f->req.end_ns - f->req.begin_ns);
 	}
 	str(out, "proto", f->proto);
 	str(out, "l4", f->conn->l4);
 	str(out, "state", flow_state_name(f->state));
-	if (!o->no_time_or_id)
+	if (!o->no_time_or_id) {
+		num(out, "conn", f->conn->id);
 		put_conn(out, f->conn);
+	}
 	if (f->has_req)
-		put_half(out, "request", true, &f->req, o->body_max);
+		put_half(out, "request", true, &f->req, half_max);
 	else
 		str(out, "request", NULL);
 	if (f->has_resp)
-		put_half(out, "response", false, &f->resp, o->body_max);
+		put_half(out, "response", false, &f->resp, half_max);
 	else
 		str(out, "response", NULL);
 	put_messages(out, f, o->no_time_or_id, o->body_max);

@@ -7,7 +7,9 @@
 
 #include "flow/json.h"
 #include "hub/body.h"
+#include "hub/keep.h"
 #include "hub/serve.h"
+#include "hub/transfer.h"
 
 #define FLOW_BODY_MAX ((size_t)256 << 10)
 #define FLOW_MEMORY   ((size_t)1 << 30)
@@ -391,6 +393,17 @@ static void clear(struct conn *c, const char *rest)
 	await(c, COMMAND_CLEAR, NULL, NULL);
 }
 
+static void import(struct conn *c, const char *rest)
+{
+	uint64_t n;
+
+	(void)rest;
+	if (!keep_count(buf_slice(&c->q.body), &n))
+		answer_error(c, 400, "the body is no list of records: see docs/api.md");
+	else
+		await(c, COMMAND_IMPORT, NULL, &c->q.body);
+}
+
 static void poll_command(struct conn *c)
 {
 	int r;
@@ -400,6 +413,8 @@ static void poll_command(struct conn *c)
 	c->q.ticket = 0;
 	if (r == 0)
 		answer(c, 204, NULL, (struct slice){ 0 });
+	else if (r == -EAGAIN)
+		answer_error(c, 503, "the hub is still reading its database: try again in a moment");
 	else if (r == -ENOSPC)
 		answer_error(c, 503,
 			     "the disk is full, not even deleting works: free some space first");
@@ -448,6 +463,8 @@ static const struct route {
 	{ "PATCH", "/api/capture", false, capture_patch },
 	{ "GET", "/api/health", false, health },
 	{ "POST", "/api/clear", false, clear },
+	{ "GET", "/api/export", false, transfer_export },
+	{ "POST", "/api/import", false, import },
 };
 
 void api_call(struct conn *c)

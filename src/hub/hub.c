@@ -84,6 +84,11 @@ static int clear(struct hub *h)
 	return keep_clear(h->keep);
 }
 
+static int import(struct hub *h, const struct hub_command *cmd)
+{
+	return h->loading ? -EAGAIN /* rows are listed in their order */ : keep_import(h->keep, buf_slice(&cmd->part));
+}
+
 static int run_commands(struct hub *h)
 {
 	struct hub_command *cmd, *next;
@@ -101,6 +106,8 @@ static int run_commands(struct hub *h)
 			apply_capture(h, &cmd->capture);
 		else if (cmd->kind == COMMAND_CAPTURE_PART)
 			r = apply_part(h, &cmd->part);
+		else if (cmd->kind == COMMAND_IMPORT)
+			r = import(h, cmd);
 		else
 			r = clear(h);
 		hub_lock(&h->st);

@@ -346,6 +346,45 @@ int keep_run(struct keep *k, uint64_t now_ns, bool all)
 	return commit(k, now_ns);
 }
 
+bool keep_count(struct slice records, uint64_t *ret_n)
+{
+	struct rd r = rd_init(records);
+	uint64_t n = 0;
+
+	while (rd_left(&r) > 0 && !r.short_read) {
+		(void)rd_bytes(&r, rd_le32(&r));
+		n++;
+	}
+	*ret_n = n;
+	return !r.short_read;
+}
+
+int keep_import(struct keep *k, struct slice records)
+{
+	int r = keep_run(k, hub_now_ns(), true);
+	uint64_t n;
+
+	if (!keep_count(records, &n))
+		return -EINVAL;
+
+	if (r == 0 && k->nwaiting > 0) /* what came before cannot be stored now */
+		return -EAGAIN;
+	if (r == 0)
+		buf_put(&k->waiting, records);
+	if (r < 0 || k->waiting.failed) {
+		buf_clear(&k->waiting);
+		return r < 0 ? r : -ENOMEM;
+	}
+	k->nwaiting = n;
+	r = keep_run(k, hub_now_ns(), true);
+	if (r == 0 && k->nwaiting > 0) { /* whoever sent it is told, and keeps it */
+		buf_clear(&k->waiting);
+		k->nwaiting = 0;
+		r = -EIO;
+	}
+	return r;
+}
+
 int keep_clear(struct keep *k)
 {
 	int r = keep_run(k, hub_now_ns(), true);

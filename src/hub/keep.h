@@ -36,6 +36,11 @@ void keep_batch_end(struct keep *k, const char *agent_id, uint64_t seq);
 int keep_run(struct keep *k, uint64_t now_ns, bool all);
 uint64_t
 keep_due_ns(const struct keep *k); /* when keep_run has something to do; UINT64_MAX: never */
+/* How many records (hub/transfer.h) there are; false: something else is. */
+bool keep_count(struct slice records, uint64_t *ret_n);
+/* Stores records as of hub/transfer.h at once.  0; -EAGAIN: what waits cannot be stored now; -EIO: these could not, st->store_error
+ * says why; -ENOMEM; -EINVAL: no records; -EUCLEAN as keep_run.  Nothing of them waits afterwards. */
+int keep_import(struct keep *k, struct slice records);
 /* Everything stored is deleted. */
 int keep_clear(struct keep *k);
 /* Written with the next commit. */

@@ -7,6 +7,7 @@
 
 #include "hub/assets.h"
 #include "hub/serve.h"
+#include "hub/transfer.h"
 
 #define PIECE	16384
 #define WRITE_S 30  /* for the client to take a piece */
@@ -213,6 +214,11 @@ static void dispatch(struct conn *c)
 		answer_error(c, 405, "this can only be read: use GET");
 }
 
+static size_t body_max(const struct conn *c)
+{
+	return !c->q.path.failed && strcmp((const char *)c->q.path.p, "/api/import") == 0 ? TRANSFER_BODY : WEB_BODY_MAX;
+}
+
 void request_begin(struct conn *c, const char *path, size_t npath)
 {
 	char length[32] = "", coding[32];
@@ -238,8 +244,8 @@ void request_begin(struct conn *c, const char *path, size_t npath)
 		answer_error(c, status, why);
 	else if (header(c->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, coding, sizeof(coding)))
 		answer_error(c, 411, "send the body with a Content-Length");
-	else if (n > WEB_BODY_MAX)
-		answer_error(c, 413, "the body is larger than 512 KiB");
+	else if (n > body_max(c))
+		answer_error(c, 413, "the body is larger than 512 KiB, or 64 MiB of an import");
 	else if (!sends || !len || (n == 0 && strcmp(c->q.method, "POST") != 0))
 		dispatch(c);
 	/* Else libwebsockets says when the body is there; for POST it does so also when that is empty. */
@@ -247,7 +253,7 @@ void request_begin(struct conn *c, const char *path, size_t npath)
 
 void request_body(struct conn *c, struct slice in)
 {
-	if (c->a.status == 0 && c->q.body.n + in.n <= WEB_BODY_MAX)
+	if (c->a.status == 0 && c->q.body.n + in.n <= body_max(c))
 		buf_put(&c->q.body, in);
 }
 

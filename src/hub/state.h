@@ -11,12 +11,12 @@
 #include "hub/list.h"
 #include "store/store.h"
 
-enum hub_command_kind { COMMAND_CLEAR, COMMAND_CAPTURE, COMMAND_CAPTURE_PART };
+enum hub_command_kind { COMMAND_CLEAR, COMMAND_CAPTURE, COMMAND_CAPTURE_PART, COMMAND_IMPORT };
 struct hub_command { /* from the web thread to the main thread */
 	enum hub_command_kind kind;
 	struct capture capture;
 	struct buf
-		part; /* JSON: what changes of the settings in force when the command's turn comes */
+		part; /* JSON: what changes of the settings in force when the command's turn comes; or records */
 	uint64_t ticket;
 	struct hub_command *next;
 };

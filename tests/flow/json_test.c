@@ -20,8 +20,8 @@ static void every_field_is_written(void **state)
 	expect(sample_flow(), NULL,
 	       "{\"v\":1,\"id\":\"01920304-0506-7708-890a-0b0c0d0e0f10\",\"ts\":\"2026-11-22T13:00:"
 	       "00.123456789Z\","
-	       "\"duration_ns\":3000,\"ttfb_ns\":600,\"proto\":\"http1\",\"l4\":\"tcp\",\"state\":"
-	       "\"done\","
+	       "\"duration_ns\":3000,\"ttfb_ns\":600,\"send_ns\":400,\"proto\":\"http1\",\"l4\":\"tcp\",\"state\":"
+	       "\"done\",\"conn\":7,"
 	       "\"client\":{\"ip\":\"172.18.0.3\",\"port\":40312,\"container\":\"web\",\"container_"
 	       "id\":\"ab12\","
 	       "\"image\":\"node:20\",\"project\":\"shop\",\"pid\":123,\"comm\":\"curl\"},"
@@ -100,7 +100,7 @@ static void open_flow_has_no_duration(void **state)
 static void ends_of_a_unix_socket_have_a_path_and_no_address(void **state)
 {
 	static const char want[] =
-		"\"l4\":\"unix\",\"state\":\"done\","
+		"\"l4\":\"unix\",\"state\":\"done\",\"conn\":8,"
 		"\"client\":{\"container\":null,\"container_id\":null,\"image\":null,\"pid\":123,"
 		"\"comm\":\"curl\"},"
 		"\"server\":{\"path\":\"/run/"
