@@ -221,11 +221,8 @@ static int members(struct reading *r, unsigned depth, uint8_t close, struct json
 	}
 }
 
-static int value(struct reading *r, unsigned depth, struct json *ret)
+static int any(struct reading *r, unsigned depth, struct json *ret)
 {
-	if (depth > DEPTH_MAX)
-		return bad(r);
-	blanks(r);
 	switch (peek(r)) {
 	case '{':
 		r->at++;
@@ -246,6 +243,20 @@ static int value(struct reading *r, unsigned depth, struct json *ret)
 	default:
 		return number(r, ret);
 	}
+}
+
+static int value(struct reading *r, unsigned depth, struct json *ret)
+{
+	size_t from;
+
+	if (depth > DEPTH_MAX)
+		return bad(r);
+	blanks(r);
+	from = r->at;
+	if (any(r, depth, ret) < 0)
+		return r->err;
+	ret->raw = slice_cut(r->in, from, r->at);
+	return 0;
 }
 
 int json_parse(struct slice in, struct arena *a, const struct json **ret)

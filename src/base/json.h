@@ -11,6 +11,7 @@ struct json {
 	enum json_kind kind;
 	struct slice key;  /* within an object, unescaped */
 	struct slice text; /* of a string, unescaped, with a NUL behind it; of a number, as written */
+	struct slice raw;  /* as written, borrowed from the input */
 	const struct json *first, *next;
 };
 

@@ -360,10 +360,15 @@ static error_t running_option(int key, char *arg, struct argp_state *state)
 {
 	if (key != KEY_RUNNING)
 		return ARGP_ERR_UNKNOWN;
+	args_running_option(state, arg);
+	return 0;
+}
+
+void args_running_option(struct argp_state *state, const char *arg)
+{
 	if (strncmp(arg, "http://", 7) != 0 || !strstr(arg, "#t="))
 		argp_error(state, "--running: give the whole address, http://HOST:PORT/#t=TOKEN");
 	args_of(state)->running = arg;
-	return 0;
 }
 
 static const struct argp argp_running = { .options = running_options, .parser = running_option };
@@ -388,6 +393,8 @@ static const struct {
 	{ ARGS_PRINT, &argp_print },
 	{ ARGS_OUTPUT, &argp_output },
 	{ ARGS_RUNNING, &argp_running },
+	{ ARGS_EXPORT, &args_export },
+	{ ARGS_IMPORT, &args_import },
 };
 #define NGROUPS (sizeof(groups) / sizeof(*groups))
 
@@ -415,10 +422,10 @@ static void word(const struct reading *r, const char *arg, struct argp_state *st
 
 	if ((r->command->groups & ARGS_FILE) && !a->file)
 		a->file = arg;
-	else if (r->command->groups & ARGS_PRINT)
-		add_filter_word(a, arg, state);
 	else if ((r->command->groups & ARGS_WORD) && !a->word)
 		a->word = arg;
+	else if (r->command->groups & (ARGS_PRINT | ARGS_FILTER))
+		add_filter_word(a, arg, state);
 	else if (!r->command->name)
 		argp_error(state, "there is no command '%s'", arg);
 	else

@@ -51,6 +51,7 @@ struct args {
 	bool json, headers, bodies;
 	uint64_t count;
 	const char *running; /* URL of a page, with its token */
+	const char *from;    /* a recording or capture to export */
 	/* hidden commands */
 	const char *word;
 	enum log_level level;
@@ -73,6 +74,9 @@ enum args_group {
 	ARGS_JSON = 64,	  /* --json alone */
 	ARGS_WORD = 128,  /* one word */
 	ARGS_RUNNING = 256, /* --running URL */
+	ARGS_FILTER = 512,  /* a FILTER, without the options of ARGS_PRINT */
+	ARGS_EXPORT = 1024, /* --db, --running, --read: where flows come from */
+	ARGS_IMPORT = 2048, /* --db, --running: where they go */
 };
 
 /* Reads argv of one command.  On a mistake or --help it prints and exits (2 or 0). */

@@ -12,13 +12,15 @@
 #include "cmd/args.h"
 #include "container/answer.h"
 
-#define WAIT_S 5
+#define WAIT_S	     5
+#define LONG_WAIT_S  120	   /* for what a disk has to take first */
+#define LONG_BODY    (64u << 10)
 
-static int connect_to(const char *url)
+static int connect_to(const char *url, unsigned wait_s)
 {
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
-	struct timeval limit = { .tv_sec = WAIT_S };
+	struct timeval limit = { .tv_sec = wait_s };
 	char at[256], host[256];
 	uint16_t port;
 	int fd, rc;
@@ -47,13 +49,27 @@ static int connect_to(const char *url)
 	return rc;
 }
 
+static int send_all(int fd, struct slice s)
+{
+	while (s.n) {
+		ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		s = slice_cut(s, (size_t)n, s.n);
+	}
+	return 0;
+}
+
 int hub_call(const char *url, const char *token, const char *method, const char *path,
 	     struct slice body, struct buf *ret)
 {
 	const char *host = url + strlen("http://");
 	struct buf request = { 0 };
 	struct answer a = { 0 };
-	int fd = connect_to(url), err = 0;
+	int fd = connect_to(url, body.n > LONG_BODY ? LONG_WAIT_S : WAIT_S), err = 0;
 
 	if (fd < 0)
 		return fd;
@@ -63,8 +79,7 @@ int hub_call(const char *url, const char *token, const char *method, const char 
 		   "close\r\n\r\n",
 		   method, path, (int)strcspn(host, "/"), host, token, body.n);
 	buf_put(&request, body);
-	if (request.failed || send(fd, request.p, request.n, MSG_NOSIGNAL) != (ssize_t)request.n)
-		err = -EIO;
+	err = request.failed ? -ENOMEM : send_all(fd, buf_slice(&request));
 	while (!err && !a.done) {
 		uint8_t piece[4096];
 		ssize_t n = recv(fd, piece, sizeof(piece), 0);
@@ -75,7 +90,7 @@ int hub_call(const char *url, const char *token, const char *method, const char 
 	}
 	close(fd);
 	if (!err && (a.status < 200 || a.status > 299))
-		err = a.status == 401 ? -EACCES : -EPROTO;
+		err = a.status == 401 ? -EACCES : a.status == 503 ? -EAGAIN : -EPROTO;
 	if (!err && ret)
 		buf_put(ret, buf_slice(&a.body));
 	answer_release(&a);

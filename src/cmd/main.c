@@ -25,6 +25,16 @@ static const struct command commands[] = {
 	  "that was "
 	  "said, decrypted.",
 	  ARGS_CAPTURE | ARGS_OUTPUT, false },
+	{ "export", "flows into a file: har or jsonl", run_export, "har|jsonl [FILTER] -o FILE",
+	  "Writes what was captured as a HAR file (browsers' tools), as JSON lines (docs/flow.md).  "
+	  "The file holds everything that was said, passwords included.\v"
+	  "Without --running, --db or --read the usual database of this machine is read, also while Limpid runs.  -o - "
+	  "writes to standard output.  docs/export.md says what each format keeps.",
+	  ARGS_WORD | ARGS_FILTER | ARGS_OUTPUT | ARGS_EXPORT, false },
+	{ "import", "flows out of such a file, or a browser's HAR", run_import, "FILE",
+	  "Puts the flows of a HAR file (also a browser's), of JSON lines or of a capture into a running Limpid or a "
+	  "database.  A second import of the same file changes nothing.",
+	  ARGS_FILE | ARGS_IMPORT, false },
 	{ "doctor", "what this machine supports, and what is missing", run_doctor, NULL,
 	  "Says what can be captured here, and for each TLS library that runs: decrypted, or why "
 	  "not.  With --running, what a running Limpid could not capture, and why.",
@@ -47,6 +57,8 @@ static const struct command all = {
 	       "  tail     flows on the terminal as they happen\n"
 	       "  read     flows out of a recording; needs no root\n"
 	       "  record   raw capture records, for a bug report or a test\n"
+	       "  export   flows into a file: har or jsonl\n"
+	       "  import   flows out of such a file, or a browser's HAR\n"
 	       "  doctor   what this machine supports, and what is missing\n"
 	       "  version  the version\n\n"
 	       "limpid COMMAND --help says more.",

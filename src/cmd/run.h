@@ -19,6 +19,8 @@ struct ipc_tls_process;
 void doctor_processes(struct ledger *l, void (*fn)(void *ctx, const struct ipc_tls_process *p, unsigned n),
 		      void *ctx);
 int doctor_running(const char *url, bool json);
+int run_export(const struct args *a);
+int run_import(const struct args *a);
 int run_version(const struct args *a);
 int run_selftest(const struct args *a);
 

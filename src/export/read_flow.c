@@ -106,7 +106,8 @@ int read_base64(struct slice in, struct arena *a, struct slice *ret)
 
 static int body(const struct json *v, struct arena *a, struct flow_body *ret)
 {
-	const struct json *plain = json_get(v, "text"), *coded = json_get(v, "base64");
+	const struct json *plain = json_get(v, "text"), *coded = json_get(v, "base64"),
+			  *shown = json_get(v, "decoded");
 
 	*ret = (struct flow_body){ 0 };
 	if (!v || v->kind != JSON_OBJECT)
@@ -115,6 +116,10 @@ static int body(const struct json *v, struct arena *a, struct flow_body *ret)
 	ret->captured = number(v, "captured");
 	ret->type = text(v, "type");
 	ret->encoding = text(v, "encoding");
+	if (shown && !flow_shown_ok(shown->raw))
+		return -EBADMSG;
+	if (shown)
+		ret->shown = shown->raw;
 	if (json_text(plain))
 		ret->data = plain->text;
 	return json_text(coded) ? read_base64(coded->text, a, &ret->data) : 0;
@@ -250,14 +255,14 @@ static const char *joined(const struct json *list, struct arena *a)
 		return NULL;
 	p = out = arena_alloc(a, n);
 	for (const struct json *m = list->first; m && out; m = m->next) {
-		if (p > out)
+		if (p > out && m->text.n)
 			*p++ = ',';
 		if (json_text(m)) {
 			memcpy(p, m->text.p, m->text.n);
 			p += m->text.n;
 		}
 	}
-	return out;
+	return p > out ? out : NULL;
 }
 
 static int tls(const struct json *v, struct arena *a, struct flow_conn *c)
