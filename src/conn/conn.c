@@ -357,11 +357,12 @@ void conn_emit_tls(struct layer *l, const struct flow *f, const struct flow_tls 
 /* --- the end --- */
 
 /* Of what nobody copies, this is all that is heard until the end. */
-static void note_totals(struct layer *l, const __u64 total[2])
+static void note_totals(struct layer *l, const __u64 total[2], const uint64_t shift[2])
 {
 	for (int i = 0; i < 2; i++)
-		if (l->phase == PHASE_OPAQUE && l->dir[i].seen < total[i])
-			l->dir[i].seen = total[i];
+		if (l->phase == PHASE_OPAQUE && l->dir[i].seen < total[i] + shift[i])
+			l->dir[i].seen = total[i] + shift[i];
+	talk_moved(l);
 }
 
 void conn_close(struct conn *c, const struct ev_close *ev)
@@ -378,9 +379,12 @@ void conn_close(struct conn *c, const struct ev_close *ev)
 		layer_total(&c->plain, EV_READ, ev->tls_total[EV_READ]);
 	}
 	if (!ev->how) { /* an answer to hooks.totals */
-		note_totals(&c->raw, ev->total);
+		note_totals(&c->raw, ev->total, c->shift);
+		note_totals(&c->plain, ev->tls_total, (const uint64_t[2]){ 0, 0 });
 		return;
 	}
+	talk_moved(&c->raw);
+	talk_moved(&c->plain);
 	layer_feed(&c->raw);
 	layer_feed(&c->plain);
 	if (ev->how & EV_END_ALL) {
@@ -398,15 +402,18 @@ static bool moved(const struct conn *c)
 void conn_finish(struct conn *c)
 {
 	struct conn_stats *s = &c->t->stats;
+	bool talked;
 
 	layer_finish(&c->raw);
 	layer_finish(&c->plain);
+	talked = talk_finish(&c->raw);
+	talked |= talk_finish(&c->plain);
 	unread_use(c);
 	if (unread_end(c)) {
 		s->undecrypted_conns++;
 		return;
 	}
-	if (c->lender || c->covered || c->peer)
+	if (!talked && (c->lender || c->covered || c->peer))
 		return; /* the other end counts */
 	if (c->is_tls && !c->plain_seen)
 		s->undecrypted_conns++;
@@ -418,6 +425,8 @@ void conn_release(struct conn *c)
 {
 	layer_release(&c->raw);
 	layer_release(&c->plain);
+	talk_release(&c->raw);
+	talk_release(&c->plain);
 	party_forget_names(&c->self);
 	party_forget_names(&c->other);
 	secure_release(c);

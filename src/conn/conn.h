@@ -3,7 +3,9 @@
  *
  * Internal to src/conn.  A connection has a raw layer (what the socket carries) and, when a TLS probe
  * sees it, a plaintext layer; each has two directions and at most one protocol.
- *   layer.c   bytes to messages: parsing, gaps, ends; detect.c: which protocol; layer_life.c: memory
+ *   layer.c   bytes to messages: parsing, gaps, ends; layer_life.c: memory
+ *   detect.c  which protocol: when to decide; guess.c: what fits
+ *   talk.c    what no protocol reads: one flow, counts and first bytes
  *   conn.c    identity, flows on their way out, close
  *   secure.c  what a handshake says in the clear
  *   unread.c  the row of a TLS connection that nobody reads; who uses how much TLS
@@ -48,6 +50,7 @@ enum phase {
 	PHASE_DETECT, /* which protocol is it? */
 	PHASE_PARSE,
 	PHASE_HELLO,  /* TLS on the wire: what the handshake says in the clear is read */
+	PHASE_TALK,   /* no protocol that is known: its first bytes are kept */
 	PHASE_OPAQUE, /* nothing is read */
 };
 
@@ -57,11 +60,15 @@ struct layer {
 	bool plain;	   /* of a TLS probe */
 	bool midstream;	   /* the first bytes may lie inside a message */
 	bool owed;	   /* a request from before capture waits for its answer */
-	bool tunnel;	   /* a protocol ended here: what follows may be TLS, or is opaque */
 	bool force;	   /* the end: holes and late requests are waited for no longer */
+	bool spoke;	   /* its protocol gave a message */
 	struct dir dir[2]; /* by enum ev_dir */
 	const struct proto *proto;
 	const struct proto *was; /* before it was put to sleep */
+	const struct proto *after; /* ended here: what follows is something else */
+	uint64_t refuted;	   /* a bit for each candidate that turned out not to be it */
+	uint64_t look_ns;	   /* since when detection looks at bytes; 0: there were none */
+	struct talk *talk;	   /* NULL: every byte so far belongs to a protocol, or may yet */
 	void *state;
 	struct match *m;
 	unsigned bad;	/* refused frames without a message in between */
@@ -188,6 +195,57 @@ struct dir *layer_dir(struct layer *l, enum side side); /* the side must be know
 bool layer_detect(struct layer *l); /* true: something changed, go on */
 /* TLS on the wire: reads what came of the handshake.  True: something changed. */
 bool layer_hellos(struct layer *l);
+/* The raw layer's unread bytes begin a handshake of TLS: from here on it is that.  False: they do not; *ret_wait:
+ * they may, when more of them are there. */
+bool layer_turn_tls(struct layer *l, bool *ret_wait);
+
+/* --- guess.c --- */
+enum fit { /* how well a protocol fits both directions, the best last */
+	FIT_NONE,
+	FIT_OPEN,     /* more bytes are needed */
+	FIT_LIKELY,   /* likely in one direction, nothing yet from the other */
+	FIT_DISPUTED, /* sure in one direction, and the other does not fit */
+	FIT_BOTH,     /* likely in both */
+	FIT_SURE,
+};
+struct guess {
+	const struct proto *p; /* NULL: none that fits at all */
+	enum fit fit;
+	bool open;	/* a protocol waits for more bytes */
+	enum side side; /* what dir is to it; */
+	enum ev_dir dir; /* the direction that is surest */
+};
+/* The best guess when the unread bytes are the first of a message, or may be with l->midstream. */
+struct guess guess_from_start(struct layer *l);
+/* Searches the unread bytes of one direction for the start of a message.  NULL: there is none; *ret_keep is from where
+ * on they may still hold one. */
+const struct proto *guess_inside(struct layer *l, enum ev_dir dir, enum side side, size_t *ret_keep);
+/* Nothing in that direction can come to fit.  Under an unknown side, of both readings. */
+bool guess_is_hopeless(struct layer *l, enum ev_dir dir);
+/* Another protocol than l's is sure of the bytes at hand, of which l's has read nothing. */
+bool guess_has_other(struct layer *l);
+void guess_refute(struct layer *l, const struct proto *p);
+
+/* --- talk.c --- */
+/* The first n unread bytes of that direction will be passed over without belonging to a message. */
+void talk_keep(struct layer *l, enum ev_dir dir, size_t n);
+/* No protocol is known for what follows: it is shown, and the kernel asked for less. */
+void talk_begin(struct layer *l);
+void talk_read(struct layer *l);  /* with PHASE_TALK: takes what came.  May become TLS */
+void talk_moved(struct layer *l); /* after positions may have gone on */
+void talk_flush(struct layer *l); /* every 100 ms */
+void talk_tick(struct layer *l);  /* every second */
+bool talk_waits(const struct layer *l); /* for talk_flush */
+void talk_rebase(struct layer *l); /* before positions begin anew behind those that were seen */
+/* Writes it for the last time, if there was anything (true), and forgets it. */
+bool talk_end(struct layer *l);
+void talk_end_here(struct layer *l); /* the same: what was not read yet is something else */
+bool talk_finish(struct layer *l); /* the same at the connection's end, also of bytes that were never decided on */
+void talk_drop(struct layer *l);   /* they were a protocol's after all; ends it if it was shown */
+void talk_release(struct layer *l);
+size_t talk_held(const struct layer *l);
+
+/* --- layer_life.c --- */
 /* Begins to parse as p.  False: out of memory, counted, tried again later. */
 bool layer_start(struct layer *l, const struct proto *p);
 /* Gives up the hole at the head of d when its time has come; one of no more than unkept bytes is no loss, others set

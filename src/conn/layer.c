@@ -11,6 +11,7 @@
 #define SKIP_LEAST 65536 /* bytes that are worth telling the kernel about */
 #define HOLD_NS	   50000000u
 #define MAX_BAD	   64
+#define MAX_GUESS  8 /* so many in a row, and never a message: it is not this protocol */
 #define MAX_EMPTY  16384
 
 void layer_init(struct layer *l, struct conn *c, bool plain)
@@ -67,6 +68,7 @@ int layer_put(struct layer *l, const struct ev_data *ev)
 		d->start = off;
 	if (d->seen < off + ev->len)
 		d->seen = off + ev->len;
+	talk_moved(l);
 	if (ignores(l, d))
 		return 0;
 	if (!has_stream(l, d))
@@ -92,6 +94,9 @@ int layer_put(struct layer *l, const struct ev_data *ev)
 /* Before the used bytes are consumed. */
 static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg, size_t used)
 {
+	if (!l->spoke)
+		talk_drop(l); /* it is this protocol's */
+	l->spoke = true;
 	if (!d->begin_ns)
 		d->begin_ns = stream_time(d->s, 0);
 	if (!l->proto->own_times || !msg->half.begin_ns)
@@ -117,6 +122,25 @@ static void push(struct layer *l, enum side side, struct dir *d, struct msg *msg
 		l->c->t->stats.nomem++;
 }
 
+/* Of bytes that no message has claimed, the first are kept until one is there. */
+static void pass(struct layer *l, struct dir *d, size_t n)
+{
+	if (!l->spoke)
+		talk_keep(l, d == &l->dir[EV_WRITE] ? EV_WRITE : EV_READ, n);
+	stream_consume(d->s, n);
+}
+
+/* What TLS protects goes on as p, from its first byte. */
+static void go_on_inside(struct layer *l, const struct proto *p)
+{
+	struct layer *in = &l->c->plain;
+
+	if (l->plain || in->phase != PHASE_DETECT || in->dir[0].s || in->dir[1].s || !layer_start(in, p))
+		return;
+	if (p->inherit)
+		p->inherit(in->state, l->proto, l->state);
+}
+
 /* next goes on where the parser stopped, and knows what that one knew.  False: out of memory. */
 static bool become(struct layer *l, const struct proto *next)
 {
@@ -135,18 +159,24 @@ static bool become(struct layer *l, const struct proto *next)
 	return true;
 }
 
-/* The protocol handed over to next, or to bytes that nobody reads. */
-static void hand_over(struct layer *l, const struct proto *next)
+/* The protocol handed over to what r says, or to what is to be found out. */
+static void hand_over(struct layer *l, struct parse r)
 {
-	if (next && become(l, next))
+	if (r.next && become(l, r.next))
 		return;
-	l->c->t->stats.nomem += next != NULL;
+	l->c->t->stats.nomem += r.next != NULL;
 	match_end(l->m, false);
+	l->midstream = false;
+	if (r.inside)
+		go_on_inside(l, r.inside);
+	l->after = l->proto;
 	layer_drop_parser(l);
-	l->tunnel = !next;
 	l->phase = PHASE_DETECT;
-	if (next && !layer_start(l, next))
-		l->was = next; /* tried again with the next byte */
+	if (r.next && !layer_start(l, r.next))
+		l->was = r.next; /* tried again with the next byte */
+	l->spoke = false;
+	l->refuted = l->look_ns = 0;
+	l->bad = 0;
 }
 
 /* Order and frames are lost in this direction, as d->after_gap and d->cut say; the search begins at from in the
@@ -169,11 +199,31 @@ static void lose_sync(struct layer *l, enum side side, struct dir *d, size_t fro
 	d->resync_from = from;
 }
 
+/* It was the wrong guess, or is not that protocol any more: the others are asked of what follows. */
 static void refuse(struct layer *l)
 {
 	l->c->t->stats.refused_conns++;
 	match_end(l->m, false);
-	layer_opaque(l);
+	guess_refute(l, l->proto);
+	l->after = l->spoke ? l->proto : l->after;
+	l->c->recognised = l->spoke;
+	layer_drop_parser(l);
+	l->phase = PHASE_DETECT;
+	l->look_ns = 0;
+	l->bad = l->empty = 0;
+	l->spoke = false;
+}
+
+/* The guess was wrong at its very first byte, and another protocol is sure: nothing was lost. */
+static bool guess_again(struct layer *l)
+{
+	for (int i = 0; i < 2; i++)
+		if (l->dir[i].s && stream_offset(l->dir[i].s) != l->dir[i].start)
+			return false;
+	if (l->spoke || l->dir[0].start || l->dir[1].start || !guess_has_other(l))
+		return false;
+	refuse(l);
+	return true;
 }
 
 /* --- one step --- */
@@ -218,7 +268,7 @@ static bool find_start(struct layer *l, enum side side, struct dir *d)
 	}
 	pos = l->proto->resync(l->state, side, in, from);
 	pos = pos > in.n ? in.n : pos < from ? from : pos;
-	stream_consume(d->s, pos);
+	pass(l, d, pos);
 	d->resync_from = 0;
 	d->resync = pos == in.n;
 	return !d->resync;
@@ -291,7 +341,7 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 			d->begin_ns = stream_time(d->s, 0);
 		if (!r.between)
 			d->end_ns = stream_time(d->s, used - 1);
-		stream_consume(d->s, used);
+		pass(l, d, used);
 		d->need = 0;
 		return true;
 	case PARSE_MORE:
@@ -300,7 +350,9 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 	case PARSE_BAD:
 		if (n == 0)
 			return false;
-		if (++l->bad > MAX_BAD) {
+		if (guess_again(l))
+			return false;
+		if (++l->bad > (l->spoke ? MAX_BAD : MAX_GUESS)) {
 			refuse(l);
 			return false;
 		}
@@ -311,7 +363,7 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 		if (r.has_msg)
 			push(l, side, d, msg, used);
 		stream_consume(d->s, used);
-		hand_over(l, r.next);
+		hand_over(l, r);
 		return true;
 	}
 	if (l->empty > MAX_EMPTY) { /* a parser that gives messages for nothing would never end */
@@ -390,7 +442,7 @@ static void end_side(struct layer *l, enum side side)
 		}
 	}
 	if (d->s)
-		stream_consume(d->s, head(d).n);
+		pass(l, d, head(d).n);
 	/* Nobody is left to answer; but what is missing of a request may still be given up. */
 	if (layer_dir(l, SIDE_RESP)->ended && (req->ended || !req->has_total))
 		match_end(l->m, l->c->reset);
@@ -437,9 +489,11 @@ static void want_less(struct layer *l, enum side side)
 
 void layer_feed(struct layer *l)
 {
+	enum phase was;
 	bool again;
 
 	do {
+		was = l->phase;
 		again = false;
 		if (l->phase == PHASE_DETECT)
 			again = layer_detect(l);
@@ -447,7 +501,9 @@ void layer_feed(struct layer *l)
 			again |= drain(l);
 		if (l->phase == PHASE_HELLO)
 			again = layer_hellos(l);
-	} while (again);
+		if (l->phase == PHASE_TALK)
+			talk_read(l);
+	} while (again || (was != l->phase && l->phase != PHASE_OPAQUE));
 	if (l->phase == PHASE_PARSE && !l->force) {
 		want_less(l, SIDE_REQ);
 		want_less(l, SIDE_RESP);
@@ -472,7 +528,7 @@ bool layer_waits(struct layer *l)
 	uint64_t since;
 
 	if (l->phase == PHASE_OPAQUE)
-		return false;
+		return talk_waits(l);
 	for (int i = 0; i < 2; i++) {
 		const struct dir *d = &l->dir[i];
 
@@ -481,5 +537,5 @@ bool layer_waits(struct layer *l)
 		    (l->phase == PHASE_DETECT && head(d).n > 0))
 			return true;
 	}
-	return layer_holds(l) || other_end_knows(l) || (l->m && match_wants_flush(l->m));
+	return layer_holds(l) || other_end_knows(l) || (l->m && match_wants_flush(l->m)) || talk_waits(l);
 }

@@ -1,8 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a layer holds, and how it gives that up: for good, or to begin anew. */
+/* What a layer holds: its parser from the start on, and how it gives things up: for good, or to begin anew. */
 #include "conn/conn.h"
 
 #include <stdlib.h>
+
+bool layer_start(struct layer *l, const struct proto *p)
+{
+	struct conn_table *t = l->c->t;
+	struct match_hooks hooks = { .flow = conn_emit,
+				     .new_id = conn_new_id,
+				     .ctx = l,
+				     .open_after_ns = t->lim.open_ns,
+				     .all_messages = t->lim.all_messages };
+	void *state = calloc(1, p->state_size ? p->state_size : 1);
+	struct match *m = match_new(p, &l->fc, t->epoch_ns, t->lim.pending, &hooks);
+
+	if (!state || !m) {
+		free(state);
+		match_free(m);
+		t->stats.nomem++;
+		return false;
+	}
+	if (p->init)
+		p->init(state, &t->lim.msg);
+	if (l->midstream)
+		match_join(m, l->owed);
+	l->owed = false;
+	for (int i = 0; i < 2; i++) /* requests may have been among the lost bytes */
+		if (l->dir[i].after_gap || l->dir[i].cut)
+			match_lost(m, SIDE_REQ, layer_lost_flag(&l->dir[i]));
+	l->proto = p;
+	l->state = state;
+	l->m = m;
+	l->was = NULL;
+	l->phase = PHASE_PARSE;
+	l->c->recognised = true;
+	return true;
+}
+
+unsigned layer_lost_flag(const struct dir *d)
+{
+	return d->after_gap || !d->cut ? FLOW_AFTER_GAP : FLOW_TRUNCATED;
+}
+
+uint64_t layer_skip_gap(struct layer *l, struct dir *d, uint64_t unkept)
+{
+	struct conn_table *t = l->c->t;
+	uint64_t since, n, rest, untold, from;
+
+	if (!d->s || !stream_has_gap(d->s, &since))
+		return 0;
+	if (since && since < d->total_ns)
+		since = d->total_ns;
+	if (since && !l->force && t->now_ns < since + t->lim.gap_ns)
+		return 0;
+	rest = stream_head(d->s).n;
+	untold = stream_untold(d->s);
+	n = stream_skip_gap(d->s);
+	from = stream_offset(d->s) - n;
+	t->stats.missing[EV_WHY_NONE] += stream_untold(d->s) - untold;
+	if (rest + n <= unkept)
+		return rest + n;
+	if (from >= d->cut_from && from + n <= d->cut_to) {
+		d->cut = true;
+	} else {
+		d->after_gap = true;
+		t->stats.gaps++;
+		t->stats.gap_bytes += n;
+	}
+	return rest + n;
+}
 
 void layer_drop_state(struct layer *l)
 {
@@ -44,6 +111,8 @@ void layer_opaque(struct layer *l)
 
 static void begin_anew(struct layer *l)
 {
+	talk_rebase(l);
+	l->look_ns = 0;
 	layer_release(l);
 	for (int i = 0; i < 2; i++) {
 		struct dir *d = &l->dir[i];
@@ -92,6 +161,7 @@ size_t layer_held(const struct layer *l)
 
 	for (int i = 0; i < 2; i++)
 		n += l->dir[i].s ? stream_held(l->dir[i].s) : 0;
+	n += talk_held(l);
 	if (l->m)
 		n += match_held(l->m);
 	if (l->state && l->proto->held)

@@ -190,6 +190,8 @@ static struct conn *other_end(const struct conn *c)
 /* c's identity is all that is wanted of it. */
 static void lend(struct conn *c)
 {
+	talk_drop(&c->raw);
+	talk_drop(&c->plain);
 	c->lender = true;
 	layer_opaque(&c->raw);
 	layer_opaque(&c->plain);

@@ -269,6 +269,7 @@ static void note_data(struct conn *c, const struct ev_data *ev)
 		conn_count_undecrypted(c);
 		if (c->peer)
 			conn_count_undecrypted(c->peer);
+		talk_drop(&c->raw); /* that was ciphertext */
 		layer_feed(&c->raw);
 		if (c->secure && c->secure->row)
 			(void)unread_end(c);
@@ -368,6 +369,8 @@ static void attend(struct conn *c)
 		match_flush(c->raw.m, t->now_ns);
 	if (c->plain.m)
 		match_flush(c->plain.m, t->now_ns);
+	talk_flush(&c->raw);
+	talk_flush(&c->plain);
 	if (c->closing && (t->now_ns >= c->close_ns + t->lim.gap_ns ||
 			   is_over(c)))
 		end(c);
@@ -391,6 +394,8 @@ static void expire(struct conn *c)
 	if (c->plain.m)
 		match_expire(c->plain.m, before);
 	unread_tick(c);
+	talk_tick(&c->raw);
+	talk_tick(&c->plain);
 	if (t->now_ns - c->last_ns > EXPIRE_NS) {
 		layer_trim(&c->raw);
 		layer_trim(&c->plain);

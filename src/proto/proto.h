@@ -20,7 +20,13 @@ enum role {
 	ROLE_END,     /* of an open stream */
 };
 enum match_by { MATCH_ORDER, MATCH_KEY };
-enum probe { PROBE_NO, PROBE_MAYBE, PROBE_YES }; /* MAYBE: show me more bytes */
+/* How sure a protocol is of a direction's first bytes. */
+enum probe {
+	PROBE_NO,
+	PROBE_MAYBE,  /* show me more bytes */
+	PROBE_LIKELY, /* typical, but other protocols begin so, too: the other direction has to agree, or to be silent */
+	PROBE_YES,    /* few other protocols begin so */
+};
 
 struct msg {
 	enum role role;
@@ -47,13 +53,15 @@ enum parse_kind {
 	PARSE_SKIP, /* used bytes consumed, no message yet */
 	PARSE_MORE, /* nothing consumed; call again with at least need bytes */
 	PARSE_BAD,  /* in.p[0] starts no frame; the caller resynchronises */
-	PARSE_STOP, /* used bytes consumed; what follows, in both directions, is `next`, or opaque */
+	PARSE_STOP, /* used bytes consumed; what follows, in both directions, is `next`, or is detected anew */
 };
 struct proto;
 struct parse {
 	enum parse_kind kind;
 	size_t used, need;
 	const struct proto *next;
+	/* PARSE_STOP: TLS follows (a ClientHello is looked for), and what it protects goes on as this protocol. */
+	const struct proto *inside;
 	bool has_msg; /* PARSE_STOP: *out was filled as well */
 	bool between; /* PARSE_SKIP: what was consumed belongs to no message */
 };
@@ -87,8 +95,8 @@ struct proto {
 	struct parse (*parse)(void *state, enum side side, struct slice in, struct msg *out);
 	/* Optional from here on.  limits are borrowed for the connection's life. */
 	void (*init)(void *state, const struct proto_limits *limits);
-	/* After init(), when it takes over from another parser, by PARSE_STOP with `next`: from_state is what that one
-	 * knows, until the call returns; its own done() follows. */
+	/* After init(), when it takes over from another parser, by PARSE_STOP with `next` or `inside`: from_state is what
+	 * that one knows, until the call returns; its own done() follows. */
 	void (*inherit)(void *state, const struct proto *from, void *from_state);
 	/* Next likely frame start >= from, or in.n. */
 	size_t (*resync)(void *state, enum side side, struct slice in, size_t from);
@@ -113,7 +121,8 @@ struct proto {
 	const char *alpn; /* its ALPN identification (RFC 7301), or NULL */
 };
 
-/* First whose probe says yes.  NULL: none can match, or with *maybe set one asks for more bytes. */
+/* First whose probe says yes.  NULL: none can match, or with *maybe set one asks for more bytes (or for the other
+ * direction's). */
 const struct proto *proto_detect(enum side side, struct slice head, bool *maybe);
 /* The same among list, which ends with NULL. */
 const struct proto *proto_detect_in(const struct proto *const *list, enum side side,

@@ -34,6 +34,7 @@ const struct proto *proto_detect_in(const struct proto *const *list, enum side s
 		switch (list[i]->probe(side, head)) {
 		case PROBE_YES:
 			return list[i];
+		case PROBE_LIKELY:
 		case PROBE_MAYBE:
 			more = true;
 			break;

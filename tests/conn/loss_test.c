@@ -118,6 +118,8 @@ static void never_paired_wrongly(void)
 	for (size_t i = 0; i < w.n; i++) {
 		const struct world_flow *f = &w.flows[i];
 
+		if (strcmp(f->proto, "tcp") == 0)
+			continue; /* what is left is no message */
 		if (f->has_req && f->has_resp && *f->request && *f->answer)
 			assert_string_equal(f->request, f->answer);
 		if (f->state != FLOW_DONE || !f->has_req || !f->has_resp)

@@ -261,7 +261,7 @@ static void plaintext_of_the_other_end_ends_the_row(void **state)
 	assert_int_equal(stats()->undecrypted_conns, 0);
 }
 
-static void plaintext_without_a_message_is_no_row(void **state)
+static void plaintext_without_a_message_is_a_conversation_and_no_tls_row(void **state)
 {
 	(void)state;
 	one_end(1, true);
@@ -271,7 +271,10 @@ static void plaintext_without_a_message_is_no_row(void **state)
 	world_wait(&w, 3 * SECOND);
 	moved(1, EV_END_ALL, 2000, 300);
 	world_wait(&w, 3 * SECOND);
-	assert_int_equal(w.n, 0);
+	assert_string_equal(world_text(&w), "api>unknown done\n");
+	assert_string_equal(w.flows[0].proto, "tcp");
+	assert_true(w.flows[0].tls);
+	assert_int_equal(w.flows[0].req_len, 13);
 }
 
 static void one_from_before_says_so(void **state)
@@ -333,7 +336,7 @@ int main(void)
 		T(a_broken_handshake_says_who_and_why),
 		T(plaintext_that_comes_late_ends_the_row),
 		T(plaintext_of_the_other_end_ends_the_row),
-		T(plaintext_without_a_message_is_no_row),
+		T(plaintext_without_a_message_is_a_conversation_and_no_tls_row),
 		T(one_from_before_says_so),
 		T(a_short_connection_waits_for_its_reason),
 		T(without_tls_a_process_only_has_a_socket),
