@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/content.h"
 
-static const struct content *const all[] = { NULL };
+#include "proto/grpc.h"
+
+static const struct content *const all[] = { &content_grpc, NULL };
 
 const struct content *content_of(const struct flow_half *req, const struct flow_half *resp)
 {

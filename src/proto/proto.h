@@ -71,6 +71,7 @@ struct proto_limits {
 	size_t body_bytes;    /* of a body as sent; the rest is counted, not kept */
 	size_t decoded_bytes; /* of a body after decompression */
 	size_t head_bytes;    /* of a message head; longer is PARSE_BAD */
+	struct schemas *schemas; /* of protobuf's messages, shared by all connections (schemas.h), or NULL */
 };
 
 /* How to read a body whose end only the other side of the connection or its end tells. */
