@@ -107,6 +107,7 @@ void pend_queue(struct match *m, struct pend *p, enum side side, struct msg *msg
 	s->n[side == SIDE_RESP]++;
 	s->bytes[side == SIDE_RESP] += msg->half.body.len;
 	p->f.failed |= msg->failed;
+	p->f.flags |= msg->flags;
 	p->cut |= msg->cut;
 	bytes += sizeof(*p->msgs) + sizeof(*p->arenas);
 	if (m->hooks.all_messages && p->nmsgs > 0 && !has_room(p, bytes))

@@ -9,6 +9,8 @@
  * A head is taken when it is complete; a body is taken as it comes, so the window need not hold it.
  * Every byte is looked at a bounded number of times however the input is cut.
  */
+#include "proto/http1.h"
+
 #include "proto/http1_body.h"
 
 enum kind {
@@ -33,6 +35,7 @@ struct http1 {
 	struct http1_dir dir[2]; /* by enum side */
 	struct run runs[RUNS];	 /* requests without answer, the oldest at first */
 	unsigned first, nruns;
+	struct ws_options ws;	 /* of the answer 101 */
 	bool unsure;	/* messages were lost: which answer belongs to which request is not known */
 	bool after_one; /* unsure, and nothing before the loss is owed, and an answer was seen since */
 };
@@ -42,7 +45,7 @@ static const struct {
 	struct slice token;
 	const struct proto *next;
 } upgrades[] = {
-	{ SLICE_LIT("websocket"), NULL }, /* RFC 6455 */
+	{ SLICE_LIT("websocket"), &proto_websocket }, /* RFC 6455 */
 	{ SLICE_LIT("h2c"), NULL },	  /* RFC 7540, 3.2 */
 };
 
@@ -268,6 +271,11 @@ static struct parse take_head(struct http1 *h, enum side side, struct slice in, 
 		r.kind = PARSE_STOP;
 		r.has_msg = true;
 		r.next = hd.code == 101 ? upgrade_next(&hd) : NULL;
+		if (r.next == &proto_websocket) { /* its messages belong to this exchange */
+			h->ws = ws_options_read(hd.fields, hd.nfields);
+			out->streams = true;
+			out->proto = proto_websocket.name;
+		}
 	}
 	return r;
 }
@@ -324,6 +332,13 @@ static struct parse http1_parse(void *state, enum side side, struct slice in, st
 	struct http1_dir *d = &h->dir[side];
 
 	return d->at == HTTP1_HEAD ? parse_head(h, side, in, out) : take_body(h, d, in, 0, out);
+}
+
+const struct ws_options *http1_websocket(const void *state)
+{
+	const struct http1 *h = state;
+
+	return &h->ws;
 }
 
 static void http1_init(void *state, const struct proto_limits *limits)

@@ -5,3 +5,4 @@
  * reads this file several times.
  */
 PROTO(http1)
+PROTO(websocket)

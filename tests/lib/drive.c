@@ -65,6 +65,30 @@ static void resync(struct drive *d, enum side side, size_t from)
 	buf_drop(&d->in[side], at);
 }
 
+/* next goes on, with what the one before it knows. */
+static void become(struct drive *d, const struct proto *next)
+{
+	void *state;
+
+	alloc_pause(true);
+	state = calloc(1, next->state_size ? next->state_size : 1);
+	alloc_pause(false);
+	if (!state)
+		abort();
+	if (next->init)
+		next->init(state, &d->limits);
+	if (next->inherit)
+		next->inherit(state, d->p, d->state);
+	d->become(d->ctx, next);
+	if (d->p->done)
+		d->p->done(d->state);
+	free(d->state);
+	d->p = next;
+	d->state = state;
+	d->stopped = false;
+	d->need[0] = d->need[1] = 0;
+}
+
 static void run(struct drive *d, enum side side)
 {
 	unsigned idle = 0;
@@ -110,6 +134,10 @@ static void run(struct drive *d, enum side side)
 			break;
 		}
 		buf_drop(&d->in[side], r.used < d->in[side].n ? r.used : d->in[side].n);
+		if (r.kind == PARSE_STOP && r.next && d->become) {
+			become(d, r.next);
+			run(d, side == SIDE_REQ ? SIDE_RESP : SIDE_REQ);
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ struct drive {
 	drive_fn fn;
 	void *ctx;
 	bool guard; /* each input ends at an unreadable page */
+	/* Optional: after PARSE_STOP the parser it names goes on, and the caller is told first. */
+	void (*become)(void *ctx, const struct proto *next);
 	/* From here on the driver's own; results may be read. */
 	void *state;
 	struct buf in[2];

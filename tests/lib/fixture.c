@@ -135,6 +135,8 @@ static void mode(struct reader *r, struct fixture *f)
 		f->reset = true;
 	else if (strcmp(word, "open") == 0)
 		f->open = true;
+	else if (strcmp(word, "via") == 0)
+		n = (unsigned long)sscanf(r->p, " via %31[a-z0-9]", f->via);
 	else if (strcmp(word, "tails") == 0)
 		f->tails = true;
 	else if (strcmp(word, "body") == 0)

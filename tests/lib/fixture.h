@@ -11,6 +11,7 @@
  *	! reset				it ends by a reset, not by a close
  *	! open				it does not end
  *	! body N, ! decoded N, ! head N	limits (struct proto_limits)
+ *	! via NAME			it begins as that protocol, and becomes the folder's
  *	! tails				a loss may leave bytes that look like a message of their own
  *
  * X.json beside it has the flows, one JSON object a line, in the order of their beginnings: as `limpid
@@ -30,6 +31,7 @@ struct fixture_chunk {
 
 struct fixture {
 	char *name, *proto, *json_path; /* "basic", "http1" */
+	char via[32];			/* the protocol of its first bytes; "": proto */
 	struct buf bytes;		/* of all chunks */
 	struct fixture_chunk *chunks;
 	size_t n;

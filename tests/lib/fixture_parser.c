@@ -42,6 +42,13 @@ static void on_msg(void *ctx, enum side side, struct msg *m)
 		p->r->error = true;
 }
 
+static void become(void *ctx, const struct proto *next)
+{
+	struct pairing *p = ctx;
+
+	match_become(p->m, next);
+}
+
 static void feed(struct drive *d, struct pairing *p, const struct fixture_chunk *c)
 {
 	size_t bad = d->bad;
@@ -62,10 +69,11 @@ void fixture_run_parser(const struct fixture *f, const struct fixture_chunk *chu
 	static const struct flow_conn conn = { .l4 = "tcp" };
 	struct pairing p = { .r = ret, .now = 1000000000 };
 	struct match_hooks hooks = { on_flow, new_id, &p, 0, false };
-	struct drive d = { .p = proto_find(f->proto),
+	struct drive d = { .p = proto_find(f->via[0] ? f->via : f->proto),
 			   .fn = on_msg,
 			   .ctx = &p,
 			   .guard = true,
+			   .become = become,
 			   .limits = { 1 << 20, 4 << 20, 65536 } };
 
 	*ret = (struct fixture_flows){ 0 };

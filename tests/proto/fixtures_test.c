@@ -285,13 +285,14 @@ static void no_probe_claims_the_cases_of_another(void **state)
 		print_message("# %s/%s", cases[i].proto, cases[i].name);
 		for (size_t k = 0; proto_all()[k]; k++) {
 			const struct proto *p = proto_all()[k];
+			const char *first = cases[i].via[0] ? cases[i].via : cases[i].proto;
 			char req = probed(p, &cases[i], SIDE_REQ), resp;
 
 			resp = probed(p, &cases[i], SIDE_RESP);
 			print_message(" %c%c", req, resp);
-			if (strcmp(p->name, cases[i].proto) != 0 && (req == 'Y' || resp == 'Y'))
+			if (strcmp(p->name, first) != 0 && (req == 'Y' || resp == 'Y'))
 				stolen = true;
-			if (strcmp(p->name, cases[i].proto) == 0 && !cases[i].midstream &&
+			if (strcmp(p->name, first) == 0 && !cases[i].midstream &&
 			    req != 'Y' && resp != 'Y')
 				stolen = true;
 		}
