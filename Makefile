@@ -17,7 +17,7 @@ BPFTOOL := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PREFIX  := /usr/local
 
 PKGS    := libbpf libelf zlib libnghttp2 libprotobuf-c libssl libcrypto libwebsockets sqlite3 libcjson libseccomp \
-           libcap libbrotlidec libzstd libpcre2-8
+           libcap libbrotlidec libzstd liblzma libpcre2-8
 WARN    := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes -Wwrite-strings -Werror
 CPPFLAGS := -D_GNU_SOURCE -DLIMPID_VERSION='"$(VERSION)"' -Isrc -Ibpf -I$(B)/gen
 CFLAGS  := -std=gnu11 -g -O2 $(WARN) -fstack-protector-strong -fPIE

@@ -39,6 +39,7 @@ enum ev_flag {
 	EV_LATE = 2,	 /* EV_OPEN: the connection existed before capture began */
 	EV_BEGIN = 4,	 /* EV_DATA with EV_DATAGRAM: a datagram begins with this record */
 	EV_OWED = 8,	 /* EV_OPEN with EV_LATE: the client was the last to say something */
+	EV_WIRE = 32,	 /* EV_OPEN: seen between its ends, in a capture file: whose socket it is says nothing */
 	EV_ANEW = 16,	 /* EV_OPEN: positions begin at 0 with it.  Of a connection that is known already: the
 			  * kernel side had to forget it, for others that were used more */
 };

@@ -6,83 +6,49 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/bytes.h"
+#include "capture/input.h"
 
-#define BUFFER_BYTES (256 * 1024)
-#define BATCH	     1024 /* events delivered per poll */
+#define BATCH 1024 /* events delivered per poll */
 
 struct file {
 	struct source src;
-	int fd;
-	int64_t epoch_ns;
-	bool ended;
+	struct input *in;
 	int failed;				    /* what every further poll gives */
-	size_t at, end;				    /* unread bytes of buf */
-	uint64_t offset;			    /* of buf[at] in the file */
 	uint64_t event[(RECORD_EVENT_MAX + 7) / 8]; /* the event at hand, aligned */
-	uint8_t buf[BUFFER_BYTES];
 };
-
-/* Reads until want bytes are there or the file ends.  0 or negative errno. */
-static int fill(struct file *f, size_t want)
-{
-	if (f->end - f->at >= want || f->ended)
-		return 0;
-	memmove(f->buf, f->buf + f->at, f->end - f->at);
-	f->end -= f->at;
-	f->at = 0;
-	while (f->end < want) {
-		ssize_t rc = read(f->fd, f->buf + f->end, sizeof(f->buf) - f->end);
-
-		if (rc < 0 && errno == EINTR)
-			continue;
-		if (rc < 0)
-			return -errno;
-		if (rc == 0) {
-			f->ended = true;
-			return 0;
-		}
-		f->end += (size_t)rc;
-	}
-	return 0;
-}
-
-static struct slice unread(const struct file *f)
-{
-	return (struct slice){ f->buf + f->at, f->end - f->at };
-}
 
 /* Takes the next event into f->event.  1; -ENODATA: the end; -ENOMSG; -EBADMSG; or negative errno. */
 static int next(struct file *f)
 {
 	struct ev_hdr *ev = (struct ev_hdr *)f->event;
+	struct slice head;
 	struct rd r;
 	size_t size;
-	int rc = fill(f, sizeof(struct ev_hdr));
+	int rc = input_need(f->in, sizeof(struct ev_hdr));
 
 	if (rc)
 		return rc;
-	if (f->at == f->end)
+	head = input_unread(f->in);
+	if (head.n == 0)
 		return -ENODATA;
-	r = rd_init(unread(f));
+	r = rd_init(head);
 	(void)rd_le64(&r);
 	size = rd_le32(&r);
-	if (f->end - f->at < sizeof(*ev))
+	if (head.n < sizeof(*ev))
 		return -ENOMSG;
 	if (r.short_read || size < sizeof(*ev) || size > RECORD_EVENT_MAX)
 		return -EBADMSG;
-	rc = fill(f, size);
+	rc = input_need(f->in, size);
 	if (rc)
 		return rc;
-	if (f->end - f->at < size)
+	head = input_unread(f->in);
+	if (head.n < size)
 		return -ENOMSG;
-	memcpy(f->event, f->buf + f->at, size);
+	memcpy(f->event, head.p, size);
 	if (!event_is_sound(ev, size))
 		return -EBADMSG;
-	f->at += size;
-	f->offset += size;
+	input_take(f->in, size);
 	return 1;
 }
 
@@ -119,26 +85,21 @@ static void file_close(struct source *s)
 
 	if (!f)
 		return;
-	close(f->fd);
+	input_close(f->in);
 	free(f);
 }
 
 static const struct source_ops file_ops = { "file", file_poll, file_fd, NULL, file_close };
 
-int64_t source_file_epoch_ns(const struct source *s)
-{
-	return ((const struct file *)s)->epoch_ns;
-}
-
 uint64_t source_file_offset(const struct source *s)
 {
-	return ((const struct file *)s)->offset;
+	return input_offset(s->input);
 }
 
 static int read_head(struct file *f)
 {
-	int rc = fill(f, RECORD_HEADER_LEN);
-	struct rd r = rd_init(slice_cut(unread(f), 0, RECORD_HEADER_LEN));
+	int rc = input_need(f->in, RECORD_HEADER_LEN);
+	struct rd r = rd_init(slice_cut(input_unread(f->in), 0, RECORD_HEADER_LEN));
 
 	if (rc)
 		return rc;
@@ -148,25 +109,22 @@ static int read_head(struct file *f)
 		return -EPROTO;
 	if (rd_le16(&r) != RECORD_HEADER_LEN || rd_le32(&r) != 0)
 		return -EBADMSG;
-	f->epoch_ns = (int64_t)rd_le64(&r);
+	f->src.epoch_ns = (int64_t)rd_le64(&r);
 	(void)rd_le64(&r);
 	if (r.short_read)
 		return -EBADMSG;
-	f->at += RECORD_HEADER_LEN;
-	f->offset = RECORD_HEADER_LEN;
+	input_take(f->in, RECORD_HEADER_LEN);
 	return 0;
 }
 
-int source_file_open(struct source **ret, int fd)
+int source_recording_open(struct source **ret, struct input *in)
 {
 	struct file *f = malloc(sizeof(*f));
 	int rc;
 
 	if (!f)
 		return -ENOMEM;
-	memset(f, 0, offsetof(struct file, buf));
-	f->src.ops = &file_ops;
-	f->fd = fd;
+	*f = (struct file){ .src = { .ops = &file_ops, .input = in }, .in = in };
 	rc = read_head(f);
 	if (rc) {
 		free(f);
@@ -174,4 +132,21 @@ int source_file_open(struct source **ret, int fd)
 	}
 	*ret = &f->src;
 	return 0;
+}
+
+int source_file_open(struct source **ret, int fd)
+{
+	struct input *in;
+	int rc = input_open(&in, fd);
+
+	if (rc)
+		return rc;
+	(void)input_need(in, RECORD_HEADER_LEN); /* what is there tells, and an error comes again */
+	if (slice_starts(input_unread(in), slice_cut(SLICE_LIT(RECORD_MAGIC), 0, 6)))
+		rc = source_recording_open(ret, in);
+	else
+		rc = source_pcap_open(ret, in);
+	if (rc)
+		input_leave(in);
+	return rc;
 }

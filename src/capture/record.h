@@ -60,9 +60,10 @@ void recorder_free(struct recorder *r);
 /* Whether the n bytes at ev are one whole event of a known kind that agrees with itself in sizes, lengths and
  * the ends of its strings. */
 bool event_is_sound(const struct ev_hdr *ev, size_t n);
-/* Unix time minus CLOCK_MONOTONIC on the machine of the recording that s (of source_file_open) reads. */
-int64_t source_file_epoch_ns(const struct source *s);
-/* Where in the recording the next event begins, or the one that cannot be read. */
+/* The two kinds of source_file_open; in is taken over when they succeed.  As that one. */
+int source_recording_open(struct source **ret, struct input *in);
+int source_pcap_open(struct source **ret, struct input *in);
+/* Where in the (uncompressed) file the next event or packet begins, or the one that cannot be read. */
 uint64_t source_file_offset(const struct source *s);
 
 #endif

@@ -4,6 +4,8 @@
 #ifndef LIMPID_CAPTURE_SOURCE_H
 #define LIMPID_CAPTURE_SOURCE_H
 
+#include <stdint.h>
+
 #include "event.h"
 
 struct source;
@@ -22,17 +24,21 @@ struct source_ops {
 	unsigned (*filled)(const struct source *s);
 	void (*close)(struct source *s);
 };
+struct input;
 struct source {
 	const struct source_ops *ops;
+	const struct input *input; /* of a file; NULL: live */
+	int64_t epoch_ns;	   /* of a file: what to add to its times to get Unix time */
 };
 
 /* Over n ring buffer maps, whose descriptors are borrowed until this returns; works after all privileges are gone.
  * Records of one ring come in its order, those of different rings in order of time as far as they are there.
  * 0, -EINVAL (n is 0 or above EV_RINGS_MAX), -ENOMEM, or what the kernel said. */
 int source_live_open(struct source **ret, const int *map_fds, unsigned n);
-/* A recording made by `limpid record`: docs/recording.md.  Takes over fd when it succeeds: close closes it.
- * 0; -EBADMSG: not a recording; -EPROTO: one of another version; -ENOMEM; or the errno of read.  Polls after an
- * error give the same error. */
+/* A recording made by `limpid record` (docs/recording.md), or a pcap or pcapng file (docs/captures.md), which its first bytes
+ * tell; compressed or not; a pipe will do.  Takes over fd when it succeeds: close closes it.
+ * 0; -EBADMSG: none of these; -ENOMSG: cut off before anything can be told; -EPROTO: a recording of another version; -EPROTONOSUPPORT: compressed
+ * in a way that is not supported; -ENOMEM; or the errno of read.  Polls after an error give the same error. */
 int source_file_open(struct source **ret, int fd);
 
 #endif

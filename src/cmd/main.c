@@ -17,8 +17,11 @@ static const struct command commands[] = {
 	  "  limpid tail status:5xx or dur>1s\v"
 	  "The language of filters is described in docs/filter.md.",
 	  ARGS_CAPTURE | ARGS_PRINT, false },
-	{ "read", "flows out of a recording; needs no root", run_read, "FILE [FILTER]",
-	  "Prints the exchanges in a recording made by limpid record.", ARGS_FILE | ARGS_PRINT,
+	{ "read", "flows out of a pcap, pcapng or Limpid recording; needs no root", run_read, "FILE [FILTER]",
+	  "Prints the exchanges in a pcap or pcapng file, or in a recording made by limpid record; all may be "
+	  "compressed by gzip, zstd or xz.  - is standard input:\n"
+	  "  tcpdump -i any -U -w - | limpid read -\n"
+	  "docs/captures.md says what is read, and what exit statuses mean.", ARGS_FILE | ARGS_PRINT,
 	  false },
 	{ "record", "raw capture records, for a bug report or a test", run_record, NULL,
 	  "Writes what the kernel side delivers to a file, for limpid read.  It holds everything "

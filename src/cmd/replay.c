@@ -3,16 +3,21 @@
 
 #include <stdlib.h>
 
+#include "capture/pcap.h"
 #include "cmd/hold.h"
 #include "cmd/notes.h"
 
 #define TICK_NS 100000000ull
+#define WIRE_GAP_NS \
+	10000000000ull /* a hole in packets stays open for retransmissions: five take 6.2 s (RFC 6298, 5) */
 
 struct replay {
 	struct source *source;
 	struct conn_table *table;
 	struct names *names;
-	struct hold *hold;
+	struct hold *hold; /* NULL: no names are waited for */
+	flow_fn fn;
+	void *ctx;
 	uint64_t tick_ns, now_ns;
 };
 
@@ -38,7 +43,17 @@ static void flow_hook(void *ctx, const struct flow *f)
 {
 	struct replay *r = ctx;
 
-	hold_flow(r->hold, f, r->now_ns);
+	if (r->hold)
+		hold_flow(r->hold, f, r->now_ns);
+	else
+		r->fn(r->ctx, f);
+}
+
+static enum tls_reason tls_why_hook(void *ctx, uint32_t pid)
+{
+	(void)ctx;
+	(void)pid;
+	return TLS_WHY_CAPTURE;
 }
 
 static void event(void *ctx, const struct ev_hdr *ev)
@@ -53,7 +68,16 @@ static void event(void *ctx, const struct ev_hdr *ev)
 		return;
 	r->tick_ns = r->now_ns + TICK_NS;
 	(void)conn_table_tick(r->table, r->now_ns); /* counted */
-	hold_tick(r->hold, r->now_ns);
+	if (r->hold)
+		hold_tick(r->hold, r->now_ns);
+}
+
+/* Packets say nothing of processes and containers. */
+static bool has_names(const struct source *s)
+{
+	struct pcap_stats st;
+
+	return !source_pcap_stats(s, &st);
 }
 
 struct replay *replay_new(struct source *s, size_t body_limit, flow_fn fn, void *ctx)
@@ -61,8 +85,10 @@ struct replay *replay_new(struct source *s, size_t body_limit, flow_fn fn, void 
 	static const struct conn_hooks hooks = { .flow = flow_hook,
 						 .names = names_hook,
 						 .tls = tls_hook };
+	static const struct conn_hooks wire_hooks = { .flow = flow_hook, .tls_why = tls_why_hook };
 	static const uint8_t seed[16] = "limpid read file"; /* the same ids each time */
 	struct replay *r = calloc(1, sizeof(*r));
+	bool names = has_names(s);
 	struct conn_limits limits;
 
 	if (!r)
@@ -73,11 +99,15 @@ struct replay *replay_new(struct source *s, size_t body_limit, flow_fn fn, void 
 		if (limits.msg.decoded_bytes < body_limit)
 			limits.msg.decoded_bytes = body_limit;
 	}
+	if (!names)
+		limits.gap_ns = WIRE_GAP_NS;
 	r->source = s;
+	r->fn = fn;
+	r->ctx = ctx;
 	r->names = names_new();
-	r->hold = r->names ? hold_new(r->names, fn, ctx) : NULL;
-	r->table = conn_table_new(&limits, &hooks, r, source_file_epoch_ns(s), seed);
-	if (r->hold && r->table)
+	r->hold = names && r->names ? hold_new(r->names, fn, ctx) : NULL;
+	r->table = conn_table_new(&limits, names ? &hooks : &wire_hooks, r, s->epoch_ns, seed);
+	if (r->names && (r->hold || !names) && r->table)
 		return r;
 	replay_free(r);
 	return NULL;
@@ -91,7 +121,8 @@ int replay_step(struct replay *r)
 void replay_finish(struct replay *r)
 {
 	conn_table_finish(r->table);
-	hold_tick(r->hold, UINT64_MAX);
+	if (r->hold)
+		hold_tick(r->hold, UINT64_MAX);
 }
 
 const struct conn_stats *replay_stats(const struct replay *r)

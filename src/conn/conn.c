@@ -228,6 +228,7 @@ void conn_identify(struct conn *c, const struct ev_open *ev)
 		c->opened = true;
 		c->open_ns = ev->h.ts_ns;
 		c->late = ev->h.flags & EV_LATE;
+		c->wire = ev->h.flags & EV_WIRE;
 		c->l4 = (enum ev_l4)ev->l4;
 		c->raw.midstream = c->late;
 		c->raw.owed = c->plain.owed = c->late && (ev->h.flags & EV_OWED);
@@ -342,7 +343,7 @@ void conn_emit_tls(struct layer *l, const struct flow *f, const struct flow_tls 
 				    .path = c->path   ? c->path
 					    : c->peer ? c->peer->path
 						      : NULL };
-	if (c->self.known)
+	if (c->self.known && !c->wire)
 		l->fc.seen_by |= server ? FLOW_SEEN_SERVER : FLOW_SEEN_CLIENT;
 	if (c->other.known)
 		l->fc.seen_by |= server ? FLOW_SEEN_CLIENT : FLOW_SEEN_SERVER;

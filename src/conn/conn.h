@@ -134,6 +134,7 @@ struct conn {
 	uint8_t sure;	    /* enum ev_sure: the greatest of its plaintext; 0: there was none */
 	uint8_t verdict;    /* enum ev_verdict, as told last */
 	bool opened;	    /* an EV_OPEN was seen */
+	bool wire;	    /* between its ends: neither socket was captured */
 	bool indexed;	    /* by its addresses */
 	bool side_inferred; /* by what its directions look like */
 	bool late, closing, reset;

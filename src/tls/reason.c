@@ -82,6 +82,10 @@ static const struct tls_reason_text texts[TLS_WHY_MAX] = {
 				  "later is shown as "
 				  "exchanges.",
 				  "" },
+	[TLS_WHY_CAPTURE] = { "capture-file",
+			      "The capture file holds what went over the wire: encrypted.",
+			      "Run limpid, or limpid record, on a machine at one of its ends: that reads TLS "
+			      "while it is spoken." },
 	[TLS_WHY_UNKNOWN] = { "unknown", "Why is not known.", "" },
 };
 
