@@ -6,3 +6,4 @@
  */
 PROTO(http1)
 PROTO(websocket)
+PROTO(mysql)

@@ -16,7 +16,9 @@ static void broke(struct drive *d, const char *why)
 void drive_begin(struct drive *d)
 {
 	if (!d->limits.body_bytes)
-		d->limits = (struct proto_limits){ 1 << 20, 4 << 20, 65536 };
+		d->limits = (struct proto_limits){ .body_bytes = 1 << 20,
+						   .decoded_bytes = 4 << 20,
+						   .head_bytes = 65536 };
 	alloc_pause(true);
 	d->state = calloc(1, d->p->state_size ? d->p->state_size : 1);
 	alloc_pause(false);
