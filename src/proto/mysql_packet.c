@@ -70,7 +70,7 @@ void my_packet_next(struct my_reader *r)
 
 bool my_packet_lost(struct my_reader *r, uint64_t n)
 {
-	if (r->nhead < 4 || n > r->left || r->len == 0)
+	if (r->nhead < 4 || n >= r->left || r->len == 0) /* its last byte is waited for */
 		return false;
 	if (!r->hole)
 		r->spare = true;

@@ -191,6 +191,19 @@ static bool equal_at(const cJSON *a, const cJSON *b, const char *half, const cha
 	return (!x && !y) || cJSON_Compare(x, y, true);
 }
 
+/* A statement of which a part was lost: as far as it goes, and it says how long it was. */
+static bool cut_statement(const cJSON *want, const cJSON *got)
+{
+	const cJSON *w = cJSON_GetObjectItem(want, "request"), *g = cJSON_GetObjectItem(got, "request");
+	const char *whole = cJSON_GetStringValue(cJSON_GetObjectItem(w, "target"));
+	const char *part = cJSON_GetStringValue(cJSON_GetObjectItem(g, "target"));
+	const char *len = cJSON_GetStringValue(
+		cJSON_GetObjectItem(cJSON_GetObjectItem(g, "attrs"), "statement_len"));
+
+	return whole && part && len && strtoul(len, NULL, 10) == strlen(whole) &&
+	       strncmp(whole, part, strlen(part)) == 0;
+}
+
 bool fixture_same_pair(const char *want, const char *got, bool flagged)
 {
 	cJSON *w = cJSON_Parse(want), *g = cJSON_Parse(got);
@@ -198,7 +211,7 @@ bool fixture_same_pair(const char *want, const char *got, bool flagged)
 
 	if (cJSON_IsObject(cJSON_GetObjectItem(g, "request")))
 		same = same && equal_at(w, g, "request", "op") &&
-		       equal_at(w, g, "request", "target");
+		       (equal_at(w, g, "request", "target") || cut_statement(w, g));
 	if (cJSON_IsObject(cJSON_GetObjectItem(g, "response")))
 		same = same && equal_at(w, g, "response", "status") &&
 		       equal_at(w, g, "response", "reason");
