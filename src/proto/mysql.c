@@ -20,6 +20,8 @@
 
 #define ARENA_SPARE (256 * 1024)
 
+extern const struct proto proto_mysql; /* it goes on as itself inside TLS */
+
 bool my_has(const struct mysql *m, uint64_t cap)
 {
 	return (m->caps & cap) != 0;
@@ -346,11 +348,28 @@ static struct parse mysql_parse(void *state, enum side side, struct slice in, st
 	case FED_WAIT:
 		break;
 	}
-	if (m->tls)
+	if (m->tls) {
 		r.kind = PARSE_STOP;
-	else if (r.used == 0)
+		r.inside = &proto_mysql; /* the login comes again there, whole */
+	} else if (r.used == 0) {
 		r = (struct parse){ .kind = PARSE_MORE, .need = in.n + 1 };
+	}
 	return r;
+}
+
+/* What the greeting said, which was sent before TLS began. */
+static void mysql_inherit(void *state, const struct proto *from, void *from_state)
+{
+	struct mysql *m = state;
+	const struct mysql *f = from_state;
+
+	if (from != &proto_mysql)
+		return;
+	m->greeted = f->greeted;
+	m->server_caps = f->server_caps;
+	m->thread = f->thread;
+	memcpy(m->version, f->version, sizeof(m->version));
+	memcpy(m->plugin, f->plugin, sizeof(m->plugin));
 }
 
 static void mysql_init(void *state, const struct proto_limits *limits)
@@ -441,6 +460,7 @@ const struct proto proto_mysql = {
 	.probe = my_probe,
 	.parse = mysql_parse,
 	.init = mysql_init,
+	.inherit = mysql_inherit,
 	.resync = mysql_resync,
 	.lost = mysql_lost,
 	.unkept = mysql_unkept,

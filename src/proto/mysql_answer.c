@@ -127,7 +127,11 @@ bool my_answer_cut(struct mysql *m, struct msg *out)
 		*out = (struct msg){ .role = ROLE_END };
 		return true;
 	}
-	return my_answer_finish(m, NULL, NULL, false, out);
+	if (m->ans.at == MY_AT_AUTH) { /* nothing is known of it */
+		my_answer_release(&m->ans);
+		return false;
+	}
+	return my_answer_finish(m, "OK", NULL, false, out); /* no error, so far */
 }
 
 static bool failed(struct mysql *m, struct slice p, struct msg *out)
