@@ -19,7 +19,7 @@ struct export_ops {
 	const char *(*remark)(struct exporter *e);
 	void (*free)(struct exporter *e);
 };
-extern const struct export_ops export_har, export_jsonl;
+extern const struct export_ops export_har, export_jsonl, export_pcapng;
 const struct export_ops *export_find(const char *name); /* or NULL */
 
 /* Whether f is HTTP of any version, or something that HTTP carries. */

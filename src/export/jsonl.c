@@ -39,7 +39,7 @@ const struct export_ops export_jsonl = { "jsonl", jsonl_open, jsonl_flow, jsonl_
 
 const struct export_ops *export_find(const char *name)
 {
-	static const struct export_ops *const all[] = { &export_har, &export_jsonl };
+	static const struct export_ops *const all[] = { &export_har, &export_jsonl, &export_pcapng };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (strcmp(all[i]->name, name) == 0)
