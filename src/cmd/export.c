@@ -377,7 +377,7 @@ int run_export(const struct args *a)
 	int rc;
 
 	if (!e.ops) {
-		log_error("there is no format '%s': give har or jsonl", a->word);
+		log_error("there is no format '%s': give har, jsonl or pcapng", a->word);
 		return EXIT_USAGE;
 	}
 	e.filter = run_filter(a);

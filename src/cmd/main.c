@@ -28,9 +28,9 @@ static const struct command commands[] = {
 	  "that was "
 	  "said, decrypted.",
 	  ARGS_CAPTURE | ARGS_OUTPUT, false },
-	{ "export", "flows into a file: har or jsonl", run_export, "har|jsonl [FILTER] -o FILE",
-	  "Writes what was captured as a HAR file (browsers' tools), as JSON lines (docs/flow.md).  "
-	  "The file holds everything that was said, passwords included.\v"
+	{ "export", "flows into a file: har, jsonl or pcapng", run_export, "har|jsonl|pcapng [FILTER] -o FILE",
+	  "Writes what was captured as a HAR file (browsers' tools), as JSON lines (docs/flow.md) or as a capture with the "
+	  "decrypted payload (Wireshark, tshark).  The file holds everything that was said, passwords included.\v"
 	  "Without --running, --db or --read the usual database of this machine is read, also while Limpid runs.  -o - "
 	  "writes to standard output.  docs/export.md says what each format keeps.",
 	  ARGS_WORD | ARGS_FILTER | ARGS_OUTPUT | ARGS_EXPORT, false },
@@ -60,7 +60,7 @@ static const struct command all = {
 	       "  tail     flows on the terminal as they happen\n"
 	       "  read     flows out of a recording; needs no root\n"
 	       "  record   raw capture records, for a bug report or a test\n"
-	       "  export   flows into a file: har or jsonl\n"
+	       "  export   flows into a file: har, jsonl or pcapng\n"
 	       "  import   flows out of such a file, or a browser's HAR\n"
 	       "  doctor   what this machine supports, and what is missing\n"
 	       "  version  the version\n\n"

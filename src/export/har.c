@@ -55,7 +55,8 @@ static void put_headers(struct buf *out, const struct flow_half *h)
 	key(out, "headers");
 	buf_puts(out, "[");
 	for (size_t i = 0; i < h->nheaders; i++)
-		pair(out, slice_str(h->headers[i].key), slice_str(h->headers[i].value));
+		if (h->headers[i].key[0] != ':') /* HTTP/2's pseudo headers say what method, URL and status say */
+			pair(out, slice_str(h->headers[i].key), slice_str(h->headers[i].value));
 	buf_puts(out, "]");
 }
 

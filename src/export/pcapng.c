@@ -197,12 +197,12 @@ static void notice_port(struct exporter *e, const struct wire *w, const struct w
 {
 	uint16_t port = c->port[1];
 
-	if (port == w->port && !tls)
+	if (!w->dissector || (port == w->port && !tls))
 		return;
 	for (size_t i = 0; i < e->nodd; i++)
 		if (e->odd[i].port == port)
 			return;
-	if (!w->dissector || e->nodd == PORTS_MAX)
+	if (e->nodd == PORTS_MAX)
 		return;
 	e->odd[e->nodd].port = port;
 	e->odd[e->nodd++].dissector = w->dissector;
@@ -360,7 +360,8 @@ static int pcapng_flow(struct exporter *e, const struct flow *f, struct buf *out
 	e->wire.conn = conn_of(e, w, f);
 	if (!e->wire.conn)
 		return -ENOMEM;
-	w->flow(&e->wire, f);
+	if (!w->flow(&e->wire, f))
+		return 0;
 	if (flow_time_ns(f) > e->latest_ns)
 		e->latest_ns = flow_time_ns(f);
 	write_until(e, e->latest_ns - SLACK_NS, HEAP_BYTES);

@@ -146,7 +146,7 @@ static int headers(const struct json *list, struct arena *a, struct flow_half *h
 }
 
 /* An array is a key that came several times. */
-static int attrs(const struct json *o, struct arena *a, struct flow_half *h)
+static int attrs(const struct json *o, struct arena *a, const struct flow_attr **ret, size_t *ret_n)
 {
 	struct flow_attr *p;
 	size_t n = 0;
@@ -158,14 +158,15 @@ static int attrs(const struct json *o, struct arena *a, struct flow_half *h)
 	p = arena_alloc(a, n * sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	h->attrs = p;
+	*ret = p;
+	*ret_n = n;
 	for (const struct json *m = o->first; m; m = m->next) {
 		const struct json *one = m->kind == JSON_ARRAY ? m->first : m;
 		const char *key = arena_str(a, m->key);
 
 		if (!key)
 			return -ENOMEM;
-		for (; one; one = m->kind == JSON_ARRAY ? one->next : NULL, p++, h->nattrs++)
+		for (; one; one = m->kind == JSON_ARRAY ? one->next : NULL, p++)
 			*p = (struct flow_attr){ key, json_text(one) ? json_text(one) : "" };
 	}
 	return 0;
@@ -183,7 +184,7 @@ static int half(const struct json *v, struct arena *a, bool *ret_has, struct flo
 	h->status = text(v, "status");
 	h->reason = text(v, "reason");
 	r = headers(json_get(v, "headers"), a, h);
-	r = r ? r : attrs(json_get(v, "attrs"), a, h);
+	r = r ? r : attrs(json_get(v, "attrs"), a, &h->attrs, &h->nattrs);
 	return r ? r : body(json_get(v, "body"), a, &h->body);
 }
 
@@ -214,6 +215,7 @@ static int messages(const struct json *list, struct arena *a, struct flow *f)
 		if (m->seq == 0)
 			m->seq = f->nmsgs + 1;
 		r = body(json_get(v, "body"), a, &m->body);
+		r = r ? r : attrs(json_get(v, "attrs"), a, &m->attrs, &m->nattrs);
 		if (r < 0)
 			return r;
 	}
@@ -358,6 +360,18 @@ static int times(const struct json *v, struct flow *f)
 	return 0;
 }
 
+static void stream(const struct json *v, struct flow *f)
+{
+	static const char *const names[] = { "c2s", "s2c" };
+
+	f->streams = v && v->kind == JSON_OBJECT;
+	for (size_t i = 0; i < 2 && f->streams; i++) {
+		f->stream.n[i] = number(json_get(v, names[i]), "messages");
+		f->stream.bytes[i] = number(json_get(v, names[i]), "bytes");
+	}
+	f->stream.left_out = number(v, "left_out");
+}
+
 int read_flow(const struct json *v, struct arena *a, struct flow *ret)
 {
 	const char *id = text(v, "id");
@@ -368,6 +382,7 @@ int read_flow(const struct json *v, struct arena *a, struct flow *ret)
 	if (!v || v->kind != JSON_OBJECT || !f.proto || !f.proto[0] || number(v, "v") != 1)
 		return -EBADMSG;
 	f.failed = failed && failed->kind == JSON_TRUE;
+	stream(json_get(v, "stream"), &f);
 	r = state(text(v, "state"), &f.state);
 	r = r ? r : half(json_get(v, "request"), a, &f.has_req, &f.req);
 	r = r ? r : half(json_get(v, "response"), a, &f.has_resp, &f.resp);

@@ -160,8 +160,12 @@ static int messages(const struct json *list, struct arena *a, struct flow *f)
 	f->msgs = m = arena_alloc(a, n * sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	for (const struct json *v = list->first; v && r == 0; v = v->next, f->nmsgs++)
-		r = one_message(v, a, f->nmsgs + 1, &m[f->nmsgs]);
+	f->streams = true;
+	for (const struct json *v = list->first; v && r == 0; v = v->next, m++) {
+		r = one_message(v, a, ++f->nmsgs, m);
+		f->stream.n[m->from_server]++;
+		f->stream.bytes[m->from_server] += m->body.len;
+	}
 	return r;
 }
 

@@ -60,6 +60,17 @@ void wire_send(struct wire_out *o, int64_t at_ns, bool from_server, bool in_orde
 	o->b.n = o->note.n = 0;
 }
 
+bool wire_is_http2(const struct flow *f)
+{
+	for (size_t i = 0; i < f->req.nheaders; i++)
+		if (f->req.headers[i].key[0] == ':')
+			return true;
+	for (size_t i = 0; i < f->resp.nheaders; i++)
+		if (f->resp.headers[i].key[0] == ':')
+			return true;
+	return strcmp(f->proto, "http2") == 0 || strcmp(f->proto, "grpc") == 0;
+}
+
 static bool has_word(const char *words, const char *w)
 {
 	size_t n = strlen(w);
@@ -72,7 +83,8 @@ static bool has_word(const char *words, const char *w)
 
 const struct wire *wire_find(const char *proto)
 {
-	static const struct wire *const all[] = { &wire_http1 };
+	static const struct wire *const all[] = { &wire_http1, &wire_http2, &wire_postgres, &wire_mysql, &wire_redis,
+						   &wire_raw };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (has_word(all[i]->protos, proto))

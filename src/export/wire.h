@@ -7,6 +7,7 @@
 #ifndef LIMPID_EXPORT_WIRE_H
 #define LIMPID_EXPORT_WIRE_H
 
+#include "base/json.h"
 #include "flow/flow.h"
 
 /* --- packets --------------------------------------------------------------------------------------- */
@@ -54,8 +55,8 @@ void wire_send(struct wire_out *o, int64_t at_ns, bool from_server, bool in_orde
 struct wire {
 	const char *protos; /* struct flow.proto, blanks between */
 	uint16_t port;	    /* by which dissectors know it; for unix sockets, and for the remark */
-	const char *dissector; /* Wireshark's name */
-	void (*flow)(struct wire_out *o, const struct flow *f);
+	const char *dissector; /* Wireshark's name; NULL: it finds that by itself at any port */
+	bool (*flow)(struct wire_out *o, const struct flow *f); /* false: it has no bytes for that, nothing was sent */
 };
 extern const struct wire wire_http1, wire_http2, wire_postgres, wire_mysql, wire_redis, wire_raw;
 const struct wire *wire_find(const char *proto); /* or NULL */
@@ -64,6 +65,7 @@ const struct wire *wire_find(const char *proto); /* or NULL */
 
 void wire_be(struct buf *b, uint64_t v, size_t n);
 void wire_le(struct buf *b, uint64_t v, size_t n);
+bool wire_is_http2(const struct flow *f); /* whatever it carries */
 int64_t wire_time(const struct flow *f, uint64_t ns); /* Unix time; of the flow's first byte when ns is 0 */
 /* One sentence of the comment. */
 void wire_note(struct wire_out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -72,6 +74,17 @@ void wire_note_cut(struct wire_out *o, const struct flow_body *b);
 /* WebSocket frames of f's messages (RFC 6455, 5.2).  wrap: what carries each, or NULL. */
 void wire_websocket(struct wire_out *o, const struct flow *f,
 		    void (*wrap)(struct wire_out *o, const struct flow_msg *m, bool from_server));
+
+/* Rows of a SQL answer (docs/protocols.md): calls value for each of them, NULL for null, after row; at most max values a row, missing ones
+ * are null.  list: a JSON array, as of "columns". */
+struct wire_rows {
+	void (*row)(struct wire_out *o, size_t nvalues);
+	void (*value)(struct wire_out *o, const struct slice *text);
+	void (*end)(struct wire_out *o);
+};
+void wire_sql_rows(struct wire_out *o, struct slice ndjson, size_t nvalues, const struct wire_rows *to);
+/* The strings of a JSON array in a; NULL text for null.  Their number. */
+size_t wire_list(const char *json, struct arena *a, const struct json **ret_first);
 
 /* --- TCP/IP ------------------------------------------------------------------------------------------- */
 

@@ -125,7 +125,8 @@ static void request(struct wire_out *o, const struct flow *f)
 	put_version(&o->b, h);
 	buf_puts(&o->b, "\r\n");
 	put_fields(o, h, false, was_decoded(f, h));
-	wire_send(o, wire_time(f, h->begin_ns), false, true);
+	if (h->end_ns > h->begin_ns)
+		wire_send(o, wire_time(f, h->begin_ns), false, true);
 	put_body(o, h, !h->body.len && !has_chunked(h));
 	wire_send(o, wire_time(f, h->end_ns ? h->end_ns : h->begin_ns), false, true);
 }
@@ -166,17 +167,57 @@ static void response(struct wire_out *o, const struct flow *f)
 	put_fields(o, h, no_body(f), was_decoded(f, h));
 	if (f->state == FLOW_RESET)
 		wire_note(o, "the connection broke in the middle of the exchange");
-	wire_send(o, wire_time(f, h->begin_ns), true, true);
+	if (h->end_ns > h->begin_ns)
+		wire_send(o, wire_time(f, h->begin_ns), true, true);
 	put_body(o, h, no_body(f));
 	wire_send(o, wire_time(f, h->end_ns ? h->end_ns : h->begin_ns), true, true);
 }
 
-static void http1(struct wire_out *o, const struct flow *f)
+/* Events of a stream as lines (HTML, "Server-sent events"), where they are kept instead of the body. */
+static void events(struct wire_out *o, const struct flow *f)
 {
+	for (size_t i = 0; i < f->nmsgs; i++) {
+		const struct flow_msg *m = &f->msgs[i];
+		struct slice left = m->body.data;
+
+		if (!m->from_server)
+			continue;
+		if (m->op && strcmp(m->op, "message") != 0) {
+			buf_puts(&o->b, "event: ");
+			put_clean(&o->b, m->op);
+			buf_puts(&o->b, "\n");
+		}
+		for (size_t end; left.n || !o->b.n; left = slice_cut(left, end + 1, left.n)) {
+			end = slice_find(left, SLICE_LIT("\n"), 0);
+			buf_puts(&o->b, "data: ");
+			buf_put(&o->b, slice_cut(left, 0, end));
+			buf_puts(&o->b, "\n");
+		}
+		buf_puts(&o->b, "\n");
+		wire_note_cut(o, &m->body);
+		wire_send(o, wire_time(f, m->ts_ns), true, true);
+	}
+}
+
+/* After the handshake: frames.  Before: whatever HTTP/1.1 carries. */
+static void streams(struct wire_out *o, const struct flow *f)
+{
+	if (strcmp(f->proto, "websocket") == 0)
+		wire_websocket(o, f, NULL);
+	else if (strcmp(f->proto, "sse") == 0 && f->resp.body.data.n == 0)
+		events(o, f);
+}
+
+static bool http1(struct wire_out *o, const struct flow *f)
+{
+	if (wire_is_http2(f))
+		return wire_http2.flow(o, f);
 	if (f->has_req)
 		request(o, f);
 	if (f->has_resp)
 		response(o, f);
+	streams(o, f);
+	return true;
 }
 
-const struct wire wire_http1 = { "http1", 80, "http", http1 };
+const struct wire wire_http1 = { "http1 websocket sse grpc-web", 80, NULL, http1 };

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Export and import: HAR is judged by har-validator, pcapng by tshark, and what goes out and comes back in is the same.
+. "$(dirname "$0")/lib.sh"
+
+HAR_VALIDATOR=har-validator@5.1.5
+export NODE_PATH="$CACHE/har-validator/node_modules"
+
+hub_up() { # hub_up NAME: sets URL and HUB
+	local port token=0123456789abcdef0123456789abcdef
+	port=$(free_port)
+	mkdir -m 777 "$TMP/$1"
+	$LIMPID hub --http "127.0.0.1:$port" --grpc "127.0.0.1:$(free_port)" --token $token --db "$TMP/$1/flows.db" >"$TMP/$1/log" 2>&1 &
+	HUB=$!
+	on_exit end_process $HUB
+	URL="http://127.0.0.1:$port/#t=$token"
+	until_true 20 grep -q http:// "$TMP/$1/log"
+}
+
+# dissects NAME WANT FIELDS...: what tshark reads out of $TMP/all.pcapng, rows sorted, blanks for tabs.
+fields() {
+	local filter=$1 file=$2
+	shift 2
+	local args=()
+	for f in "$@"; do args+=(-e "$f"); done
+	tshark -r "$file" -Y "$filter" -T fields "${args[@]}" 2>/dev/null | tr '\t' ' '
+}
+
+har_ok() {
+	node -e '
+		const {har} = require("har-validator/lib/promise");
+		har(JSON.parse(require("fs").readFileSync(process.argv[1]))).then(
+			() => {}, e => { console.error(e.errors || e); process.exit(1); });' "$1"
+}
+
+chmod 755 "$TMP"
+[ -d "$NODE_PATH/har-validator" ] ||
+	npm install --silent --no-audit --no-fund --no-save --prefix "$CACHE/har-validator" $HAR_VALIDATOR >"$TMP/npm.log" 2>&1 ||
+	note "npm: $(tail -n 2 "$TMP/npm.log")"
+
+# --- round trips ---------------------------------------------------------------------------------------------------
+tests/export/make-flows >"$TMP/made.jsonl"
+equal "there are conversations to export" yes "$([ "$(wc -l <"$TMP/made.jsonl")" -ge 18 ] && echo yes)"
+check "JSON lines go into a database" $LIMPID import "$TMP/made.jsonl" --db "$TMP/a.db"
+check "and come out of it" $LIMPID export jsonl --db "$TMP/a.db" -o "$TMP/a.jsonl"
+hub_up hub
+check "they go into a running hub" $LIMPID import "$TMP/a.jsonl" --running "$URL"
+check "and come out of it" $LIMPID export jsonl --running "$URL" -o "$TMP/b.jsonl"
+check "as the same text" cmp "$TMP/a.jsonl" "$TMP/b.jsonl"
+check "a second import changes nothing" $LIMPID import "$TMP/a.jsonl" --running "$URL"
+$LIMPID export jsonl --running "$URL" -o - 2>/dev/null >"$TMP/c.jsonl"
+check "not even the number of flows" cmp "$TMP/a.jsonl" "$TMP/c.jsonl"
+$LIMPID export jsonl proto:http1 --running "$URL" -o - 2>/dev/null >"$TMP/filtered.jsonl"
+check "a filter chooses" cmp <(grep '"proto":"http1"' "$TMP/a.jsonl") "$TMP/filtered.jsonl"
+check "a HAR file is written" $LIMPID export har --running "$URL" -o "$TMP/a.har"
+check "read into another database" $LIMPID import "$TMP/a.har" --db "$TMP/h.db"
+$LIMPID export har --db "$TMP/h.db" -o "$TMP/b.har" 2>/dev/null
+check "and written again as the same text" cmp "$TMP/a.har" "$TMP/b.har"
+check "a database in use is not written beside its hub" grep -q "running URL" \
+	<($LIMPID import "$TMP/a.jsonl" --db "$TMP/hub/flows.db" 2>&1)
+
+# --- HAR -------------------------------------------------------------------------------------------------------------
+check "har-validator accepts it" har_ok "$TMP/a.har"
+jq '.log.entries[0].request |= del(.url)' "$TMP/a.har" >"$TMP/bad.har"
+if har_ok "$TMP/bad.har" 2>/dev/null; then not_ok "har-validator refuses a bad one"; else ok "har-validator refuses a bad one"; fi
+equal "other protocols are left out and counted" "3 of postgres, 4 of mysql, 3 of redis, 1 of tcp" \
+	"$($LIMPID export har --running "$URL" -o /dev/null 2>&1 | sed -n 's/.*for them: //p')"
+equal "WebSocket messages are where Chromium has them" "send 1 hello receive 1 zzz receive 2 /wA" \
+	"$(jq -r '[.log.entries[]._webSocketMessages // empty | .[] | "\(.type) \(.opcode) \(.data[:5] | rtrimstr("=") | .[:5])"] | join(" ") | sub("zzzzz"; "zzz")' "$TMP/a.har")"
+
+# --- pcapng ------------------------------------------------------------------------------------------------------------
+P=$TMP/a.pcapng
+check "a capture is written" $LIMPID export pcapng --running "$URL" -o "$P"
+equal "no frame is malformed, no segment missing" "" \
+	"$(tshark -r "$P" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
+		-Y '_ws.malformed || tcp.analysis.flags || tcp.checksum.status == 0 || ip.checksum.status == 0' 2>/dev/null)"
+equal "HTTP/1 requests" "GET /one?x=1,POST /cut,GET /chunked,GET /chat,GET /info" \
+	"$(fields http.request "$P" http.request.method http.request.uri | paste -sd,)"
+equal "HTTP/1 bodies, chunks and what was cut" "12 5 5000" \
+	"$(tshark -r "$P" -Y 'http.response && !websocket && http.file_data' -T fields -e http.file_data 2>/dev/null | awk '{ printf "%s%d", sep, length($0); sep = " " }')"
+equal "what is not as it was sent is said" 1 "$(fields 'frame.comment contains "5 of 4096 bytes were kept"' "$P" frame.number | wc -l)"
+equal "WebSocket messages" "1 1 2" "$(fields websocket "$P" websocket.opcode | paste -sd' ')"
+equal "HTTP/2 streams" "GET /h2 1,POST /second 3,POST /pkg.Svc/Method 1" \
+	"$(fields http2.headers.method "$P" http2.headers.method http2.headers.path http2.streamid | paste -sd,)"
+equal "gRPC messages" "3 0" "$(fields grpc "$P" grpc.message_length | paste -sd' ')"
+equal "gRPC's trailers" "0" "$(tshark -r "$P" -Y 'http2.header.name == "grpc-status"' -T fields -e http2.header.value 2>/dev/null | sed 's/.*,//')"
+equal "PostgreSQL: statements" "SELECT id, name FROM t,SELECT \$1" "$(fields pgsql.query "$P" pgsql.query | paste -sd,)"
+equal "PostgreSQL: columns, error" "id,name 42P01" \
+	"$(echo "$(fields pgsql.col.name "$P" pgsql.col.name)" "$(fields pgsql.code "$P" pgsql.code)")"
+equal "MySQL: statements, error, count" "select id, name from t,bad,insert 1146 300" \
+	"$(echo "$(fields mysql.query "$P" mysql.query | paste -sd,)" "$(fields mysql.error_code "$P" mysql.error_code)" \
+		"$(fields 'mysql.affected_rows > 0' "$P" mysql.affected_rows)")"
+equal "Redis: commands and answers" "Request: SET k,Response: OK,Request: MGET k n,Response: Array(3)" \
+	"$(fields resp "$P" _ws.col.Info | head -n 4 | paste -sd,)"
+equal "names of containers" "web srv" "$(tshark -r "$P" -N n -c 1 -T fields -e ip.src_host -e ip.dst_host 2>/dev/null | tr '\t' ' ')"
+equal "a unix socket has made-up addresses and says so" 1 "$(fields 'frame.comment contains "/run/x.sock"' "$P" ip.src | grep -c '^198\.18\.')"
+equal "packets are in the order of time" "" "$(tshark -r "$P" -T fields -e frame.time_epoch 2>/dev/null | sort -c -n 2>&1)"
+
+# --- files ---------------------------------------------------------------------------------------------------------------
+equal "the file is its owner's alone" 600 "$(stat -c %a "$P")"
+if $LIMPID export har --running "${URL}0" -o "$TMP/none.har" 2>"$TMP/err"; then not_ok "a wrong token fails"; else ok "a wrong token fails"; fi
+equal "and leaves no file" "" "$(cd "$TMP" && ls -d none.har* 2>/dev/null)"
+printf '{"log":{"entries":[{"a":1},{' >"$TMP/cut.har"
+check "a file that is cut off is said so" grep -q "cut off" <($LIMPID import "$TMP/cut.har" --db "$TMP/x.db" 2>&1)
+{ head -n 1 "$TMP/a.jsonl"; echo '{"v":1}'; } >"$TMP/half.jsonl"
+check "a line that is no flow is counted, with its number" grep -q "1 of 2 lines were no flows.*number 2" \
+	<($LIMPID import "$TMP/half.jsonl" --db "$TMP/y.db" 2>&1)
+check "so is a file of another kind" grep -q "no HAR file, no JSON lines and no capture" <($LIMPID import README.md --db "$TMP/z.db" 2>&1)
+
+# --- a recording -----------------------------------------------------------------------------------------------------------
+for format in har jsonl pcapng; do
+	check "a recording becomes $format" $LIMPID export $format --read tests/recordings/tls.rec -o "$TMP/rec.$format"
+done
+check "its HAR is valid" har_ok "$TMP/rec.har"
+equal "TLS is decrypted in it" "GET /tls" "$(fields http.request "$TMP/rec.pcapng" http.request.method http.request.uri)"
+
+# --- many ------------------------------------------------------------------------------------------------------------------
+python3 - "$TMP/a.jsonl" >"$TMP/many.jsonl" <<'PY'
+import json, sys
+flow = json.loads(open(sys.argv[1]).readline())
+for n in range(20000):
+    flow["id"] = f"01a2048c-0000-7000-9000-{n:012x}"
+    flow["conn"] = n % 100
+    flow["request"]["target"] = f"/{n}"
+    print(json.dumps(flow, separators=(",", ":"), ensure_ascii=False))
+PY
+hub_up many
+check "20,000 flows go into a hub" $LIMPID import "$TMP/many.jsonl" --running "$URL"
+check "and come out, in pieces" $LIMPID export jsonl --running "$URL" -o "$TMP/many2.jsonl"
+check "as they were" cmp "$TMP/many.jsonl" "$TMP/many2.jsonl"
+equal "a pipe that ends early ends the export" "/0" \
+	"$($LIMPID export jsonl --running "$URL" -o - 2>/dev/null | head -n 1 | jq -r .request.target)"
+echo "1..$n_tests"
