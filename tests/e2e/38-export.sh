@@ -130,4 +130,3 @@ check "and come out, in pieces" $LIMPID export jsonl --running "$URL" -o "$TMP/m
 check "as they were" cmp "$TMP/many.jsonl" "$TMP/many2.jsonl"
 equal "a pipe that ends early ends the export" "/0" \
 	"$($LIMPID export jsonl --running "$URL" -o - 2>/dev/null | head -n 1 | jq -r .request.target)"
-echo "1..$n_tests"
