@@ -283,6 +283,8 @@ static void take_control(struct websocket *w, enum side side, const struct ws_fr
 	d->closed = true;
 	out->ends = w->dir[!side].closed;
 	w->over |= out->ends;
+	if (out->ends && (d->open || w->dir[!side].open)) /* what was not finished never will be */
+		out->flags |= FLOW_BAD_FRAMING;
 }
 
 /* --- frames --- */
@@ -370,7 +372,7 @@ static struct parse ws_parse(void *state, enum side side, struct slice in, struc
 	struct websocket *w = state;
 	struct ws_dir *d = &w->dir[side];
 
-	if (d->give) {
+	if (d->give && !w->over) {
 		give(w, side, false, out);
 		return (struct parse){ .kind = PARSE_MSG };
 	}
@@ -439,14 +441,15 @@ static bool ws_end(void *state, enum side side, enum proto_end how, struct msg *
 	struct ws_dir *d = &w->dir[side];
 	bool last;
 
+	if (w->over)
+		return false;
 	if (how == PROTO_END_LOST) {
 		if (d->open)
 			give(w, side, false, out);
 		return out->role == ROLE_MESSAGE;
 	}
 	d->ended = true;
-	last = w->dir[!side].ended && !w->over;
-	w->over |= last;
+	last = w->over = w->dir[!side].ended;
 	if (d->open) {
 		give(w, side, false, out);
 		out->ends = last;

@@ -14,6 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MSG_COLUMNS                                           \
+	"SELECT size,zstd,data,shown_size,shown_zstd,shown,"  \
+	"seq,ts,server,flags,op,type,encoding,len,captured,attrs"
+
 static const char *const texts[STMT_MAX] = {
 	[STMT_FIND] = "SELECT row, pb FROM flows WHERE id=?1",
 	[STMT_INSERT] = "INSERT INTO flows(id,ts,proto,status,state,failed,flags,dur,pb)"
@@ -29,11 +33,13 @@ static const char *const texts[STMT_MAX] = {
 		"SELECT size,zstd,data,shown_size,shown_zstd,shown FROM bodies WHERE key=?1",
 	[STMT_MSG_PUT] =
 		"INSERT OR IGNORE INTO msgs(row,seq,ts,server,flags,op,type,encoding,len,captured,"
-		"size,zstd,data,shown_size,shown_zstd,shown)"
-		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
-	[STMT_MSG_GET] = "SELECT size,zstd,data,shown_size,shown_zstd,shown,"
-			 "seq,ts,server,flags,op,type,encoding,len,captured"
-			 " FROM msgs WHERE row=?1 ORDER BY seq LIMIT ?2",
+		"size,zstd,data,shown_size,shown_zstd,shown,attrs)"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+	[STMT_MSG_FROM] = MSG_COLUMNS " FROM msgs WHERE row=?1 AND seq>=?2 ORDER BY seq LIMIT ?3",
+	[STMT_MSG_BEFORE] = MSG_COLUMNS
+		" FROM msgs WHERE row=?1 AND seq<?2 ORDER BY seq DESC LIMIT ?3",
+	[STMT_MSG_COUNT] = "SELECT count(*) FROM msgs WHERE row=?1",
+	[STMT_MSG_TRIM] = "DELETE FROM msgs WHERE row=?1 AND seq>?2 AND seq<=?3",
 	[STMT_SCAN] = "SELECT row, pb FROM flows WHERE row BETWEEN ?1 AND ?2 ORDER BY row",
 	[STMT_BOUNDS] = "SELECT (SELECT min(row) FROM flows), (SELECT max(row) FROM flows),"
 			" (SELECT min(ts) FROM flows)",
@@ -114,6 +120,7 @@ static void store_close(struct store *s)
 	buf_release(&s->pb);
 	buf_release(&s->z);
 	buf_release(&s->z_shown);
+	buf_release(&s->attrs);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	free(s->path);
@@ -400,5 +407,6 @@ const struct store_ops store_sqlite = {
 	.close = sqlite_close,
 	.open_reader = sqlite_open_reader,
 	.by_id = store_by_id,
+	.messages = store_messages,
 	.scan = store_scan,
 };

@@ -19,7 +19,10 @@ enum store_stmt {
 	STMT_BODY_DROP,
 	STMT_BODY_GET,
 	STMT_MSG_PUT,
-	STMT_MSG_GET,
+	STMT_MSG_FROM,
+	STMT_MSG_BEFORE,
+	STMT_MSG_COUNT,
+	STMT_MSG_TRIM,
 	STMT_SCAN,
 	STMT_BOUNDS,
 	STMT_TS,
@@ -39,7 +42,7 @@ struct store {
 	bool in_tx, corrupt;
 	unsigned tx_bodies; /* written in the transaction under way */
 	uint64_t evicted, repeats;
-	struct buf pb, z, z_shown;
+	struct buf pb, z, z_shown, attrs;
 	ZSTD_CCtx *cctx;
 	ZSTD_DCtx *dctx;
 	sqlite3_stmt *stmts[STMT_MAX];
@@ -66,11 +69,28 @@ int store_exec(struct store *s, const char *sql);
 int64_t store_number(sqlite3 *db, const char *sql);
 
 /* sqlite_put.c */
+int store_done(struct store *s, sqlite3_stmt *st); /* runs a statement that gives no rows, once */
+void store_bind_slice(sqlite3_stmt *st, int at, struct slice v);
+void store_bind_text(sqlite3_stmt *st, int at, const char *v); /* NULL binds NULL */
+/* Six columns from at on.  0, -ENOMEM. */
+int store_bind_body(struct store *s, sqlite3_stmt *st, int at, const struct flow_body *b);
 int store_put(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new);
 int store_commit(struct store *s);
 int store_begin(struct store *s);
 void store_rollback(struct store *s);
+/* sqlite_msgs.c */
+/* Adds those of f that are not known to its row, and keeps their number in bounds.  *ret_changed: there were some. */
+int store_put_msgs(struct store *s, uint64_t row, const struct flow *f, bool *ret_changed);
+int store_get_msgs(struct store *s, uint64_t row, const struct store_window *w, struct arena *a,
+		   struct flow *f);
+int store_count_msgs(struct store *s, uint64_t row, uint64_t *ret);
+int store_messages(struct store *s, const uint8_t id[16], const struct store_window *w,
+		   struct arena *a, struct flow *ret, uint64_t *ret_kept);
 /* sqlite_read.c */
+struct slice store_column(sqlite3_stmt *st, int at); /* borrowed until the next step */
+const char *store_column_text(sqlite3_stmt *st, int at, struct arena *a);
+/* The first six columns.  0; -EUCLEAN, -ENOMEM. */
+int store_column_body(struct store *s, sqlite3_stmt *st, struct arena *a, struct flow_body *ret);
 int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t max_msgs,
 		struct flow *ret, uint64_t *ret_row);
 int store_scan(struct store *s, uint64_t first, uint64_t last, bool bodies,

@@ -44,7 +44,7 @@ void store_rollback(struct store *s)
 	s->in_tx = false;
 }
 
-static int done(struct store *s, sqlite3_stmt *st)
+int store_done(struct store *s, sqlite3_stmt *st)
 {
 	int r = sqlite3_step(st) == SQLITE_DONE ? 0 : store_failed(s);
 
@@ -53,12 +53,12 @@ static int done(struct store *s, sqlite3_stmt *st)
 	return r;
 }
 
-static void bind_slice(sqlite3_stmt *st, int at, struct slice v)
+void store_bind_slice(sqlite3_stmt *st, int at, struct slice v)
 {
 	sqlite3_bind_blob64(st, at, v.n ? (const void *)v.p : "", v.n, SQLITE_STATIC);
 }
 
-static void bind_text(sqlite3_stmt *st, int at, const char *v)
+void store_bind_text(sqlite3_stmt *st, int at, const char *v)
 {
 	sqlite3_bind_text(st, at, v, -1, SQLITE_STATIC); /* NULL binds NULL */
 }
@@ -80,11 +80,11 @@ static int bind_bytes(struct store *s, struct buf *z, sqlite3_stmt *st, int at, 
 			n = 0;
 	}
 	sqlite3_bind_int(st, at + 1, n > 0);
-	bind_slice(st, at + 2, n > 0 ? (struct slice){ z->p, n } : data);
+	store_bind_slice(st, at + 2, n > 0 ? (struct slice){ z->p, n } : data);
 	return 0;
 }
 
-static int bind_body(struct store *s, sqlite3_stmt *st, int at, const struct flow_body *b)
+int store_bind_body(struct store *s, sqlite3_stmt *st, int at, const struct flow_body *b)
 {
 	int r;
 
@@ -105,38 +105,14 @@ static int put_body(struct store *s, uint64_t key, const struct flow_body *b, bo
 		if (!st)
 			return store_failed(s);
 		sqlite3_bind_int64(st, 1, (int64_t)key);
-		return done(s, st);
+		return store_done(s, st);
 	}
 	st = store_prepared(s, STMT_BODY_PUT);
 	if (!st)
 		return store_failed(s);
 	sqlite3_bind_int64(st, 1, (int64_t)key);
-	r = bind_body(s, st, 2, b);
-	return r < 0 ? r : done(s, st);
-}
-
-/* 1: stored; 0: this number was known. */
-static int put_msg(struct store *s, uint64_t row, const struct flow_msg *m)
-{
-	sqlite3_stmt *st = store_prepared(s, STMT_MSG_PUT);
-	int r;
-
-	if (!st)
-		return store_failed(s);
-	sqlite3_bind_int64(st, 1, (int64_t)row);
-	sqlite3_bind_int64(st, 2, (int64_t)m->seq);
-	sqlite3_bind_int64(st, 3, (int64_t)m->ts_ns);
-	sqlite3_bind_int(st, 4, m->from_server);
-	sqlite3_bind_int64(st, 5, m->flags);
-	bind_text(st, 6, m->op);
-	bind_text(st, 7, m->body.type);
-	bind_text(st, 8, m->body.encoding);
-	sqlite3_bind_int64(st, 9, (int64_t)m->body.len);
-	sqlite3_bind_int64(st, 10, (int64_t)m->body.captured);
-	r = bind_body(s, st, 11, &m->body);
-	if (r == 0)
-		r = done(s, st);
-	return r < 0 ? r : sqlite3_changes(s->db);
+	r = store_bind_body(s, st, 2, b);
+	return r < 0 ? r : store_done(s, st);
 }
 
 /* The message without what lies in the other tables. */
@@ -157,8 +133,8 @@ static int pack(struct store *s, const struct flow *f)
 static void bind_flow(struct store *s, sqlite3_stmt *st, const struct flow *f)
 {
 	sqlite3_bind_int64(st, 2, flow_time_ns(f));
-	bind_text(st, 3, f->proto);
-	bind_text(st, 4, f->resp.status);
+	store_bind_text(st, 3, f->proto);
+	store_bind_text(st, 4, f->resp.status);
 	sqlite3_bind_int(st, 5, (int)f->state);
 	sqlite3_bind_int(st, 6, f->failed);
 	sqlite3_bind_int64(st, 7, f->flags);
@@ -166,7 +142,7 @@ static void bind_flow(struct store *s, sqlite3_stmt *st, const struct flow *f)
 		sqlite3_bind_int64(st, 8, (int64_t)flow_duration_ns(f));
 	else
 		sqlite3_bind_null(st, 8);
-	bind_slice(st, 9, buf_slice(&s->pb));
+	store_bind_slice(st, 9, buf_slice(&s->pb));
 }
 
 static int insert(struct store *s, const struct flow *f, uint64_t *ret_row)
@@ -179,11 +155,16 @@ static int insert(struct store *s, const struct flow *f, uint64_t *ret_row)
 	r = pack(s, f);
 	if (r < 0)
 		return r;
-	bind_slice(st, 1, (struct slice){ f->id, 16 });
+	store_bind_slice(st, 1, (struct slice){ f->id, 16 });
 	bind_flow(s, st, f);
-	r = done(s, st);
+	r = store_done(s, st);
 	*ret_row = (uint64_t)sqlite3_last_insert_rowid(s->db);
 	return r;
+}
+
+static uint64_t said(const struct flow *f)
+{
+	return f->streams ? f->stream.n[0] + f->stream.n[1] : 0;
 }
 
 /* What f says, and of what was known that which f does not say: a side that was not seen this time. */
@@ -197,6 +178,10 @@ static int merge(struct slice known, struct arena *a, const struct flow *f, stru
 		return 0; /* nothing to keep of it */
 	if (r < 0)
 		return r;
+	if (old.streams && said(f) < said(&old)) { /* an earlier write, once more */
+		*ret = old;
+		return 0;
+	}
 	if (!f->has_req && old.has_req) {
 		ret->req = old.req;
 		ret->has_req = true;
@@ -224,7 +209,7 @@ static int update(struct store *s, uint64_t row, struct slice known, const struc
 	if (r == 0 && !slice_eq(known, buf_slice(&s->pb))) {
 		sqlite3_bind_int64(st, 1, (int64_t)row);
 		bind_flow(s, st, &merged);
-		r = done(s, st);
+		r = store_done(s, st);
 		if (r == 0)
 			r = 1;
 	}
@@ -277,10 +262,8 @@ static int put(struct store *s, const struct flow *f, uint64_t *ret_row, bool *r
 		r = put_body(s, row * 2, &f->req.body, known);
 	if (r == 0 && f->has_resp && (!known || changed))
 		r = put_body(s, row * 2 + 1, &f->resp.body, known);
-	for (size_t i = 0; i < f->nmsgs && r >= 0; i++) {
-		r = put_msg(s, row, &f->msgs[i]);
-		changed |= r == 1;
-	}
+	if (r >= 0 && f->nmsgs > 0)
+		r = store_put_msgs(s, row, f, &changed);
 	if (r < 0)
 		return r;
 	if (known && !changed)

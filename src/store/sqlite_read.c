@@ -10,23 +10,23 @@
 #define SCAN_MEMORY   (512u << 20)
 #define SCAN_MESSAGES 10000
 
-static struct slice column(sqlite3_stmt *st, int at)
+struct slice store_column(sqlite3_stmt *st, int at)
 {
 	const void *p = sqlite3_column_blob(st, at);
 
 	return (struct slice){ p, p ? (size_t)sqlite3_column_bytes(st, at) : 0 };
 }
 
-static const char *column_text(sqlite3_stmt *st, int at, struct arena *a)
+const char *store_column_text(sqlite3_stmt *st, int at, struct arena *a)
 {
-	return sqlite3_column_type(st, at) == SQLITE_NULL ? NULL : arena_str(a, column(st, at));
+	return sqlite3_column_type(st, at) == SQLITE_NULL ? NULL : arena_str(a, store_column(st, at));
 }
 
 /* The columns from `at` on are size, whether compressed, and the bytes. */
 static int bytes_at(struct store *s, sqlite3_stmt *st, int at, struct arena *a, struct slice *ret)
 {
 	int64_t size = sqlite3_column_int64(st, at);
-	struct slice in = column(st, at + 2);
+	struct slice in = store_column(st, at + 2);
 	uint8_t *p;
 
 	if (size < 0 || size > STORE_BODY_MAX)
@@ -46,7 +46,7 @@ static int bytes_at(struct store *s, sqlite3_stmt *st, int at, struct arena *a, 
 	return 0;
 }
 
-static int body_bytes(struct store *s, sqlite3_stmt *st, struct arena *a, struct flow_body *ret)
+int store_column_body(struct store *s, sqlite3_stmt *st, struct arena *a, struct flow_body *ret)
 {
 	int r = bytes_at(s, st, 0, a, &ret->data);
 
@@ -65,63 +65,10 @@ static int get_body(struct store *s, uint64_t key, struct arena *a, struct flow_
 	sqlite3_bind_int64(st, 1, (int64_t)key);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		r = body_bytes(s, st, a, ret);
+		r = store_column_body(s, st, a, ret);
 	else if (rc != SQLITE_DONE)
 		r = store_failed(s);
 	sqlite3_reset(st);
-	return r;
-}
-
-static int one_msg(struct store *s, sqlite3_stmt *st, struct arena *a, struct flow_msg *m)
-{
-	*m = (struct flow_msg){
-		.seq = (uint64_t)sqlite3_column_int64(st, 6),
-		.ts_ns = (uint64_t)sqlite3_column_int64(st, 7),
-		.from_server = sqlite3_column_int(st, 8),
-		.flags = (unsigned)sqlite3_column_int64(st, 9),
-		.op = column_text(st, 10, a),
-		.body = { .type = column_text(st, 11, a),
-			  .encoding = column_text(st, 12, a),
-			  .len = (uint64_t)sqlite3_column_int64(st, 13),
-			  .captured = (uint64_t)sqlite3_column_int64(st, 14) },
-	};
-	return arena_short(a) ? -ENOMEM : body_bytes(s, st, a, &m->body);
-}
-
-static int get_msgs(struct store *s, uint64_t row, struct arena *a, size_t max, struct flow *f)
-{
-	sqlite3_stmt *st = store_prepared(s, STMT_MSG_GET);
-	struct flow_msg *list = NULL;
-	size_t n = 0, cap = 0;
-	int rc, r = 0;
-
-	if (!st)
-		return store_failed(s);
-	sqlite3_bind_int64(st, 1, (int64_t)row);
-	sqlite3_bind_int64(st, 2, (int64_t)(max > INT32_MAX ? INT32_MAX : max));
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (n == cap) {
-			size_t more = cap ? cap * 2 : 16;
-			struct flow_msg *p =
-				arena_grow(a, list, cap * sizeof(*p), more * sizeof(*p));
-
-			if (!p) {
-				r = -ENOMEM;
-				break;
-			}
-			list = p;
-			cap = more;
-		}
-		r = one_msg(s, st, a, &list[n]);
-		if (r < 0)
-			break;
-		n++;
-	}
-	if (r == 0 && rc != SQLITE_DONE)
-		r = store_failed(s);
-	sqlite3_reset(st);
-	f->msgs = list;
-	f->nmsgs = n;
 	return r;
 }
 
@@ -132,7 +79,7 @@ static int complete(struct store *s, uint64_t row, struct arena *a, size_t max_m
 	if (r == 0)
 		r = get_body(s, row * 2 + 1, a, &f->resp.body);
 	if (r == 0 && max_msgs > 0)
-		r = get_msgs(s, row, a, max_msgs, f);
+		r = store_get_msgs(s, row, &(struct store_window){ .n = max_msgs }, a, f);
 	return r;
 }
 
@@ -143,8 +90,9 @@ static int unpack(struct slice pb, struct arena *a, struct flow *ret)
 	return r == -EBADMSG ? -EUCLEAN : r;
 }
 
-int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t max_msgs,
-		struct flow *ret, uint64_t *ret_row)
+/* The flow as the list has it. */
+static int find(struct store *s, const uint8_t id[16], struct arena *a, struct flow *ret,
+		uint64_t *ret_row)
 {
 	sqlite3_stmt *st = store_prepared(s, STMT_FIND);
 	struct slice pb;
@@ -158,19 +106,49 @@ int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t m
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		row = (uint64_t)sqlite3_column_int64(st, 0);
-		pb = arena_copy(a, column(st, 1));
+		pb = arena_copy(a, store_column(st, 1));
 		r = arena_short(a) ? -ENOMEM : unpack(pb, a, &f);
 	} else {
 		r = rc == SQLITE_DONE ? -ENOENT : store_failed(s);
 	}
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
+	if (r == 0) {
+		*ret = f;
+		*ret_row = row;
+	}
+	return r;
+}
+
+int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t max_msgs,
+		struct flow *ret, uint64_t *ret_row)
+{
+	struct flow f;
+	uint64_t row;
+	int r = find(s, id, a, &f, &row);
+
 	if (r == 0)
 		r = complete(s, row, a, max_msgs, &f);
 	if (r == 0) {
 		*ret = f;
 		*ret_row = row;
 	}
+	return r;
+}
+
+int store_messages(struct store *s, const uint8_t id[16], const struct store_window *w,
+		   struct arena *a, struct flow *ret, uint64_t *ret_kept)
+{
+	struct flow f;
+	uint64_t row;
+	int r = find(s, id, a, &f, &row);
+
+	if (r == 0)
+		r = store_get_msgs(s, row, w, a, &f);
+	if (r == 0)
+		r = store_count_msgs(s, row, ret_kept);
+	if (r == 0)
+		*ret = f;
 	return r;
 }
 
@@ -194,7 +172,7 @@ int store_scan(struct store *s, uint64_t first, uint64_t last, bool bodies,
 			r = -ENOMEM;
 			break;
 		}
-		if (unpack(column(st, 1), a, &f) == 0 &&
+		if (unpack(store_column(st, 1), a, &f) == 0 &&
 		    (!bodies || complete(s, row, a, SCAN_MESSAGES, &f) == 0))
 			more = fn(ctx, row, &f);
 		arena_free(a);

@@ -48,6 +48,8 @@ const struct store_step store_steps[] = {
 	  "ALTER TABLE msgs ADD COLUMN shown_size INTEGER NOT NULL DEFAULT 0;"
 	  "ALTER TABLE msgs ADD COLUMN shown_zstd INTEGER NOT NULL DEFAULT 0;"
 	  "ALTER TABLE msgs ADD COLUMN shown BLOB;" },
+	/* flow_msg.attrs: keys and values in turn, each with its NUL. */
+	{ "ALTER TABLE msgs ADD COLUMN attrs BLOB;" },
 };
 const int store_steps_n = sizeof(store_steps) / sizeof(store_steps[0]);
 

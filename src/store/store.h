@@ -16,6 +16,16 @@ struct store_stats {
 	uint64_t evicted, repeats; /* by the limits; flows written again with nothing new */
 };
 
+/* Of a conversation's messages so many are kept, of the first and of the newest; struct flow_stream counts them all. */
+#define STORE_MSGS_FIRST 1000
+#define STORE_MSGS_LAST	 9000
+
+struct store_window { /* messages to read, in their order */
+	size_t n;      /* at most */
+	uint64_t from; /* the first with at least this number; */
+	bool before;   /* or the last ones with a smaller one */
+};
+
 struct store;
 struct store_ops { /* sqlite; later clickhouse */
 	/* The one writer.  0; -EACCES, -EROFS, -ENOSPC: cannot be written; -EUCLEAN: was corrupt and has
@@ -25,7 +35,7 @@ struct store_ops { /* sqlite; later clickhouse */
 	int (*open)(struct store **ret, const char *path, const struct store_limits *lim, char *err,
 		    size_t errlen);
 	/* A known id is updated: later facts win, a side that f does not have is kept, messages are appended by
-	 * seq.  *ret_row counts from 1.  -EINVAL: f has no protocol or connection; nothing was done.  Any other
+	 * seq, within bounds; a write of a stream that is older than what is known changes nothing else.  *ret_row counts from 1.  -EINVAL: f has no protocol or connection; nothing was done.  Any other
 	 * error, also of set and commit: everything since the last commit is undone, to be put again later:
 	 * -ENOSPC, -EIO, -ENOMEM, -EUCLEAN (damaged: close it, which sets it aside, and open again). */
 	int (*put)(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new);
@@ -46,6 +56,9 @@ struct store_ops { /* sqlite; later clickhouse */
 	/* The whole flow with bodies and up to max_msgs messages; pointers lie in a.  -ENOENT. */
 	int (*by_id)(struct store *s, const uint8_t id[16], struct arena *a, size_t max_msgs,
 		     struct flow *ret, uint64_t *ret_row);
+	/* The flow without bodies, but with these messages.  *ret_kept: how many there are to read.  -ENOENT. */
+	int (*messages)(struct store *s, const uint8_t id[16], const struct store_window *w,
+			struct arena *a, struct flow *ret, uint64_t *ret_kept);
 	/* Rows first..last in order, without bodies and messages unless bodies is set; ends early when fn
 	 * returns false.  0 or negative errno. */
 	int (*scan)(struct store *s, uint64_t first, uint64_t last, bool bodies,

@@ -51,13 +51,16 @@ const struct flow *sample_flow(void)
 	static const struct flow_attr attrs[] = { { "version", "1.1" },
 						  { "interim", "100" },
 						  { "interim", "103" } };
+	static const struct flow_attr msg_attrs[] = { { "code", "1000" } };
 	static struct flow_msg msgs[2] = {
 		{ .seq = 1, .ts_ns = 1500, .op = "text" },
 		{ .seq = 2,
 		  .ts_ns = 1600,
 		  .from_server = true,
 		  .flags = FLOW_TRUNCATED,
-		  .op = "binary" },
+		  .op = "binary",
+		  .attrs = msg_attrs,
+		  .nattrs = 1 },
 	};
 	static struct flow f = {
 		.id = { 1, 0x92, 3, 4, 5, 6, 0x77, 8, 0x89, 10, 11, 12, 13, 14, 15, 16 },
@@ -87,6 +90,8 @@ const struct flow *sample_flow(void)
 				    .encoding = "gzip" } },
 		.has_req = true,
 		.has_resp = true,
+		.streams = true,
+		.stream = { .n = { 4, 1 }, .bytes = { 20, 5 }, .left_out = 3 },
 		.msgs = msgs,
 		.nmsgs = 2,
 	};

@@ -147,10 +147,13 @@ static void a_flow_comes_back_whole(void **state)
 {
 	struct slice big = filled(300000, 1), text = SLICE_LIT("a short body");
 	struct flow f = a_flow(1, text, big), back;
+	static const struct flow_attr attrs[] = { { "code", "1000" }, { "name", "" } };
 	struct flow_msg msgs[] = {
 		{ .seq = 1,
 		  .ts_ns = 5,
 		  .op = "text",
+		  .attrs = attrs,
+		  .nattrs = 2,
 		  .body = { .data = text, .len = 12, .captured = 12 } },
 		{ .seq = 2,
 		  .ts_ns = 6,
@@ -187,6 +190,11 @@ static void a_flow_comes_back_whole(void **state)
 	assert_int_equal(back.nmsgs, 2);
 	assert_string_equal(back.msgs[0].op, "text");
 	assert_null(back.msgs[1].op);
+	assert_int_equal(back.msgs[0].nattrs, 2);
+	assert_string_equal(back.msgs[0].attrs[0].value, "1000");
+	assert_string_equal(back.msgs[0].attrs[1].key, "name");
+	assert_string_equal(back.msgs[0].attrs[1].value, "");
+	assert_int_equal(back.msgs[1].nattrs, 0);
 	assert_true(back.msgs[1].from_server);
 	assert_true(slice_eq(back.msgs[1].body.data, big));
 	f.id[0] ^= 1;
@@ -194,6 +202,95 @@ static void a_flow_comes_back_whole(void **state)
 	ops->close(s);
 	arena_free(a);
 	free((void *)(uintptr_t)big.p);
+}
+
+/* One write of a conversation: n messages from number `first` on. */
+static void put_messages(struct store *s, struct flow *f, uint64_t first, size_t n, bool *ret_new)
+{
+	struct flow_msg *msgs = calloc(n, sizeof(*msgs));
+	uint64_t row;
+
+	assert_non_null(msgs);
+	for (size_t i = 0; i < n; i++)
+		msgs[i] = (struct flow_msg){ .seq = first + i,
+					     .op = "text",
+					     .body = { .data = SLICE_LIT("hi"), .len = 2, .captured = 2 } };
+	f->streams = true;
+	f->stream.n[1] = first + n - 1;
+	f->msgs = msgs;
+	f->nmsgs = n;
+	assert_int_equal(ops->put(s, f, &row, ret_new), 0);
+	f->msgs = NULL;
+	f->nmsgs = 0;
+	free(msgs);
+}
+
+static void read_window(struct store *s, const struct flow *f, struct store_window w, uint64_t kept,
+			size_t n, uint64_t first)
+{
+	struct arena *a = arena_new(64 << 20);
+	struct flow back;
+	uint64_t have = 0;
+
+	assert_int_equal(ops->messages(s, f->id, &w, a, &back, &have), 0);
+	assert_int_equal(have, kept);
+	assert_int_equal(back.nmsgs, n);
+	assert_true(back.streams);
+	for (size_t i = 0; i < n; i++)
+		assert_true(back.msgs[i].seq >= first + i);
+	if (n)
+		assert_int_equal(back.msgs[0].seq, first);
+	arena_free(a);
+}
+
+static void a_conversation_keeps_its_first_and_its_newest_messages(void **state)
+{
+	struct flow f = a_flow(1, SLICE_LIT("q"), SLICE_LIT("a"));
+	struct store *s = open_store();
+	struct store_stats before, after;
+	bool is_new = false;
+
+	(void)state;
+	f.state = FLOW_OPEN;
+	for (uint64_t at = 1; at < 60000; at += 500) {
+		put_messages(s, &f, at, 500, &is_new);
+		assert_int_equal(is_new, at == 1);
+	}
+	assert_int_equal(ops->commit(s), 0);
+	read_window(s, &f, (struct store_window){ 100, 0, false }, 10000, 100, 1);
+	read_window(s, &f, (struct store_window){ 100, 990, false }, 10000, 100, 990);
+	read_window(s, &f, (struct store_window){ 100, 1001, false }, 10000, 100, 51001);
+	read_window(s, &f, (struct store_window){ 100, UINT64_MAX, true }, 10000, 100, 59901);
+	read_window(s, &f, (struct store_window){ 10, 51001, true }, 10000, 10, 991);
+	read_window(s, &f, (struct store_window){ 10, 60001, false }, 10000, 0, 0);
+	assert_int_equal(ops->stats(s, &before), 0);
+	/* the same again: nothing changes, not even what an old write says of the whole */
+	put_messages(s, &f, 59501, 500, &is_new);
+	assert_int_equal(ops->stats(s, &after), 0);
+	assert_int_equal(after.repeats, before.repeats + 1);
+	put_messages(s, &f, 501, 500, &is_new);
+	f.stream.n[1] = 60000;
+	read_window(s, &f, (struct store_window){ 10, UINT64_MAX, true }, 10000, 10, 59991);
+	{
+		struct arena *a = arena_new(1 << 20);
+		struct flow back;
+		uint64_t row;
+
+		assert_int_equal(ops->by_id(s, f.id, a, 0, &back, &row), 0);
+		assert_int_equal(back.stream.n[1], 60000);
+		arena_free(a);
+	}
+	f.id[0] ^= 1;
+	{
+		struct arena *a = arena_new(1 << 20);
+		struct flow back;
+		uint64_t kept;
+
+		assert_int_equal(ops->messages(s, f.id, &(struct store_window){ .n = 1 }, a, &back, &kept),
+				 -ENOENT);
+		arena_free(a);
+	}
+	ops->close(s);
 }
 
 /* An empty protobuf message has no bytes, and something to show. */
@@ -742,6 +839,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_flow_comes_back_whole),
+		T(a_conversation_keeps_its_first_and_its_newest_messages),
 		T(an_empty_body_is_shown_too),
 		T(a_body_that_compresses_takes_little_room),
 		T(small_bodies_of_a_busy_transaction_lie_as_they_are),
