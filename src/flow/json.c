@@ -364,6 +364,13 @@ static void put_duration(struct buf *out, const char *name, bool known, uint64_t
 		str(out, name, NULL);
 }
 
+void flow_json_messages(struct buf *out, const struct flow *f, const struct flow_json_options *o)
+{
+	put_messages(out, f, o->no_time_or_id, o->body_max);
+	if (f->streams)
+		put_stream(out, &f->stream);
+}
+
 void flow_json(struct buf *out, const struct flow *f, const struct flow_json_options *opts)
 {
 	static const struct flow_json_options everything = { .body_max = SIZE_MAX };
@@ -398,9 +405,7 @@ void flow_json(struct buf *out, const struct flow *f, const struct flow_json_opt
 		put_half(out, "response", false, &f->resp, half_max);
 	else
 		str(out, "response", NULL);
-	put_messages(out, f, o->no_time_or_id, o->body_max);
-	if (f->streams)
-		put_stream(out, &f->stream);
+	flow_json_messages(out, f, o);
 	key(out, "failed");
 	buf_puts(out, f->failed ? "true" : "false");
 	put_bits(out, "flags", f->flags, flow_flag_name);

@@ -14,6 +14,8 @@ struct flow_json_options {
 /* Appends f, without a newline.  opts may be NULL: everything.  docs/flow.md names every field.
  * Allocation failure shows in out->failed. */
 void flow_json(struct buf *out, const struct flow *f, const struct flow_json_options *opts);
+/* Appends the members "messages" and, of a conversation, "stream", in an object that another member began. */
+void flow_json_messages(struct buf *out, const struct flow *f, const struct flow_json_options *o);
 /* The first max bytes of the content for people and JSON: true: text, and *ret is valid UTF-8, without the start of a
  * character when it was cut there; false: *ret is bytes. */
 bool flow_body_text(const struct flow_body *b, size_t max, struct slice *ret);

@@ -11,11 +11,6 @@
 #include "hub/serve.h"
 #include "hub/transfer.h"
 
-#define FLOW_BODY_MAX ((size_t)256 << 10)
-#define FLOW_MEMORY   ((size_t)1 << 30)
-#define FLOW_MESSAGES 1000
-#define BODY_MESSAGES 100000
-
 /* --- access --------------------------------------------------------------------------------------------------- */
 
 static void login(struct conn *c, const char *rest)
@@ -36,7 +31,7 @@ static void login(struct conn *c, const char *rest)
 
 /* --- the list --------------------------------------------------------------------------------------------------- */
 
-static bool number_arg(const struct conn *c, const char *name, int64_t *ret)
+bool api_number(const struct conn *c, const char *name, int64_t *ret)
 {
 	const char *s = request_arg(c, name);
 	char *end;
@@ -58,7 +53,7 @@ static void flows(struct conn *c, const char *rest)
 
 	(void)rest;
 	c->q.from = 0;
-	if (!number_arg(c, "from", &c->q.from) || !number_arg(c, "n", &n) || n < 0 ||
+	if (!api_number(c, "from", &c->q.from) || !api_number(c, "n", &n) || n < 0 ||
 	    c->q.from == INT64_MIN) {
 		answer_error(c, 400, "from and n are whole numbers");
 		return;
@@ -88,171 +83,6 @@ static void flows_window(struct conn *c)
 		   l->end - l->base, matched, l->base < l->end ? list_at(l, l->base)->n : 0);
 	view_rows(c->view, l, out, from, c->q.n);
 	buf_puts(out, "}");
-}
-
-/* --- one flow ----------------------------------------------------------------------------------------------------- */
-
-static int load(struct conn *c, const char *id, struct arena *a, size_t max_msgs, struct flow *ret,
-		uint64_t *ret_row)
-{
-	struct web *w = c->w;
-	uint8_t bytes[16];
-	int r;
-
-	if (flow_id_parse(id, bytes) < 0)
-		return -ENOENT;
-	if (!w->reader) {
-		r = w->ops->open_reader(&w->reader, w->st->o->db_path);
-		if (r < 0)
-			return r;
-	}
-	return w->ops->by_id(w->reader, bytes, a, max_msgs, ret, ret_row);
-}
-
-static void load_failed(struct conn *c, int r)
-{
-	if (r == -ENOENT)
-		answer_error(c, 404, "there is no such flow: it was deleted, or never was");
-	else if (r == -ENOMEM)
-		answer_error(c, 503, "this flow is larger than the memory for it");
-	else
-		answer_error(c, 503, "the database cannot be read now");
-}
-
-static void flow_whole(struct conn *c, const char *id, struct arena *a)
-{
-	const struct flow_json_options opts = { .body_max = FLOW_BODY_MAX };
-	struct buf *out = &c->a.own;
-	struct flow f;
-	uint64_t row;
-	int r = load(c, id, a, FLOW_MESSAGES, &f, &row);
-
-	if (r < 0) {
-		load_failed(c, r);
-		return;
-	}
-	buf_clear(out);
-	flow_json(out, &f, &opts);
-	if (!out->failed && out->n > 0) {
-		out->n--; /* the closing brace: one more member */
-		buf_printf(out, ",\"n\":%" PRIu64 "}", row);
-	}
-	answer_own(c, 200, NULL);
-}
-
-static int put_form(struct buf *out, const char *form, const struct flow_body *b)
-{
-	struct slice data = b->data;
-
-	if (form && strcmp(form, "shown") == 0) {
-		data = b->shown;
-		form = "pretty";
-	}
-	if (form && strcmp(form, "hex") == 0) {
-		body_hex(out, data);
-		return 0;
-	}
-	if (form && strcmp(form, "pretty") == 0 && body_pretty_json(out, data))
-		return 0;
-	if (form && strcmp(form, "pretty") != 0 && strcmp(form, "decoded") != 0)
-		return -EINVAL;
-	buf_clear(out);
-	buf_put(out, data);
-	return 0;
-}
-
-/* Never as anything that a browser would run. */
-static void body_answer(struct conn *c, const struct flow_body *b, const char *name)
-{
-	struct buf *own = &c->a.own;
-	size_t from = 0, to;
-	char range[128];
-	int r = 0;
-
-	buf_clear(own);
-	if (put_form(own, request_arg(c, "form"), b) < 0) {
-		answer_error(c, 400, "form is decoded, pretty, hex or shown");
-		return;
-	}
-	to = own->n;
-	if (lws_hdr_total_length(c->wsi, WSI_TOKEN_HTTP_RANGE) > 0 &&
-	    lws_hdr_copy(c->wsi, range, sizeof(range), WSI_TOKEN_HTTP_RANGE) > 0)
-		r = body_range(range, own->n, &from, &to);
-	if (r < 0) {
-		buf_printf(&c->a.head, "Content-Range: bytes */%zu\r\n", own->n);
-		answer_error(c, 416, "the body is shorter than that range");
-		return;
-	}
-	if (r > 0)
-		buf_printf(&c->a.head, "Content-Range: bytes %zu-%zu/%zu\r\n", from, to - 1,
-			   own->n);
-	buf_printf(
-		&c->a.head,
-		"Accept-Ranges: bytes\r\n"
-		"Content-Disposition: attachment; filename=\"%s\"\r\n"
-		"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n",
-		name);
-	answer_own(c, r > 0 ? 206 : 200, "application/octet-stream");
-	if (c->a.status < 300)
-		c->a.body = slice_cut(c->a.body, from, to);
-}
-
-static void flow_body(struct conn *c, const char *id, struct arena *a)
-{
-	const char *side = request_arg(c, "side");
-	const struct flow_body *b = NULL;
-	char name[64];
-	int64_t msg = 0;
-	struct flow f;
-	uint64_t row;
-	int r;
-
-	if (!number_arg(c, "msg", &msg) ||
-	    (msg <= 0 && (!side || (strcmp(side, "req") != 0 && strcmp(side, "resp") != 0)))) {
-		answer_error(c, 400, "say side=req or side=resp, or msg=NUMBER");
-		return;
-	}
-	r = load(c, id, a, msg > 0 ? BODY_MESSAGES : 0, &f, &row);
-	if (r < 0) {
-		load_failed(c, r);
-		return;
-	}
-	for (size_t i = 0; msg > 0 && i < f.nmsgs; i++)
-		if (f.msgs[i].seq == (uint64_t)msg)
-			b = &f.msgs[i].body;
-	if (msg <= 0)
-		b = strcmp(side, "req") == 0 ? &f.req.body : &f.resp.body;
-	if (!b) {
-		answer_error(c, 404, "this flow has no such message");
-		return;
-	}
-	if (msg > 0)
-		(void)snprintf(name, sizeof(name), "%s-%" PRId64, id, msg);
-	else
-		(void)snprintf(name, sizeof(name), "%s-%s", id, side);
-	body_answer(c, b, name);
-}
-
-static void flow(struct conn *c, const char *rest)
-{
-	size_t n = strcspn(rest, "/");
-	struct arena *a;
-	char id[37];
-
-	if (n != 36 || (rest[n] && strcmp(rest + n, "/body") != 0)) {
-		answer_error(c, 404, "there is no such flow");
-		return;
-	}
-	memcpy(id, rest, 36);
-	id[36] = '\0';
-	a = arena_new(FLOW_MEMORY);
-	if (!a)
-		answer_error(c, 503, "the hub is out of memory");
-	else if (rest[n])
-		flow_body(c, id, a);
-	else
-		flow_whole(c, id, a);
-	arena_free(a);
 }
 
 /* --- filter, containers, health ------------------------------------------------------------------------------------ */
@@ -455,7 +285,7 @@ static const struct route {
 } routes[] = {
 	{ "POST", "/api/login", false, login },
 	{ "GET", "/api/flows", false, flows },
-	{ "GET", "/api/flow/", true, flow },
+	{ "GET", "/api/flow/", true, api_flow },
 	{ "GET", "/api/filter/check", false, filter_check },
 	{ "GET", "/api/containers", false, containers },
 	{ "GET", "/api/capture", false, capture_get },

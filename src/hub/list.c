@@ -214,6 +214,12 @@ static const char *host_of(const struct flow *f)
 	return h ? h : f->conn->tls ? f->conn->tls->sni : NULL;
 }
 
+/* How much was sent in that direction: a body, or the messages of a conversation. */
+static uint64_t said(const struct flow *f, size_t side, uint64_t body_len)
+{
+	return f->streams && f->stream.bytes[side] > body_len ? f->stream.bytes[side] : body_len;
+}
+
 /* Later facts win; a side that this write does not have is left as it was. */
 static void fill(struct list *l, struct row *r, const struct flow *f)
 {
@@ -229,7 +235,7 @@ static void fill(struct list *l, struct row *r, const struct flow *f)
 		replace(t, &r->target, f->req.target, LIST_TARGET_MAX);
 		replace(t, &r->host, host_of(f), 256);
 		replace(t, &r->req_type, f->req.body.type, 256);
-		r->req_len = f->req.body.len;
+		r->req_len = said(f, 0, f->req.body.len);
 		if (f->req.target && strlen(f->req.target) > LIST_TARGET_MAX)
 			r->bits |= ROW_CUT;
 	}
@@ -237,7 +243,7 @@ static void fill(struct list *l, struct row *r, const struct flow *f)
 		replace(t, &r->status, f->resp.status, 256);
 		replace(t, &r->reason, f->resp.reason, 256);
 		replace(t, &r->resp_type, f->resp.body.type, 256);
-		r->resp_len = f->resp.body.len;
+		r->resp_len = said(f, 1, f->resp.body.len);
 	}
 	if (f->state == FLOW_OPEN)
 		r->dur_ns = ROW_NO_DURATION;

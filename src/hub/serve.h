@@ -95,6 +95,10 @@ void api_call(struct conn *c);
 void api_poll(struct conn *c); /* is what was awaited there? */
 /* `"counters":` of docs/api.md; with the lock held. */
 void api_counters(const struct hub_state *st, struct buf *out);
+/* A query parameter as a number; left alone when it is missing.  False: it is none. */
+bool api_number(const struct conn *c, const char *name, int64_t *ret);
+/* flow_api.c */
+void api_flow(struct conn *c, const char *rest); /* rest: what follows /api/flow/ */
 /* tab.c */
 int tab_begin(struct conn *c);
 int tab_input(struct conn *c, struct slice in, bool binary, bool final); /* -1: close */

@@ -12,6 +12,7 @@ void pend_init(struct match *m, struct pend *p, const struct msg *msg)
 	p->f.conn = m->conn;
 	p->f.proto = msg->proto ? msg->proto : m->proto->name;
 	p->f.flags = m->next_flags;
+	p->written_ns = msg->half.begin_ns; /* what comes soon is told together */
 	m->next_flags = 0;
 	m->hooks.new_id(m->hooks.ctx, msg->half.begin_ns, p->f.id);
 }

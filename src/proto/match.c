@@ -253,7 +253,6 @@ static int push_message(struct match *m, enum side side, struct msg *msg)
 			return out_of_memory(m, side, msg);
 		pend_set_streams(m, p);
 		p->f.flags |= FLOW_NO_REQUEST;
-		p->written_ns = msg->half.begin_ns; /* more may come at once */
 	}
 	m->last_ns = msg->half.end_ns;
 	if (msg->proto)

@@ -58,8 +58,10 @@ static void every_field_is_written(void **state)
 	       "\"binary\","
 	       "\"body\":{\"len\":5,\"captured\":2,\"type\":null,\"encoding\":null,\"base64\":\"/"
 	       "wA=\",\"decoded\":{\"1\":-1}},"
-	       "\"flags\":[\"truncated\"]}],\"failed\":true,\"flags\":[\"truncated\",\"midstream\"]"
-	       "}");
+	       "\"attrs\":{\"code\":\"1000\"},\"flags\":[\"truncated\"]}],"
+	       "\"stream\":{\"c2s\":{\"messages\":4,\"bytes\":20},"
+	       "\"s2c\":{\"messages\":1,\"bytes\":5},\"left_out\":3},"
+	       "\"failed\":true,\"flags\":[\"truncated\",\"midstream\"]}");
 }
 
 static void cut_body_ends_at_a_character(void **state)
@@ -78,7 +80,9 @@ static void cut_body_ends_at_a_character(void **state)
 	       "\"body\":{\"len\":20,\"captured\":12,\"type\":\"application/"
 	       "json\",\"encoding\":\"gzip\","
 	       "\"text\":\"{\\\"error\\\":\\\"\",\"cut\":true},\"attrs\":{}},"
-	       "\"messages\":[],\"failed\":true,\"flags\":[\"truncated\",\"midstream\"]}");
+	       "\"messages\":[],\"stream\":{\"c2s\":{\"messages\":4,\"bytes\":20},"
+	       "\"s2c\":{\"messages\":1,\"bytes\":5},\"left_out\":3},"
+	       "\"failed\":true,\"flags\":[\"truncated\",\"midstream\"]}");
 }
 
 static void open_flow_has_no_duration(void **state)

@@ -6,7 +6,7 @@
 
 #include "proto/http1.h"
 
-static const struct proto_limits limits = { 2000, 4000, 1500 };
+static const struct proto_limits limits = { .body_bytes = 2000, .decoded_bytes = 4000, .head_bytes = 1500 };
 
 struct run {
 	void *state;
@@ -129,7 +129,7 @@ static void shake_hands(void *state, uint8_t which)
 	struct parse got;
 
 	must(http1 != NULL, "memory");
-	proto_http1.init(http1, &(struct proto_limits){ 2000, 4000, 65536 });
+	proto_http1.init(http1, &(struct proto_limits){ .body_bytes = 2000, .decoded_bytes = 4000, .head_bytes = 65536 });
 	buf_printf(&b,
 		   "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n%s\r\n",
 		   answers[which % 4]);

@@ -349,6 +349,8 @@ async function loadDetail(): Promise<void> {
 	try {
 		const f = await api.flow(id, call.signal);
 		batch(() => {
+			/* What a conversation is about are its messages. */
+			if (f.stream && detail.peek()?.id !== f.id && tab.peek() === "headers") tab.value = "messages";
 			detail.value = f;
 			detailError.value = "";
 		});

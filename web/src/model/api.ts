@@ -139,6 +139,30 @@ export interface Body {
 	decoded?: unknown /* the same for people, where the bytes are no text: protobuf, say */;
 }
 
+/* docs/flow.md: one message of a conversation. */
+export interface Message {
+	seq: number;
+	ts: string;
+	dir: "c2s" | "s2c";
+	op?: string | null;
+	body?: Body | null;
+	attrs?: Record<string, string | string[]>;
+	flags?: string[];
+}
+
+export interface Stream {
+	c2s: { messages: number; bytes: number };
+	s2c: { messages: number; bytes: number };
+	left_out: number;
+}
+
+export interface Window {
+	state: string;
+	kept: number;
+	messages: Message[];
+	stream?: Stream;
+}
+
 export interface Half {
 	op?: string | null;
 	target?: string | null;
@@ -178,6 +202,7 @@ export interface Flow {
 	tls?: Tls | null;
 	request?: Half | null;
 	response?: Half | null;
+	stream?: Stream; /* of a conversation */
 	failed: boolean;
 	flags?: string[];
 }
@@ -249,6 +274,14 @@ export const api = {
 	check: (q: string, signal?: AbortSignal) =>
 		json<FilterCheck>("api/filter/check?q=" + encodeURIComponent(q), signal),
 	flow: (id: string, signal?: AbortSignal) => json<Flow>("api/flow/" + encodeURIComponent(id), signal),
+	/* which: "from=SEQ", "before=SEQ" or "": the newest. */
+	messages: (id: string, n: number, which: string, signal?: AbortSignal) =>
+		json<Window>(`api/flow/${encodeURIComponent(id)}/messages?n=${n}${which && "&" + which}`, signal),
+	messageBody: async (id: string, seq: number, form: "decoded" | "pretty" | "hex" | "shown", max: number, signal?: AbortSignal) => {
+		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };
+		if (signal) init.signal = signal;
+		return (await call(`api/flow/${encodeURIComponent(id)}/body?msg=${seq}&form=${form}`, init)).text();
+	},
 	bodyPath: (id: string, side: "req" | "resp") => `api/flow/${encodeURIComponent(id)}/body?side=${side}&form=decoded`,
 	/* The first `max` bytes of a decoded body. */
 	body: async (id: string, side: "req" | "resp", max: number, signal?: AbortSignal) => {

@@ -2,8 +2,8 @@
 // The part of the page's state that the address bar holds: "#/flows?f=status:5xx&sel=ID&tab=body".
 
 export type Page = "flows" | "health";
-export type Tab = "headers" | "body" | "timing" | "connection";
-export const TABS: readonly Tab[] = ["headers", "body", "timing", "connection"];
+export type Tab = "messages" | "headers" | "body" | "timing" | "connection";
+export const TABS: readonly Tab[] = ["messages", "headers", "body", "timing", "connection"];
 
 export interface Route {
 	page: Page;

@@ -14,9 +14,14 @@ import { copyText } from "./clipboard";
 import { addToFilter, quoted } from "./filter-box";
 import { Icon } from "./icons";
 import { Menu } from "./menu";
+import { Messages } from "./messages";
 import { dock, maximised, turnDock } from "./split";
 
-const LABEL: Record<Tab, string> = { headers: "Headers", body: "Body", timing: "Timing", connection: "Connection" };
+const LABEL: Record<Tab, string> = { messages: "Messages", headers: "Headers", body: "Body", timing: "Timing", connection: "Connection" };
+
+/* The tabs that f has, and the one to show: that of the last flow, if this one has it. */
+const tabsOf = (f: Flow | null): readonly Tab[] => (f?.stream ? TABS : TABS.filter((t) => t !== "messages"));
+const shownTab = (f: Flow | null): Tab => (tabsOf(f).includes(tab.value) ? tab.value : "headers");
 
 export function copyCurl(withSecrets: boolean): void {
 	const f = detail.peek();
@@ -36,11 +41,12 @@ export function Detail() {
 						<Sealed f={f} />
 					</div>
 				) : (
-				<div class="detail-body" role="tabpanel" id="detail-panel" aria-labelledby={`tab-${tab.value}`} key={f.id}>
-					{tab.value === "headers" && <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} />}
-					{tab.value === "body" && <Bodies f={f} />}
-					{tab.value === "timing" && <Timing f={f} />}
-					{tab.value === "connection" && <Connection f={f} />}
+				<div class="detail-body" role="tabpanel" id="detail-panel" aria-labelledby={`tab-${shownTab(f)}`} key={f.id}>
+					{shownTab(f) === "messages" && <Messages f={f} />}
+					{shownTab(f) === "headers" && <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} />}
+					{shownTab(f) === "body" && <Bodies f={f} />}
+					{shownTab(f) === "timing" && <Timing f={f} />}
+					{shownTab(f) === "connection" && <Connection f={f} />}
 				</div>
 				)
 			) : (
@@ -101,8 +107,8 @@ function Head({ f }: { f: Flow }) {
 				</h2>
 			</div>
 			{!sealed && <div class="tabs" role="tablist" aria-label="Detail">
-				{TABS.map((t) => (
-					<button role="tab" id={`tab-${t}`} aria-selected={tab.value === t} aria-controls="detail-panel" tabIndex={tab.value === t ? 0 : -1} onClick={() => setTab(t)} onKeyDown={tabKeys}>
+				{tabsOf(f).map((t) => (
+					<button role="tab" id={`tab-${t}`} aria-selected={shownTab(f) === t} aria-controls="detail-panel" tabIndex={shownTab(f) === t ? 0 : -1} onClick={() => setTab(t)} onKeyDown={tabKeys}>
 						{LABEL[t]}
 					</button>
 				))}
@@ -131,11 +137,12 @@ function tabKeys(e: KeyboardEvent): void {
 	e.preventDefault();
 	e.stopPropagation();
 	turnTab(d);
-	document.getElementById(`tab-${tab.peek()}`)?.focus();
+	document.getElementById(`tab-${shownTab(detail.peek())}`)?.focus();
 }
 
 export function turnTab(d: 1 | -1): void {
-	setTab(TABS[(TABS.indexOf(tab.peek()) + d + TABS.length) % TABS.length]!);
+	const tabs = tabsOf(detail.peek());
+	setTab(tabs[(tabs.indexOf(shownTab(detail.peek())) + d + tabs.length) % tabs.length]!);
 }
 
 function Sides({ f, of }: { f: Flow; of: (h: Half | null, side: "req" | "resp") => ComponentChildren }) {
