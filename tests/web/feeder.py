@@ -73,6 +73,15 @@ def flow(f):
                                    not_after=t.get("not_after", 0), alert=t.get("alert", ""), alert_by=t.get("alert_by", ""),
                                    flags=t.get("flags", 0), reason=t.get("reason", ""), why=t.get("why", ""),
                                    hint=t.get("hint", ""), mapping=t.get("mapping", "")))
+    for x in f.get("msgs", []):
+        data = raw(x.get("data"))
+        m.msgs.append(pb.Message(seq=x["seq"], ts_ns=x["ts_ns"], from_server=x["server"], op=raw(x["op"]),
+                                 body=pb.Body(data=data, len=len(data), captured=len(data)),
+                                 attrs=[pb.Attr(key=raw(k), value=raw(v)) for k, v in x.get("attrs") or []]))
+    if f.get("stream"):
+        t = f["stream"]
+        m.stream.CopyFrom(pb.Stream(client_messages=t["n"][0], server_messages=t["n"][1], client_bytes=t["bytes"][0],
+                                    server_bytes=t["bytes"][1], left_out=t["left_out"]))
     if f.get("req"):
         m.req.CopyFrom(half(f["req"]))
     if f.get("resp"):

@@ -4,6 +4,7 @@
 import { browser, feeder, hub } from "./actions.mjs";
 import { detail, filter, firstRun, list, signingIn } from "./look.mjs";
 import { clearing, following, health, keyboard, picker, restart, rules } from "./work.mjs";
+import { talk } from "./talk.mjs";
 import { done, sleep } from "./world.mjs";
 
 const only = process.env.LIMPID_PAGE_PARTS?.split(",");
@@ -11,7 +12,7 @@ let status = 1;
 try {
 	await hub.start();
 	await browser.start();
-	for (const part of [signingIn, firstRun, list, filter, detail, following, picker, health, keyboard, restart, clearing, rules]) {
+	for (const part of [signingIn, firstRun, list, filter, detail, talk, following, picker, health, keyboard, restart, clearing, rules]) {
 		if (only && !["signingIn", "firstRun", "list", ...only].includes(part.name)) continue;
 		await part();
 	}

@@ -159,6 +159,8 @@ export function flow(o = {}) {
 		flags: o.flags ?? 0,
 		failed: o.failed ?? (status !== null && Number(status) >= 400),
 		proto: o.proto ?? "http1",
+		stream: o.stream,
+		msgs: (o.msgs ?? []).map((m) => ({ ...m, ts_ns: 1000 + m.seq * 1000 })),
 		tls: typeof o.tls === "object" ? o.tls : o.tls ? { library: "openssl", version: "3.0.15", road: "probes", mapping: "nested", sni: "api", alpn: "http/1.1" } : null,
 		client: { port: 40000 + (n % 20000), pid: 4411, comm: "node", ...container(o.from ?? "web") },
 		server: { port: o.tls ? 443 : 80, pid: 4502, comm: "nginx", ...container(o.to ?? "api") },

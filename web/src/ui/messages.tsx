@@ -179,15 +179,21 @@ export function Messages({ f }: { f: Flow }) {
 	);
 }
 
+/* Only what begins as JSON is laid out as JSON. */
+function formOf(b: Body): "shown" | "pretty" | "decoded" | "hex" {
+	if (b.decoded !== undefined) return "shown";
+	if (b.text === undefined) return "hex";
+	return /^\s*[[{]/.test(b.text) ? "pretty" : "decoded";
+}
+
 function MessageBody({ id, m, onClose }: { id: string; m: Message; onClose: () => void }) {
 	const [text, setText] = useState("…");
-	const isText = (b: Body) => b.text !== undefined || b.decoded !== undefined;
 	const b = m.body;
 	useEffect(() => {
 		const call = new AbortController();
 		setText(b ? "…" : "");
 		if (b)
-			api.messageBody(id, m.seq, b.decoded !== undefined ? "shown" : isText(b) ? "pretty" : "hex", BODY_MAX, call.signal).then(setText, (e: unknown) => {
+			api.messageBody(id, m.seq, formOf(b), BODY_MAX, call.signal).then(setText, (e: unknown) => {
 				if (!call.signal.aborted) setText(e instanceof Error ? e.message : String(e));
 			});
 		return () => call.abort();
