@@ -14,7 +14,7 @@
 #include <llhttp.h>
 #endif
 
-static const struct proto_limits limits = { (size_t)64 << 20, (size_t)64 << 20, 65536 };
+static const struct proto_limits limits = { (size_t)64 << 20, (size_t)64 << 20, 65536, NULL };
 
 static const char request[] =
 	"GET /wp-content/uploads/2010/03/hello-kitty-darth-vader-pink.jpg HTTP/1.1\r\n"

@@ -99,6 +99,8 @@ static void put_json_char(struct buf *b, uint8_t c)
 	switch (c) {
 	case '"': buf_puts(b, "\\\""); break;
 	case '\\': buf_puts(b, "\\\\"); break;
+	case '\b': buf_puts(b, "\\b"); break;
+	case '\f': buf_puts(b, "\\f"); break;
 	case '\n': buf_puts(b, "\\n"); break;
 	case '\r': buf_puts(b, "\\r"); break;
 	case '\t': buf_puts(b, "\\t"); break;

@@ -395,6 +395,7 @@ static const struct {
 	{ ARGS_RUNNING, &argp_running },
 	{ ARGS_EXPORT, &args_export },
 	{ ARGS_IMPORT, &args_import },
+	{ ARGS_DECODE, &args_decode },
 };
 #define NGROUPS (sizeof(groups) / sizeof(*groups))
 

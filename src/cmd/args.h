@@ -52,6 +52,7 @@ struct args {
 	uint64_t count;
 	const char *running; /* URL of a page, with its token */
 	const char *from;    /* a recording or capture to export */
+	struct schemas *schemas; /* that --proto-descriptors gave, or NULL; for the whole life of the program */
 	/* hidden commands */
 	const char *word;
 	enum log_level level;
@@ -77,10 +78,14 @@ enum args_group {
 	ARGS_FILTER = 512,  /* a FILTER, without the options of ARGS_PRINT */
 	ARGS_EXPORT = 1024, /* --db, --running, --read: where flows come from */
 	ARGS_IMPORT = 2048, /* --db, --running: where they go */
+	ARGS_DECODE = 4096, /* --proto-descriptors */
 };
 
 /* Reads argv of one command.  On a mistake or --help it prints and exits (2 or 0). */
 void args_read(const struct command *c, int argc, char **argv, struct args *ret);
+
+/* For what is learned while decoding, where args have none.  NULL: out of memory. */
+struct schemas *args_schemas_new(void);
 
 /* "64", "512k", "1.5MiB", "2G": powers of 1024.  0; -EINVAL; -ERANGE. */
 int args_size(const char *s, uint64_t *ret);

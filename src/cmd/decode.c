@@ -392,6 +392,7 @@ static int set_up(struct decode *d)
 	d->hold = d->names ? hold_new(d->names, decode_out, d) : NULL;
 	conn_limits_default(&d->limits);
 	d->limits.open_ns = OPEN_NS;
+	d->limits.msg.schemas = d->o->args->schemas ? d->o->args->schemas : args_schemas_new();
 	if (d->o->to == DECODE_RECORD) {
 		int err = recorder_new(&d->recorder, FD_OUTPUT, epoch_ns());
 

@@ -172,7 +172,7 @@ static int read_text(struct child *c, bool is_har)
 
 static int read_capture(struct child *c, struct source *s)
 {
-	struct replay *replay = replay_new(s, (size_t)c->args->body_limit, hand_over, c);
+	struct replay *replay = replay_new(s, (size_t)c->args->body_limit, c->args->schemas, hand_over, c);
 	int n = 0;
 
 	if (!replay)

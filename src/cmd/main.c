@@ -9,19 +9,19 @@
 static const struct command commands[] = {
 	{ "agent", "capture here, send flows to a hub", run_agent, NULL,
 	  "Captures what containers say to each other and sends it to a hub.",
-	  ARGS_CAPTURE | ARGS_AGENT, false },
+	  ARGS_CAPTURE | ARGS_DECODE | ARGS_AGENT, false },
 	{ "hub", "receive from agents, store, serve the page", run_hub, NULL,
 	  "Receives flows from agents, keeps them, and serves the page.", ARGS_HUB, false },
 	{ "tail", "flows on the terminal as they happen", run_tail, "[FILTER]",
 	  "Prints each exchange as it ends.  FILTER as on the page, for example:\n"
 	  "  limpid tail status:5xx or dur>1s\v"
 	  "The language of filters is described in docs/filter.md.",
-	  ARGS_CAPTURE | ARGS_PRINT, false },
+	  ARGS_CAPTURE | ARGS_DECODE | ARGS_PRINT, false },
 	{ "read", "flows out of a pcap, pcapng or Limpid recording; needs no root", run_read, "FILE [FILTER]",
 	  "Prints the exchanges in a pcap or pcapng file, or in a recording made by limpid record; all may be "
 	  "compressed by gzip, zstd or xz.  - is standard input:\n"
 	  "  tcpdump -i any -U -w - | limpid read -\n"
-	  "docs/captures.md says what is read, and what exit statuses mean.", ARGS_FILE | ARGS_PRINT,
+	  "docs/captures.md says what is read, and what exit statuses mean.", ARGS_FILE | ARGS_DECODE | ARGS_PRINT,
 	  false },
 	{ "record", "raw capture records, for a bug report or a test", run_record, NULL,
 	  "Writes what the kernel side delivers to a file, for limpid read.  It holds everything "
@@ -33,11 +33,11 @@ static const struct command commands[] = {
 	  "decrypted payload (Wireshark, tshark).  The file holds everything that was said, passwords included.\v"
 	  "Without --running, --db or --read the usual database of this machine is read, also while Limpid runs.  -o - "
 	  "writes to standard output.  docs/export.md says what each format keeps.",
-	  ARGS_WORD | ARGS_FILTER | ARGS_OUTPUT | ARGS_EXPORT, false },
+	  ARGS_WORD | ARGS_FILTER | ARGS_OUTPUT | ARGS_EXPORT | ARGS_DECODE, false },
 	{ "import", "flows out of such a file, or a browser's HAR", run_import, "FILE",
 	  "Puts the flows of a HAR file (also a browser's), of JSON lines or of a capture into a running Limpid or a "
 	  "database.  A second import of the same file changes nothing.",
-	  ARGS_FILE | ARGS_IMPORT, false },
+	  ARGS_FILE | ARGS_IMPORT | ARGS_DECODE, false },
 	{ "doctor", "what this machine supports, and what is missing", run_doctor, NULL,
 	  "Says what can be captured here, and for each TLS library that runs: decrypted, or why "
 	  "not.  With --running, what a running Limpid could not capture, and why.",
@@ -49,7 +49,7 @@ static const struct command commands[] = {
 
 static const struct command all = {
 	.run = run_all,
-	.groups = ARGS_CAPTURE | ARGS_HUB,
+	.groups = ARGS_CAPTURE | ARGS_DECODE | ARGS_HUB,
 	.usage = "[COMMAND]",
 	.doc = "Shows the requests and responses that containers exchange, decrypted.\n\n"
 	       "Without a command: captures here, stores here, and prints the address of the "

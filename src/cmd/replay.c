@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "capture/pcap.h"
+#include "cmd/args.h"
 #include "cmd/hold.h"
 #include "cmd/notes.h"
+#include "proto/schemas.h"
 
 #define TICK_NS 100000000ull
 #define WIRE_GAP_NS \
@@ -15,7 +17,8 @@ struct replay {
 	struct source *source;
 	struct conn_table *table;
 	struct names *names;
-	struct hold *hold; /* NULL: no names are waited for */
+	struct hold *hold;	 /* NULL: no names are waited for */
+	struct schemas *learned; /* NULL: they are somebody else's */
 	flow_fn fn;
 	void *ctx;
 	uint64_t tick_ns, now_ns;
@@ -80,7 +83,8 @@ static bool has_names(const struct source *s)
 	return !source_pcap_stats(s, &st);
 }
 
-struct replay *replay_new(struct source *s, size_t body_limit, flow_fn fn, void *ctx)
+struct replay *replay_new(struct source *s, size_t body_limit, struct schemas *schemas, flow_fn fn,
+			  void *ctx)
 {
 	static const struct conn_hooks hooks = { .flow = flow_hook,
 						 .names = names_hook,
@@ -99,6 +103,8 @@ struct replay *replay_new(struct source *s, size_t body_limit, flow_fn fn, void 
 		if (limits.msg.decoded_bytes < body_limit)
 			limits.msg.decoded_bytes = body_limit;
 	}
+	r->learned = schemas ? NULL : args_schemas_new();
+	limits.msg.schemas = schemas ? schemas : r->learned; /* without: nothing is learned */
 	if (!names)
 		limits.gap_ns = WIRE_GAP_NS;
 	r->source = s;
@@ -137,5 +143,6 @@ void replay_free(struct replay *r)
 	conn_table_free(r->table);
 	hold_free(r->hold);
 	names_free(r->names);
+	schemas_free(r->learned);
 	free(r);
 }

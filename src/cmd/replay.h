@@ -8,8 +8,9 @@
 
 struct replay;
 
-/* s is one of source_file_open, borrowed; body_limit 0: the usual one.  fn gets the flows.  NULL: out of memory. */
-struct replay *replay_new(struct source *s, size_t body_limit, flow_fn fn, void *ctx);
+/* s is one of source_file_open, borrowed; body_limit 0: the usual one; schemas (of protobuf's messages): borrowed,
+ * or NULL: those that are learned.  fn gets the flows.  NULL: out of memory. */
+struct replay *replay_new(struct source *s, size_t body_limit, struct schemas *schemas, flow_fn fn, void *ctx);
 /* Reads on, a bounded batch.  What the source's poll says. */
 int replay_step(struct replay *r);
 /* Nothing follows: gives out what was pending. */

@@ -437,7 +437,7 @@ static void end_side(struct layer *l, enum side side)
 		while (l->proto->end(l->state, side, how, &msg)) {
 			push(l, side, d, &msg, head(d).n);
 			msg = (struct msg){ 0 };
-			if (!l->proto->own_times)
+			if (!l->proto->own_times && !l->proto->ends_often)
 				break;
 		}
 	}

@@ -6,7 +6,7 @@
  * second, that body is taken back, the call becomes a stream, and both are messages of it.  Where the
  * method's descriptor is known, a side that streams does so from its first message on.
  *
- * The answer's end is the call's end, whatever the client still sends.
+ * Over HTTP/2, the answer's end is the call's end, whatever the client still sends.
  * Servers tell about their types themselves when they are asked by server reflection; what they say is learned here.
  */
 #include "proto/grpc_call.h"
@@ -153,16 +153,13 @@ static void grpc_head(void *call, enum side side, struct msg *m)
 		read_path(c, s);
 		add_attr(s, "timeout", timeout ? grpc_timeout_text(s->arena, timeout) : NULL);
 	}
+	for (size_t i = 0; i < s->half.nattrs; i++)
+		c->in_order |= strcmp(s->half.attrs[i].key, "version") == 0 &&
+			       s->half.attrs[i].value[0] == '1';
 	s->tell = true;
 }
 
 /* --- messages ------------------------------------------------------------------------------------------------------- */
-
-/* In a message of a stream, strings must lie in its own arena. */
-static const char *own(struct arena *a, const char *s)
-{
-	return s && a ? arena_str(a, slice_str(s)) : NULL;
-}
 
 static const char *op_of(const struct grpc_side *s)
 {
@@ -175,20 +172,23 @@ static void queue(struct grpc_side *s, struct grpc_message m, struct flow_body b
 {
 	struct msg *out = &s->queue[s->nqueue++];
 
+	s->flags |= m.flags;
 	*out = (struct msg){ .role = ROLE_MESSAGE, .flags = m.flags, .arena = m.arena };
 	out->half.body = b;
-	out->half.op = own(m.arena, op_of(s));
-	out->half.body.type = own(m.arena, b.type);
-	out->half.body.encoding = own(m.arena, b.encoding);
+	out->half.op = grpc_own(m.arena, op_of(s));
+	out->half.body.type = grpc_own(m.arena, b.type);
+	out->half.body.encoding = grpc_own(m.arena, b.encoding);
 }
 
-/* The lines of a trailers frame: kept for the end. */
-static void read_trailers(struct grpc_side *s, struct slice in)
+/* The lines of a trailers frame: kept for the end.  The last line of a part of it may be a part itself. */
+static void read_trailers(struct grpc_side *s, struct slice in, bool partial)
 {
 	while (in.n > 0) {
 		size_t nl = slice_find(in, SLICE_LIT("\n"), 0), colon;
 		struct slice line = slice_cut(in, 0, nl), value;
 
+		if (partial && nl == in.n)
+			return;
 		in = slice_cut(in, nl + 1, in.n);
 		colon = slice_find(line, SLICE_LIT(":"), 0);
 		value = slice_cut(line, colon + 1, line.n);
@@ -215,7 +215,7 @@ static void take_message(struct grpc_call *c, struct grpc_side *s)
 	struct flow_body b;
 
 	if (m.trailers) {
-		read_trailers(s, m.data);
+		read_trailers(s, m.data, m.partial);
 		s->flags |= m.flags;
 		arena_free(m.arena);
 		return;
@@ -312,17 +312,20 @@ static void copy_trailers(struct grpc_side *s, const struct flow_attr *trailers,
 			s->flags |= FLOW_TRUNCATED;
 			break;
 		}
-		s->trailers[s->ntrailers].key = own(s->arena, trailers[i].key);
-		s->trailers[s->ntrailers].value = own(s->arena, trailers[i].value);
+		s->trailers[s->ntrailers].key = grpc_own(s->arena, trailers[i].key);
+		s->trailers[s->ntrailers].value = grpc_own(s->arena, trailers[i].value);
 		if (s->trailers[s->ntrailers].key && s->trailers[s->ntrailers].value)
 			s->ntrailers++;
 		else
 			s->flags |= FLOW_TRUNCATED;
 	}
 	for (size_t i = 0; i < s->ntrailers; i++) {
-		const char *key =
-			s->arena ? arena_printf(s->arena, "trailer:%s", s->trailers[i].key) : NULL;
+		const char *name = s->trailers[i].key, *key;
 
+		if (slice_eq_nocase(slice_str(name), SLICE_LIT("grpc-status")) ||
+		    slice_eq_nocase(slice_str(name), SLICE_LIT("grpc-message")))
+			continue; /* the half's status and reason */
+		key = s->arena ? arena_printf(s->arena, "trailer:%s", s->trailers[i].key) : NULL;
 		if (key)
 			add_attr(s, key, s->trailers[i].value);
 	}
@@ -334,7 +337,7 @@ static void grpc_end(void *call, enum side side, const struct flow_attr *trailer
 	struct grpc_call *c = call;
 	struct grpc_side *s = &c->side[side];
 
-	if (c->over || s->whole)
+	if (s->whole || (c->over && !c->in_order))
 		return;
 	if (reset && !c->reset_by)
 		c->reset_by = side == SIDE_REQ ? "client" : "server";
@@ -358,105 +361,6 @@ static void grpc_end(void *call, enum side side, const struct flow_attr *trailer
 
 /* --- what is given out ------------------------------------------------------------------------------------------------- */
 
-static const struct flow_attr *copy_pairs(struct arena *a, const struct flow_attr *from, size_t n)
-{
-	struct flow_attr *to = n ? arena_alloc(a, n * sizeof(*to)) : NULL;
-
-	for (size_t i = 0; to && i < n; i++) {
-		to[i].key = arena_str(a, slice_str(from[i].key));
-		to[i].value = arena_str(a, slice_str(from[i].value));
-		if (!to[i].key || !to[i].value)
-			return NULL;
-	}
-	return to;
-}
-
-/* The body of the only message so far, copied into a. */
-static void put_body(struct grpc_side *s, struct arena *a, struct msg *out)
-{
-	struct flow_body *b = &out->half.body;
-
-	b->len += s->frames.counted;
-	if (s->streams || s->n == 0)
-		return;
-	out->flags |= s->first.flags;
-	b->len += s->first_body.len;
-	b->captured = s->first_body.captured;
-	b->encoding = own(a, s->first_body.encoding);
-	b->data = arena_copy(a, s->first_body.data);
-	b->shown = arena_copy(a, s->first_body.shown);
-	if (b->data.n < s->first_body.data.n)
-		out->flags |= FLOW_TRUNCATED;
-}
-
-/* The attributes of HTTP, then gRPC's. */
-static void put_attrs(struct grpc_side *s, struct arena *a, struct flow_half *h)
-{
-	size_t n = s->half.nattrs + s->nattrs;
-	struct flow_attr *all = n ? arena_alloc(a, n * sizeof(*all)) : NULL;
-
-	if (!all)
-		return;
-	if (s->half.nattrs)
-		memcpy(all, s->half.attrs, s->half.nattrs * sizeof(*all));
-	if (s->nattrs)
-		memcpy(all + s->half.nattrs, s->attrs, s->nattrs * sizeof(*all));
-	h->attrs = all;
-	h->nattrs = n;
-}
-
-/* A half that goes on: a copy of what there is. */
-static void copy_half(enum side side, struct arena *a, struct flow_half *h)
-{
-	/* HTTP's 200 says nothing about a call; its status comes at its end. */
-	if (side == SIDE_RESP && h->status && strcmp(h->status, "200") == 0)
-		h->status = h->reason = NULL;
-	h->op = own(a, h->op);
-	h->target = own(a, h->target);
-	h->status = own(a, h->status);
-	h->reason = own(a, h->reason);
-	h->body.type = own(a, h->body.type);
-	h->headers = copy_pairs(a, h->headers, h->nheaders);
-	h->attrs = copy_pairs(a, h->attrs, h->nattrs);
-	h->nheaders = h->headers ? h->nheaders : 0;
-	h->nattrs = h->attrs ? h->nattrs : 0;
-}
-
-/* The half as it is now; at its end with the memory of its head, which is not needed any more. */
-static void give_half(struct grpc_call *c, enum side side, bool whole, struct msg *out)
-{
-	struct grpc_side *s = &c->side[side];
-	size_t max = GRPC_COPY_MAX + s->first_body.data.n + s->first_body.shown.n;
-	struct arena *a = whole && s->arena ? s->arena : arena_new(max);
-
-	*out = (struct msg){ .role = side == SIDE_REQ ? ROLE_REQUEST : ROLE_RESPONSE,
-			     .flags = s->flags,
-			     .failed = whole && s->failed,
-			     .streams = s->streams,
-			     .partial = !whole,
-			     .cut = whole && s->cut,
-			     .half = s->half,
-			     .arena = a };
-	if (whole)
-		s->arena = NULL;
-	if (!a) {
-		out->half = (struct flow_half){ 0 };
-		out->flags |= FLOW_TRUNCATED;
-		return;
-	}
-	arena_limit(a, max);
-	put_attrs(s, a, &out->half);
-	if (!whole)
-		copy_half(side, a, &out->half);
-	put_body(s, a, out);
-	if (arena_short(a))
-		out->flags |= FLOW_TRUNCATED;
-	if (whole) {
-		arena_free(s->first.arena);
-		s->first.arena = NULL;
-	}
-}
-
 static bool grpc_next(void *call, enum side side, struct msg *ret)
 {
 	struct grpc_call *c = call;
@@ -464,15 +368,16 @@ static bool grpc_next(void *call, enum side side, struct msg *ret)
 
 	if (s->announce) {
 		s->announce = false;
-		give_half(c, side, false, ret);
+		grpc_give_half(c, side, false, ret);
 	} else if (s->nqueue > 0) {
 		*ret = s->queue[s->taken++];
 		if (s->taken == s->nqueue)
 			s->taken = s->nqueue = 0;
 	} else if (s->tell) {
 		s->tell = false;
-		give_half(c, side, s->whole, ret);
-		c->must_end = side == SIDE_RESP && s->whole && !c->side[SIDE_REQ].whole;
+		grpc_give_half(c, side, s->whole, ret);
+		c->must_end =
+			side == SIDE_RESP && s->whole && !c->side[SIDE_REQ].whole && !c->in_order;
 		ret->ends = side == SIDE_RESP && s->whole && !c->must_end;
 	} else if (c->must_end && side == SIDE_RESP) {
 		c->must_end = false;

@@ -40,6 +40,7 @@ struct grpc_call {
 	bool known;		  /* the method's descriptor is */
 	bool reflects;
 	bool over;     /* the answer ended: nothing else is told */
+	bool in_order; /* HTTP/1: an exchange ends when both its sides have, never before */
 	bool must_end; /* the client has not ended its side */
 	const char *reset_by;
 };
@@ -47,5 +48,9 @@ struct grpc_call {
 /* The body of a message of side s: decoded, and as JSON.  What it points to lies in m's arena, but for type and
  * encoding, which lie in s's.  m->flags tell what could not be done. */
 struct flow_body grpc_body_of(struct grpc_call *c, struct grpc_side *s, struct grpc_message *m);
+
+/* That side's half as it is now; at its end (whole) with the memory of its head, which is not needed any more. */
+void grpc_give_half(struct grpc_call *c, enum side side, bool whole, struct msg *out);
+const char *grpc_own(struct arena *a, const char *s); /* a copy; NULL: s or a is, or no memory */
 
 #endif

@@ -32,6 +32,7 @@ static void begin(struct grpc_frames *f)
 
 	if (f->prefix[0] & ~known) {
 		f->broken = true;
+		f->counted = sizeof(f->prefix);
 		return;
 	}
 	f->left = (uint32_t)f->prefix[1] << 24 | (uint32_t)f->prefix[2] << 16 |
@@ -156,7 +157,7 @@ bool grpc_frames_end(struct grpc_frames *f)
 {
 	bool inside = f->nprefix > 0 || f->raw;
 
-	if (f->ready || !inside || (f->raw && f->len == 0))
+	if (f->ready || !inside || (f->broken && !f->hole) || (f->raw && f->len == 0))
 		return false;
 	f->ready = true;
 	return true;

@@ -11,7 +11,7 @@
  */
 #include "proto/http1.h"
 
-#include "proto/http1_body.h"
+#include "proto/http1_content.h"
 
 enum kind {
 	KIND_PLAIN,
@@ -35,7 +35,8 @@ struct http1 {
 	struct http1_dir dir[2]; /* by enum side */
 	struct run runs[RUNS];	 /* requests without answer, the oldest at first */
 	unsigned first, nruns;
-	struct ws_options ws;	 /* of the answer 101 */
+	struct ws_options ws;	      /* of the answer 101 */
+	struct http1_exchange *waits; /* whose answer is read with it */
 	bool unsure;	/* messages were lost: which answer belongs to which request is not known */
 	bool after_one; /* unsure, and nothing before the loss is owed, and an answer was seen since */
 };
@@ -46,7 +47,7 @@ static const struct {
 	const struct proto *next;
 } upgrades[] = {
 	{ SLICE_LIT("websocket"), &proto_websocket }, /* RFC 6455 */
-	{ SLICE_LIT("h2c"), NULL },	  /* RFC 7540, 3.2 */
+	{ SLICE_LIT("h2c"), NULL },		      /* RFC 7540, 3.2 */
 };
 
 /* --- requests that wait for their answer --------------------------------------------------------- */
@@ -215,12 +216,27 @@ static bool partial(struct http1 *h, enum side side, struct slice head, size_t l
 	return true;
 }
 
+/* Something else reads this body; it is framed here. */
+static struct parse take_content(struct http1 *h, struct http1_dir *d, struct slice in, size_t head,
+				 struct msg *out)
+{
+	size_t used = head, given = 0;
+
+	if (!d->has_ahead)
+		used += http1_body_take(d, slice_cut(in, head, in.n), h->limits);
+	if (http1_content_next(d, used, out, &given))
+		return (struct parse){ .kind = PARSE_MSG, .used = given };
+	return given ? (struct parse){ .kind = PARSE_SKIP, .used = given } : more(in);
+}
+
 static struct parse take_body(struct http1 *h, struct http1_dir *d, struct slice in, size_t head,
 			      struct msg *out)
 {
 	struct slice rest = slice_cut(in, head, in.n);
 	size_t used = head;
 
+	if (d->exchange)
+		return take_content(h, d, in, head, out);
 	if (d->maybe_bodiless && rest.n > 0 && d->at != HTTP1_COMPLETE) {
 		enum probe p = http1_start(SIDE_RESP, rest, true);
 
@@ -246,7 +262,7 @@ static struct parse take_head(struct http1 *h, enum side side, struct slice in, 
 	struct slice head = slice_cut(in, 0, end);
 	struct http1_head hd;
 	struct arena *a = read_head(h, side, head, lines, &hd);
-	bool interim = side == SIDE_RESP && hd.code < 200 && hd.code != 101, stop;
+	bool interim = side == SIDE_RESP && hd.code < 200 && hd.code != 101, stop, alone, content;
 	enum kind kind = side == SIDE_RESP ? answered(h, interim) : kind_of(&hd);
 	struct parse r;
 
@@ -255,14 +271,18 @@ static struct parse take_head(struct http1 *h, enum side side, struct slice in, 
 	http1_body_begin(d, a, &hd);
 	d->msg.role = side == SIDE_REQ ? ROLE_REQUEST : interim ? ROLE_INTERIM : ROLE_RESPONSE;
 	d->msg.failed = hd.code >= 400;
+	stop = side == SIDE_RESP &&
+	       (hd.code == 101 || (kind == KIND_CONNECT && hd.code / 100 == 2));
+	alone = h->unsure || h->nruns == 0;
 	if (side == SIDE_REQ)
 		asked(h, kind);
 	d->at = a ? framing(side, kind, &hd, d) : HTTP1_COMPLETE;
 	d->maybe_bodiless = side == SIDE_RESP && kind == KIND_UNKNOWN;
-	stop = side == SIDE_RESP &&
-	       (hd.code == 101 || (kind == KIND_CONNECT && hd.code / 100 == 2));
+	if (!interim && !stop)
+		http1_content_begin(&h->waits, d, side, alone, h->unsure);
+	content = d->exchange != NULL;
 	r = take_body(h, d, in, end, out);
-	if (r.kind == PARSE_SKIP) {
+	if (r.kind == PARSE_SKIP && !content) {
 		if (partial(h, side, head, lines, d, out))
 			r.kind = PARSE_MSG;
 		else
@@ -345,7 +365,7 @@ static void http1_init(void *state, const struct proto_limits *limits)
 {
 	struct http1 *h = state;
 
-	h->limits = limits;
+	h->limits = h->dir[SIDE_REQ].limits = h->dir[SIDE_RESP].limits = limits;
 }
 
 /* Ends what is unfinished, so that the next call gives it out. */
@@ -395,12 +415,18 @@ static bool http1_end(void *state, enum side side, enum proto_end how, struct ms
 	struct http1 *h = state;
 	struct http1_dir *d = &h->dir[side];
 
+	struct parse r;
+
 	if (d->at == HTTP1_HEAD)
 		return false;
 	if (how == PROTO_END_CLOSED &&
 	    (d->at == HTTP1_BODY_CLOSE || (d->optional && d->msg.half.body.len == 0)))
 		d->at = HTTP1_COMPLETE;
 	give_up(d);
+	if (d->exchange) {
+		r = take_content(h, d, (struct slice){ 0 }, 0, out);
+		return r.kind == PARSE_MSG;
+	}
 	http1_body_finish(d, h->limits, out);
 	return true;
 }
@@ -409,6 +435,9 @@ static void http1_done(void *state)
 {
 	struct http1 *h = state;
 
+	for (size_t i = 0; i < 2; i++)
+		http1_content_release(&h->dir[i]);
+	http1_content_drop(&h->waits);
 	arena_free(h->dir[SIDE_REQ].msg.arena);
 	arena_free(h->dir[SIDE_RESP].msg.arena);
 }
@@ -416,7 +445,12 @@ static void http1_done(void *state)
 static size_t http1_held(const void *state)
 {
 	const struct http1 *h = state;
-	size_t n = 0;
+	size_t n = http1_content_held(h->dir[SIDE_REQ].exchange);
+
+	if (h->dir[SIDE_RESP].exchange != h->dir[SIDE_REQ].exchange)
+		n += http1_content_held(h->dir[SIDE_RESP].exchange);
+	if (h->waits != h->dir[SIDE_REQ].exchange)
+		n += http1_content_held(h->waits);
 
 	for (size_t i = 0; i < 2; i++)
 		n += h->dir[i].msg.arena ? arena_used(h->dir[i].msg.arena) : 0;
@@ -445,5 +479,6 @@ const struct proto proto_http1 = {
 	.end = http1_end,
 	.done = http1_done,
 	.held = http1_held,
+	.ends_often = true,
 	.alpn = "http/1.1",
 };

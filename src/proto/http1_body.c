@@ -2,6 +2,7 @@
 #include "proto/http1_body.h"
 
 #include "proto/coding.h"
+#include "proto/http1_content.h"
 
 #define TRAILERS_MAX 64
 
@@ -57,6 +58,21 @@ static void keep(struct http1_dir *d, struct slice s, const struct proto_limits 
 	memcpy(p + b->data.n, s.p, n);
 	b->data = (struct slice){ p, b->data.n + n };
 	b->captured = b->data.n;
+}
+
+/* How much of s was taken. */
+static size_t hand_on(struct http1_dir *d, struct slice s, const struct proto_limits *lim)
+{
+	size_t n = s.n;
+
+	if (d->exchange) {
+		n = d->exchange->content->take(d->exchange->state, d->side, s);
+		d->passed = true;
+		d->msg.half.body.len += n;
+	} else {
+		keep(d, s, lim);
+	}
+	return n;
 }
 
 /* --- chunks (RFC 9112, 7.1) --------------------------------------------------------------------- */
@@ -165,7 +181,7 @@ static size_t take_data(struct http1_dir *d, struct slice in, const struct proto
 {
 	size_t n = in.n < d->left ? in.n : (size_t)d->left;
 
-	keep(d, slice_cut(in, 0, n), lim);
+	n = hand_on(d, slice_cut(in, 0, n), lim);
 	d->left -= n;
 	if (d->left == 0)
 		d->at = d->at == HTTP1_CHUNK_DATA ? HTTP1_CHUNK_CR : HTTP1_COMPLETE;
@@ -180,8 +196,7 @@ static size_t step(struct http1_dir *d, struct slice in, const struct proto_limi
 	case HTTP1_CHUNK_DATA:
 		return take_data(d, in, lim);
 	case HTTP1_BODY_CLOSE:
-		keep(d, in, lim);
-		return in.n;
+		return hand_on(d, in, lim);
 	case HTTP1_CHUNK_SIZE:
 		return take_size(d, in);
 	case HTTP1_CHUNK_EXT:
@@ -217,15 +232,16 @@ size_t http1_body_take(struct http1_dir *d, struct slice in, const struct proto_
 		size_t n = step(d, slice_cut(in, used, in.n), lim);
 
 		used += n;
-		if (n == 0 && d->at == at)
+		if ((n == 0 && d->at == at) || d->passed)
 			break;
 	}
+	d->passed = false;
 	return used;
 }
 
 uint64_t http1_body_unkept(const struct http1_dir *d, const struct proto_limits *lim)
 {
-	if (d->msg.arena && !d->full && d->msg.half.body.data.n < lim->body_bytes)
+	if (d->exchange || (d->msg.arena && !d->full && d->msg.half.body.data.n < lim->body_bytes))
 		return 0;
 	if (d->at == HTTP1_BODY_CLOSE)
 		return UINT64_MAX;
@@ -257,6 +273,10 @@ bool http1_body_lost(struct http1_dir *d, uint64_t n, const struct proto_limits 
 		return false;
 	}
 	d->msg.half.body.len += n;
+	if (d->exchange) {
+		d->exchange->content->lost(d->exchange->state, d->side, n);
+		return true;
+	}
 	if (spare) {
 		d->msg.flags |= FLOW_TRUNCATED;
 		return true;
@@ -330,5 +350,7 @@ void http1_body_finish(struct http1_dir *d, const struct proto_limits *lim, stru
 			d->msg.flags |= FLOW_TRUNCATED;
 	}
 	*out = d->msg;
-	*d = (struct http1_dir){ .after_gap = d->after_gap, .astray = d->astray || d->msg.cut };
+	*d = (struct http1_dir){ .after_gap = d->after_gap,
+				 .astray = d->astray || d->msg.cut,
+				 .limits = lim };
 }

@@ -3,6 +3,7 @@
 #ifndef LIMPID_PROTO_HTTP1_BODY_H
 #define LIMPID_PROTO_HTTP1_BODY_H
 
+#include "proto/content.h"
 #include "proto/http1_head.h"
 
 enum http1_at {
@@ -18,9 +19,12 @@ enum http1_at {
 	HTTP1_COMPLETE, /* nothing more comes: to be given out */
 };
 
+struct http1_exchange;
+
 /* Zeroed, it waits for a head. */
 struct http1_dir {
 	enum http1_at at;
+	const struct proto_limits *limits;
 	struct msg msg; /* in the making */
 	struct flow_attr *trailers;
 	size_t ntrailers;
@@ -34,6 +38,14 @@ struct http1_dir {
 	bool astray;	     /* the last bytes were no message: only a plausible start is one */
 	bool optional;	     /* the body may never be sent: Expect: 100-continue */
 	bool maybe_bodiless; /* the method is not known: another head may follow instead of a body */
+	/* What reads the body instead of us (http1_content.h), and what it wants to be given out. */
+	struct http1_exchange *exchange;
+	enum side side;
+	bool passed;	/* it got bytes: it may have something to say */
+	bool told_end;	/* it was told that the body ended */
+	bool has_ahead; /* one message is held back ... */
+	struct msg ahead;
+	size_t owed; /* ... and with it go so many bytes that were read already */
 };
 
 /* Takes over a (NULL: out of memory; the body is then only counted) and h's text in it. */

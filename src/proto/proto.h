@@ -88,6 +88,7 @@ struct proto {
 	bool own_times; /* exchanges overlap within a direction: parse() finds the time of in.p[0] in
 			    * out->half.begin_ns, and says in begin_ns when a message began (0: the caller
 			    * says it, as it always says end_ns) */
+	bool ends_often; /* end() is asked until it says false, as it is with own_times */
 	size_t state_size; /* zeroed memory per connection */
 	enum probe (*probe)(enum side side, struct slice head);
 	/* in: the unread bytes of one direction; at: CLOCK_MONOTONIC of in.p[0].
@@ -111,7 +112,7 @@ struct proto {
 	 * nothing, and flags the message as FLOW_TRUNCATED only. */
 	uint64_t (*unkept)(const void *state, enum side side);
 	/* This direction ended; true: *out was filled (a body that lasts until the close, or an
-	 * unfinished message with cut set).  A protocol with own_times is asked until it says false. */
+	 * unfinished message with cut set).  A protocol with own_times or ends_often is asked until it says false. */
 	bool (*end)(void *state, enum side side, enum proto_end how, struct msg *out);
 	/* The answers at in.p[0] belong to a request that was not seen: it may come in a moment.  Only for MATCH_KEY;
 	 * with MATCH_ORDER the matcher knows. */

@@ -30,51 +30,51 @@ static bool is_plausible_real(double v)
 	return a == 0 || (a > 1e-9 && a < 1e15);
 }
 
-static void put_message(struct json *j, struct slice in, const struct schema_message *m,
+static void put_message(struct pbjson *j, struct slice in, const struct schema_message *m,
 			bool partial)
 {
 	buf_puts(j->out, "{");
-	json_members(j, in, m, partial, false);
+	pbjson_members(j, in, m, partial, false);
 	buf_puts(j->out, "}");
 }
 
-static void guess_bytes(struct json *j, struct slice s)
+static void guess_bytes(struct pbjson *j, struct slice s)
 {
 	/* A line feed is also the tag of field 1, if that is bytes: text seldom begins so, messages often. */
 	if (is_text(s) && !(s.n > 1 && s.p[0] == '\n' && pb_is_message(s))) {
-		json_text(j, s);
+		pbjson_text(j, s);
 	} else if (j->depth < JSON_DEPTH_MAX && pb_is_message(s)) {
 		put_message(j, s, NULL, false);
 	} else {
 		buf_puts(j->out, "{\"base64\":");
-		json_base64(j, s);
+		pbjson_base64(j, s);
 		buf_puts(j->out, "}");
 	}
 }
 
-static void guess(struct json *j, const struct pb_field *f)
+static void guess(struct pbjson *j, const struct pb_field *f)
 {
 	switch (f->wire) {
 	case PB_VARINT:
-		json_signed(j, (int64_t)f->value);
+		pbjson_signed(j, (int64_t)f->value);
 		break;
 	case PB_FIXED64:
-		if (is_plausible_real(json_as_double(f->value)))
-			json_double(j, f->value);
+		if (is_plausible_real(pbjson_as_double(f->value)))
+			pbjson_double(j, f->value);
 		else
-			json_signed(j, (int64_t)f->value);
+			pbjson_signed(j, (int64_t)f->value);
 		break;
 	case PB_FIXED32:
-		if (is_plausible_real(json_as_float(f->value)))
-			json_float(j, f->value);
+		if (is_plausible_real(pbjson_as_float(f->value)))
+			pbjson_float(j, f->value);
 		else
-			json_signed(j, (int32_t)f->value);
+			pbjson_signed(j, (int32_t)f->value);
 		break;
 	case PB_GROUP:
 		if (j->depth < JSON_DEPTH_MAX)
 			put_message(j, f->bytes, NULL, false);
 		else
-			json_base64(j, f->bytes);
+			pbjson_base64(j, f->bytes);
 		break;
 	case PB_BYTES:
 		guess_bytes(j, f->bytes);
@@ -86,44 +86,44 @@ static void guess(struct json *j, const struct pb_field *f)
 
 /* --- one value ----------------------------------------------------------------------------------------------------- */
 
-void json_nested(struct json *j, struct slice in, const char *type)
+void pbjson_nested(struct pbjson *j, struct slice in, const char *type)
 {
 	const struct schema_message *m = schemas_message(j->schemas, type);
 
 	if (j->depth >= JSON_DEPTH_MAX || !pb_is_message(in))
-		json_base64(j, in);
-	else if (!json_well_known(j, type, in))
+		pbjson_base64(j, in);
+	else if (!pbjson_well_known(j, type, in))
 		put_message(j, in, m, false);
 }
 
 static bool is_packable(const struct schema_field *d)
 {
-	enum pb_wire w = json_wire_of(d->type);
+	enum pb_wire w = pbjson_wire_of(d->type);
 
 	return d->repeated && (w == PB_VARINT || w == PB_FIXED32 || w == PB_FIXED64);
 }
 
-static void put_value(struct json *j, const struct schema_field *d, const struct pb_field *f)
+static void put_value(struct pbjson *j, const struct schema_field *d, const struct pb_field *f)
 {
-	if (!d || json_wire_of(d->type) != f->wire)
+	if (!d || pbjson_wire_of(d->type) != f->wire)
 		guess(j, f); /* not as its schema says: another version of it wrote this */
 	else if (d->type == PB_TYPE_STRING && slice_is_utf8(f->bytes))
-		json_text(j, f->bytes);
+		pbjson_text(j, f->bytes);
 	else if (d->type == PB_TYPE_STRING || d->type == PB_TYPE_BYTES)
-		json_base64(j, f->bytes);
+		pbjson_base64(j, f->bytes);
 	else if (d->type == PB_TYPE_MESSAGE || d->type == PB_TYPE_GROUP)
-		json_nested(j, f->bytes, d->type_name);
+		pbjson_nested(j, f->bytes, d->type_name);
 	else
-		json_number(j, d, f->value);
+		pbjson_number(j, d, f->value);
 }
 
 /* The elements of a packed field. */
-static void put_packed(struct json *j, const struct schema_field *d, struct slice in, bool *first)
+static void put_packed(struct pbjson *j, const struct schema_field *d, struct slice in, bool *first)
 {
 	struct rd r = rd_init(in);
 
 	while (rd_left(&r) > 0) {
-		enum pb_wire w = json_wire_of(d->type);
+		enum pb_wire w = pbjson_wire_of(d->type);
 		uint64_t v = w == PB_VARINT    ? pb_varint(&r)
 			     : w == PB_FIXED64 ? rd_le64(&r)
 					       : rd_le32(&r);
@@ -132,15 +132,15 @@ static void put_packed(struct json *j, const struct schema_field *d, struct slic
 			return;
 		buf_puts(j->out, *first ? "" : ",");
 		*first = false;
-		if (json_full(j)) {
+		if (pbjson_full(j)) {
 			buf_puts(j->out, "\"" JSON_MORE "\"");
 			return;
 		}
-		json_number(j, d, v);
+		pbjson_number(j, d, v);
 	}
 }
 
-static void put_list(struct json *j, const struct schema_field *d, size_t at, size_t n)
+static void put_list(struct pbjson *j, const struct schema_field *d, size_t at, size_t n)
 {
 	bool first = true;
 
@@ -148,13 +148,13 @@ static void put_list(struct json *j, const struct schema_field *d, size_t at, si
 	for (size_t i = 0; i < n; i++) {
 		struct pb_field f = j->stack[at + i].f; /* the stack may move */
 
-		if (d && is_packable(d) && f.wire == PB_BYTES && !json_full(j)) {
+		if (d && is_packable(d) && f.wire == PB_BYTES && !pbjson_full(j)) {
 			put_packed(j, d, f.bytes, &first);
 			continue;
 		}
 		buf_puts(j->out, first ? "" : ",");
 		first = false;
-		if (json_full(j)) {
+		if (pbjson_full(j)) {
 			buf_puts(j->out, "\"" JSON_MORE "\"");
 			break;
 		}
@@ -164,14 +164,14 @@ static void put_list(struct json *j, const struct schema_field *d, size_t at, si
 }
 
 /* The last field of that number in an entry of a map, and its value as an object's name. */
-static void put_key(struct json *j, const struct schema_field *d, const struct pb_field *f)
+static void put_key(struct pbjson *j, const struct schema_field *d, const struct pb_field *f)
 {
 	size_t from = j->out->n;
 
 	if (!f || (d && (d->type == PB_TYPE_MESSAGE ||
 			 d->type == PB_TYPE_GROUP))) { /* left out: its default */
-		bool text = !d || json_wire_of(d->type) == PB_BYTES ||
-			    json_wire_of(d->type) == PB_GROUP;
+		bool text = !d || pbjson_wire_of(d->type) == PB_BYTES ||
+			    pbjson_wire_of(d->type) == PB_GROUP;
 
 		buf_puts(j->out, text ? "\"\"" : d->type == PB_TYPE_BOOL ? "\"false\"" : "\"0\"");
 		return;
@@ -187,7 +187,7 @@ static void put_key(struct json *j, const struct schema_field *d, const struct p
 	}
 }
 
-static void put_map_entry(struct json *j, const struct schema_message *entry, struct slice in)
+static void put_map_entry(struct pbjson *j, const struct schema_message *entry, struct slice in)
 {
 	const struct schema_field *dk = schema_field_of(entry, 1), *dv = schema_field_of(entry, 2);
 	struct pb_field f, key = { 0 }, value = { 0 };
@@ -199,7 +199,7 @@ static void put_map_entry(struct json *j, const struct schema_message *entry, st
 		else if (f.number == 2)
 			value = f;
 	}
-	if (!dk || json_wire_of(dk->type) != key.wire)
+	if (!dk || pbjson_wire_of(dk->type) != key.wire)
 		key.number = 0; /* it would be written as a guess, which need not be a name */
 	put_key(j, dk, key.number ? &key : NULL);
 	buf_puts(j->out, ":");
@@ -209,14 +209,14 @@ static void put_map_entry(struct json *j, const struct schema_message *entry, st
 		buf_puts(j->out, "null");
 }
 
-static void put_map(struct json *j, const struct schema_message *entry, size_t at, size_t n)
+static void put_map(struct pbjson *j, const struct schema_message *entry, size_t at, size_t n)
 {
 	buf_puts(j->out, "{");
 	for (size_t i = 0; i < n; i++) {
 		struct slice in = j->stack[at + i].f.bytes;
 
 		buf_puts(j->out, i ? "," : "");
-		if (json_full(j)) {
+		if (pbjson_full(j)) {
 			buf_puts(j->out, "\"" JSON_MORE "\":null");
 			break;
 		}
@@ -229,18 +229,18 @@ static void put_map(struct json *j, const struct schema_message *entry, size_t a
 
 static int by_number(const void *a, const void *b)
 {
-	const struct json_item *x = a, *y = b;
+	const struct pbjson_item *x = a, *y = b;
 
 	if (x->f.number != y->f.number)
 		return x->f.number < y->f.number ? -1 : 1;
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static bool push(struct json *j, const struct pb_field *f, uint32_t order)
+static bool push(struct pbjson *j, const struct pb_field *f, uint32_t order)
 {
 	if (j->n == j->cap) {
 		size_t cap = j->cap ? j->cap * 2 : 64;
-		struct json_item *more = realloc(j->stack, cap * sizeof(*more));
+		struct pbjson_item *more = realloc(j->stack, cap * sizeof(*more));
 
 		if (!more) {
 			j->failed = true;
@@ -249,14 +249,15 @@ static bool push(struct json *j, const struct pb_field *f, uint32_t order)
 		j->stack = more;
 		j->cap = cap;
 	}
-	j->stack[j->n++] = (struct json_item){ *f, order };
+	j->stack[j->n++] = (struct pbjson_item){ *f, order };
 	return true;
 }
 
 /* Onto the stack, sorted.  False: there are more than can be shown. */
-static bool collect(struct json *j, struct slice in)
+static bool collect(struct pbjson *j, struct slice in)
 {
-	size_t from = j->n, most = json_room(j) / 2 < FIELDS_MAX ? json_room(j) / 2 : FIELDS_MAX;
+	size_t from = j->n,
+	       most = pbjson_room(j) / 2 < FIELDS_MAX ? pbjson_room(j) / 2 : FIELDS_MAX;
 	bool sorted = true;
 	struct rd r = rd_init(in);
 	struct pb_field f;
@@ -271,7 +272,7 @@ static bool collect(struct json *j, struct slice in)
 	return j->n - from < most || rd_left(&r) == 0;
 }
 
-static void put_member(struct json *j, const struct schema_message *m, size_t at, size_t n)
+static void put_member(struct pbjson *j, const struct schema_message *m, size_t at, size_t n)
 {
 	const struct schema_field *d = m ? schema_field_of(m, j->stack[at].f.number) : NULL;
 	const struct schema_message *of = d && d->type == PB_TYPE_MESSAGE && d->repeated
@@ -283,7 +284,7 @@ static void put_member(struct json *j, const struct schema_message *m, size_t at
 	for (size_t i = 0; i < n; i++)
 		all_bytes = all_bytes && j->stack[at + i].f.wire == PB_BYTES;
 	if (d)
-		json_text(j, slice_str(d->name));
+		pbjson_text(j, slice_str(d->name));
 	else
 		buf_printf(j->out, "\"%" PRIu32 "\"", f.number);
 	buf_puts(j->out, ":");
@@ -295,8 +296,8 @@ static void put_member(struct json *j, const struct schema_message *m, size_t at
 		put_value(j, d, &f);
 }
 
-void json_members(struct json *j, struct slice in, const struct schema_message *m, bool partial,
-		  bool more)
+void pbjson_members(struct pbjson *j, struct slice in, const struct schema_message *m, bool partial,
+		    bool more)
 {
 	size_t from = j->n, to;
 	bool whole = collect(j, in) && !partial;
@@ -307,7 +308,7 @@ void json_members(struct json *j, struct slice in, const struct schema_message *
 		for (n = 1; at + n < to && j->stack[at + n].f.number == j->stack[at].f.number;
 		     n++) {
 		}
-		if (json_full(j)) {
+		if (pbjson_full(j)) {
 			whole = false;
 			break;
 		}
@@ -324,10 +325,10 @@ void json_members(struct json *j, struct slice in, const struct schema_message *
 bool pb_json(struct buf *out, struct slice in, const char *type, const struct schemas *schemas,
 	     bool partial)
 {
-	struct json j = { .out = out, .schemas = schemas, .from = out->n };
+	struct pbjson j = { .out = out, .schemas = schemas, .from = out->n };
 	bool ok = partial || pb_is_message(in);
 
-	if (ok && (partial || !type || !json_well_known(&j, type, in)))
+	if (ok && (partial || !type || !pbjson_well_known(&j, type, in)))
 		put_message(&j, in, schemas_message(schemas, type), partial);
 	free(j.stack);
 	out->failed |= j.failed;

@@ -54,7 +54,7 @@ static void date(int64_t days, int64_t *ret_y, unsigned *ret_m, unsigned *ret_d)
 }
 
 /* False: out of the range that the type has (years 1 to 9999): shown by its fields. */
-static bool put_timestamp(struct json *j, struct slice in)
+static bool put_timestamp(struct pbjson *j, struct slice in)
 {
 	struct seconds t = read_seconds(in);
 	int64_t days, of_day, y;
@@ -72,7 +72,7 @@ static bool put_timestamp(struct json *j, struct slice in)
 	return true;
 }
 
-static bool put_duration(struct json *j, struct slice in)
+static bool put_duration(struct pbjson *j, struct slice in)
 {
 	struct seconds t = read_seconds(in);
 	bool minus = t.s < 0 || t.ns < 0;
@@ -87,25 +87,25 @@ static bool put_duration(struct json *j, struct slice in)
 }
 
 /* The last field 1 of a wrapper. */
-static void put_wrapped(struct json *j, struct slice in, enum pb_type type)
+static void put_wrapped(struct pbjson *j, struct slice in, enum pb_type type)
 {
 	const struct schema_field d = { .number = 1, .type = type };
-	struct pb_field f, value = { .wire = json_wire_of(type) };
+	struct pb_field f, value = { .wire = pbjson_wire_of(type) };
 	struct rd r = rd_init(in);
 
 	while (pb_next(&r, &f))
 		if (f.number == 1 && f.wire == value.wire)
 			value = f;
 	if (value.wire != PB_BYTES)
-		json_number(j, &d, value.value);
+		pbjson_number(j, &d, value.value);
 	else if (type == PB_TYPE_STRING && slice_is_utf8(value.bytes))
-		json_text(j, value.bytes);
+		pbjson_text(j, value.bytes);
 	else
-		json_base64(j, value.bytes);
+		pbjson_base64(j, value.bytes);
 }
 
 /* type_url 1, value 2: the message of that type, and its name among its members. */
-static bool put_any(struct json *j, struct slice in)
+static bool put_any(struct pbjson *j, struct slice in)
 {
 	struct slice url = { 0 }, value = { 0 };
 	const struct schema_message *m;
@@ -129,20 +129,20 @@ static bool put_any(struct json *j, struct slice in)
 	type[url.n - slash] = '\0';
 	m = schemas_message(j->schemas, type);
 	buf_puts(j->out, "{\"@type\":");
-	json_text(j, url);
+	pbjson_text(j, url);
 	if (strncmp(type, "google.protobuf.", 16) ==
 	    0) { /* those in a way of their own go below "value" */
 		buf_puts(j->out, ",\"value\":");
-		json_nested(j, value, type);
+		pbjson_nested(j, value, type);
 	} else {
-		json_members(j, value, m, false, true);
+		pbjson_members(j, value, m, false, true);
 	}
 	buf_puts(j->out, "}");
 	return true;
 }
 
 /* google.protobuf.Value: null 1, number 2, string 3, bool 4, struct 5, list 6. */
-static void put_any_json(struct json *j, struct slice in)
+static void put_any_json(struct pbjson *j, struct slice in)
 {
 	struct pb_field f, value = { 0 };
 	struct rd r = rd_init(in);
@@ -150,20 +150,20 @@ static void put_any_json(struct json *j, struct slice in)
 	while (pb_next(&r, &f))
 		value = f;
 	if (value.number == 2 && value.wire == PB_FIXED64)
-		json_double(j, value.value);
+		pbjson_double(j, value.value);
 	else if (value.number == 3 && value.wire == PB_BYTES)
-		json_text(j, value.bytes);
+		pbjson_text(j, value.bytes);
 	else if (value.number == 4 && value.wire == PB_VARINT)
 		buf_puts(j->out, value.value ? "true" : "false");
 	else if (value.number == 5 && value.wire == PB_BYTES)
-		json_nested(j, value.bytes, "google.protobuf.Struct");
+		pbjson_nested(j, value.bytes, "google.protobuf.Struct");
 	else if (value.number == 6 && value.wire == PB_BYTES)
-		json_nested(j, value.bytes, "google.protobuf.ListValue");
+		pbjson_nested(j, value.bytes, "google.protobuf.ListValue");
 	else
 		buf_puts(j->out, "null");
 }
 
-static void put_struct_entry(struct json *j, struct slice in)
+static void put_struct_entry(struct pbjson *j, struct slice in)
 {
 	struct slice key = { 0 }, value = { 0 };
 	struct rd r = rd_init(in);
@@ -175,13 +175,13 @@ static void put_struct_entry(struct json *j, struct slice in)
 		else if (f.number == 2 && f.wire == PB_BYTES)
 			value = f.bytes;
 	}
-	json_text(j, key);
+	pbjson_text(j, key);
 	buf_puts(j->out, ":");
-	json_nested(j, value, "google.protobuf.Value");
+	pbjson_nested(j, value, "google.protobuf.Value");
 }
 
 /* Struct's fields (1, entries of a map) or ListValue's values (1). */
-static void put_elements(struct json *j, struct slice in, bool object)
+static void put_elements(struct pbjson *j, struct slice in, bool object)
 {
 	struct rd r = rd_init(in);
 	struct pb_field f;
@@ -194,21 +194,21 @@ static void put_elements(struct json *j, struct slice in, bool object)
 			continue;
 		buf_puts(j->out, first ? "" : ",");
 		first = false;
-		if (json_full(j)) {
+		if (pbjson_full(j)) {
 			buf_puts(j->out, object ? "\"" JSON_MORE "\":null" : "\"" JSON_MORE "\"");
 			break;
 		}
 		if (object)
 			put_struct_entry(j, f.bytes);
 		else
-			json_nested(j, f.bytes, "google.protobuf.Value");
+			pbjson_nested(j, f.bytes, "google.protobuf.Value");
 	}
 	buf_puts(j->out, object ? "}" : "]");
 	j->depth--;
 }
 
 /* Paths 1, with commas between. */
-static void put_mask(struct json *j, struct slice in)
+static void put_mask(struct pbjson *j, struct slice in)
 {
 	struct rd r = rd_init(in);
 	struct buf all = { 0 };
@@ -221,11 +221,11 @@ static void put_mask(struct json *j, struct slice in)
 		buf_put(&all, f.bytes);
 	}
 	j->failed |= all.failed;
-	json_text(j, buf_slice(&all));
+	pbjson_text(j, buf_slice(&all));
 	buf_release(&all);
 }
 
-bool json_well_known(struct json *j, const char *type, struct slice in)
+bool pbjson_well_known(struct pbjson *j, const char *type, struct slice in)
 {
 	static const struct {
 		const char *name;
@@ -238,7 +238,7 @@ bool json_well_known(struct json *j, const char *type, struct slice in)
 		{ "BytesValue", PB_TYPE_BYTES },
 	};
 
-	if (!type || strncmp(type, "google.protobuf.", 16) != 0 || json_full(j))
+	if (!type || strncmp(type, "google.protobuf.", 16) != 0 || pbjson_full(j))
 		return false;
 	type += 16;
 	if (strcmp(type, "Timestamp") == 0)

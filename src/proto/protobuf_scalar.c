@@ -10,16 +10,16 @@
 #define LEAST	  64		    /* no member begins with less room */
 #define EXACT_MAX 9007199254740992u /* 2^53 */
 
-size_t json_room(const struct json *j)
+size_t pbjson_room(const struct pbjson *j)
 {
 	size_t used = j->out->n - j->from + RESERVE;
 
 	return used < FLOW_SHOWN_MAX ? FLOW_SHOWN_MAX - used : 0;
 }
 
-bool json_full(const struct json *j)
+bool pbjson_full(const struct pbjson *j)
 {
-	return json_room(j) < LEAST || j->failed || j->out->failed;
+	return pbjson_room(j) < LEAST || j->failed || j->out->failed;
 }
 
 static size_t whole_characters(struct slice s, size_t n)
@@ -29,9 +29,9 @@ static size_t whole_characters(struct slice s, size_t n)
 	return n;
 }
 
-void json_text(struct json *j, struct slice s)
+void pbjson_text(struct pbjson *j, struct slice s)
 {
-	size_t max = json_room(j) / 6; /* a control character becomes six */
+	size_t max = pbjson_room(j) / 6; /* a control character becomes six */
 
 	if (s.n <= max) {
 		buf_put_json_str(j->out, s);
@@ -42,21 +42,21 @@ void json_text(struct json *j, struct slice s)
 	buf_puts(j->out, "\xe2\x80\xa6\"");
 }
 
-void json_base64(struct json *j, struct slice s)
+void pbjson_base64(struct pbjson *j, struct slice s)
 {
-	size_t max = json_room(j) / 4 * 3;
+	size_t max = pbjson_room(j) / 4 * 3;
 
 	buf_puts(j->out, "\"");
 	buf_put_base64(j->out, slice_cut(s, 0, max));
 	buf_puts(j->out, s.n > max ? "\xe2\x80\xa6\"" : "\"");
 }
 
-void json_unsigned(struct json *j, uint64_t v)
+void pbjson_unsigned(struct pbjson *j, uint64_t v)
 {
 	buf_printf(j->out, v > EXACT_MAX ? "\"%" PRIu64 "\"" : "%" PRIu64, v);
 }
 
-void json_signed(struct json *j, int64_t v)
+void pbjson_signed(struct pbjson *j, int64_t v)
 {
 	bool exact = v <= (int64_t)EXACT_MAX && v >= -(int64_t)EXACT_MAX;
 
@@ -64,7 +64,7 @@ void json_signed(struct json *j, int64_t v)
 }
 
 /* digits: enough to read the same number again (9 of a float, 17 of a double); fewer when those do. */
-static void put_real(struct json *j, double v, int few, int digits)
+static void put_real(struct pbjson *j, double v, int few, int digits)
 {
 	char text[40];
 	double again;
@@ -80,7 +80,7 @@ static void put_real(struct json *j, double v, int few, int digits)
 	buf_puts(j->out, text);
 }
 
-double json_as_double(uint64_t bits)
+double pbjson_as_double(uint64_t bits)
 {
 	double v;
 
@@ -88,7 +88,7 @@ double json_as_double(uint64_t bits)
 	return v;
 }
 
-double json_as_float(uint64_t bits)
+double pbjson_as_float(uint64_t bits)
 {
 	uint32_t low = (uint32_t)bits;
 	float v;
@@ -97,14 +97,14 @@ double json_as_float(uint64_t bits)
 	return (double)v;
 }
 
-void json_double(struct json *j, uint64_t bits)
+void pbjson_double(struct pbjson *j, uint64_t bits)
 {
-	put_real(j, json_as_double(bits), 15, 17);
+	put_real(j, pbjson_as_double(bits), 15, 17);
 }
 
-void json_float(struct json *j, uint64_t bits)
+void pbjson_float(struct pbjson *j, uint64_t bits)
 {
-	put_real(j, json_as_float(bits), 6, 9);
+	put_real(j, pbjson_as_float(bits), 6, 9);
 }
 
 static int64_t zigzag(uint64_t v)
@@ -112,25 +112,25 @@ static int64_t zigzag(uint64_t v)
 	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
-static void put_enum(struct json *j, const char *type, int32_t v)
+static void put_enum(struct pbjson *j, const char *type, int32_t v)
 {
 	const struct schema_enum *e = schemas_enum(j->schemas, type);
 	const char *name = e ? schema_value_of(e, v) : NULL;
 
 	if (name)
-		json_text(j, slice_str(name));
+		pbjson_text(j, slice_str(name));
 	else
-		json_signed(j, v);
+		pbjson_signed(j, v);
 }
 
-void json_number(struct json *j, const struct schema_field *d, uint64_t v)
+void pbjson_number(struct pbjson *j, const struct schema_field *d, uint64_t v)
 {
 	switch (d->type) {
 	case PB_TYPE_DOUBLE:
-		json_double(j, v);
+		pbjson_double(j, v);
 		return;
 	case PB_TYPE_FLOAT:
-		json_float(j, v);
+		pbjson_float(j, v);
 		return;
 	case PB_TYPE_BOOL:
 		buf_puts(j->out, v ? "true" : "false");
@@ -140,21 +140,21 @@ void json_number(struct json *j, const struct schema_field *d, uint64_t v)
 		return;
 	case PB_TYPE_INT32:
 	case PB_TYPE_SFIXED32:
-		json_signed(j, (int32_t)v);
+		pbjson_signed(j, (int32_t)v);
 		return;
 	case PB_TYPE_SINT32:
-		json_signed(j, zigzag((uint32_t)v));
+		pbjson_signed(j, zigzag((uint32_t)v));
 		return;
 	case PB_TYPE_INT64:
 	case PB_TYPE_SFIXED64:
-		json_signed(j, (int64_t)v);
+		pbjson_signed(j, (int64_t)v);
 		return;
 	case PB_TYPE_SINT64:
-		json_signed(j, zigzag(v));
+		pbjson_signed(j, zigzag(v));
 		return;
 	case PB_TYPE_UINT32:
 	case PB_TYPE_FIXED32:
-		json_unsigned(j, (uint32_t)v);
+		pbjson_unsigned(j, (uint32_t)v);
 		return;
 	case PB_TYPE_UINT64:
 	case PB_TYPE_FIXED64:
@@ -162,13 +162,13 @@ void json_number(struct json *j, const struct schema_field *d, uint64_t v)
 	case PB_TYPE_BYTES:
 	case PB_TYPE_GROUP:
 	case PB_TYPE_MESSAGE:
-		json_unsigned(j, v);
+		pbjson_unsigned(j, v);
 		return;
 	}
-	json_unsigned(j, v);
+	pbjson_unsigned(j, v);
 }
 
-enum pb_wire json_wire_of(enum pb_type t)
+enum pb_wire pbjson_wire_of(enum pb_type t)
 {
 	switch (t) {
 	case PB_TYPE_DOUBLE:

@@ -35,7 +35,7 @@ static int replayed(int fd, flow_fn fn, void *ctx)
 	int rc;
 
 	assert_int_equal(source_file_open(&s, fd), 0);
-	r = replay_new(s, 0, fn, ctx);
+	r = replay_new(s, 0, NULL, fn, ctx);
 	assert_non_null(r);
 	do {
 		rc = replay_step(r);

@@ -6,7 +6,7 @@
 
 #include "proto/proto.h"
 
-static const struct proto_limits limits = { 2000, 4000, 1500 };
+static const struct proto_limits limits = { 2000, 4000, 1500, NULL };
 
 struct run {
 	const struct proto *p;

@@ -117,7 +117,7 @@ static void run(struct drive *d, enum side side)
 			break;
 		case PARSE_MSG:
 			give(d, side, &m);
-			if (idle > (d->p->own_times ? 10000u : 2u))
+			if (idle > (d->p->own_times ? 10000u : 8u))
 				broke(d, "messages out of nothing");
 			break;
 		case PARSE_SKIP:
@@ -171,7 +171,7 @@ void drive_end(struct drive *d, enum side side, enum proto_end how)
 	while (!d->stopped && d->p->end && d->p->end(d->state, side, how, &m)) {
 		give(d, side, &m);
 		m = (struct msg){ 0 };
-		if (!d->p->own_times)
+		if (!d->p->own_times && !d->p->ends_often)
 			break;
 	}
 }

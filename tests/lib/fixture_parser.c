@@ -74,7 +74,7 @@ void fixture_run_parser(const struct fixture *f, const struct fixture_chunk *chu
 			   .ctx = &p,
 			   .guard = true,
 			   .become = become,
-			   .limits = { 1 << 20, 4 << 20, 65536 } };
+			   .limits = { 1 << 20, 4 << 20, 65536, NULL } };
 
 	*ret = (struct fixture_flows){ 0 };
 	if (f->limits.body_bytes)
