@@ -306,7 +306,8 @@ void pend_settle(struct match *m, struct pend *p)
 {
 	bool over = p->resp_whole && (p->req_whole || !p->f.has_req) && !p->streams;
 
-	if (over || (p->cut && p->f.has_resp))
+	/* With keys a half that broke off is told as whole, and the other one still comes. */
+	if (over || (p->cut && p->f.has_resp && !by_key(m)))
 		pend_finish(m, p,
 			    p->cut && !(p->f.flags & FLOW_AFTER_GAP) ? FLOW_RESET : FLOW_DONE);
 	else if (!m->hooks.open_after_ns)

@@ -4,6 +4,7 @@
  * A line PROTO(x) wants a `const struct proto proto_x` in src/proto/x.c.  No include guard: registry.c
  * reads this file several times.
  */
+PROTO(http2)
 PROTO(http1)
 PROTO(websocket)
 PROTO(mysql)

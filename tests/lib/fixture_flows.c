@@ -188,7 +188,9 @@ static bool equal_at(const cJSON *a, const cJSON *b, const char *half, const cha
 	const cJSON *x = cJSON_GetObjectItem(cJSON_GetObjectItem(a, half), key);
 	const cJSON *y = cJSON_GetObjectItem(cJSON_GetObjectItem(b, half), key);
 
-	return (!x && !y) || cJSON_Compare(x, y, true);
+	/* What a loss took away is said to be unknown. */
+	return (!x && !y) || cJSON_Compare(x, y, true) ||
+	       (cJSON_IsString(y) && strcmp(y->valuestring, "(unknown)") == 0);
 }
 
 /* A statement of which a part was lost: as far as it goes, and it says how long it was. */

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/http2_stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/http2_frame.h"
+#include "proto/http2_msg.h"
+
+#define LOST_PATIENCE \
+	200 /* streams opened since a loss, before one that said nothing since is given up */
+
+void http2_streams_init(struct http2_streams *ss, const struct proto_limits *limits)
+{
+	ss->limits = limits;
+	list_init(&ss->all);
+	list_init(&ss->todo);
+}
+
+struct http2_stream *http2_stream_find(const struct http2_streams *ss, uint32_t id)
+{
+	return map_find(&ss->by_id, id);
+}
+
+static void release(struct http2_streams *ss, struct http2_stream *s)
+{
+	(void)map_take(&ss->by_id, s->id);
+	link_remove(&s->all);
+	link_remove(&s->todo);
+	if (s->content)
+		s->content->close(s->state);
+	if (s->has_extra)
+		arena_free(s->extra.arena);
+	arena_free(s->half[SIDE_REQ].msg.arena);
+	arena_free(s->half[SIDE_RESP].msg.arena);
+	ss->n--;
+	ss->held -= s->held;
+	free(s);
+}
+
+void http2_streams_release(struct http2_streams *ss)
+{
+	while (ss->n > 0)
+		release(ss, LINK_OWNER(ss->all.next, struct http2_stream, all));
+	map_release(&ss->by_id);
+}
+
+/* After anything that happened to s: there may be something to tell, and its size is another. */
+static void touched(struct http2_streams *ss, struct http2_stream *s)
+{
+	size_t held = sizeof(*s);
+
+	for (size_t i = 0; i < 2; i++)
+		held += s->half[i].msg.arena ? arena_used(s->half[i].msg.arena) : 0;
+	held += s->content ? s->content->held(s->state) : 0;
+	ss->held += held - s->held;
+	s->held = held;
+	if (!link_listed(&s->todo))
+		link_move(&ss->todo, &s->todo);
+}
+
+/* --- ends ---------------------------------------------------------------------------------------- */
+
+static bool is_content(const struct http2_stream *s, enum side side)
+{
+	return s->content && !(side == SIDE_REQ && s->asked_plain);
+}
+
+/* This side says no more. */
+static void end_half(struct http2_stream *s, enum side side, bool cut)
+{
+	struct http2_half *h = &s->half[side];
+	static const struct flow_attr none;
+
+	if (h->ended)
+		return;
+	h->ended = true;
+	if (is_content(s, side)) {
+		s->content->end(s->state, side, h->trailers ? h->trailers : &none, h->ntrailers,
+				cut, s->reset);
+		arena_free(h->msg.arena); /* of the trailers */
+		h->msg = (struct msg){ 0 };
+		h->given = true;
+	} else if (h->begun) {
+		h->msg.cut |= cut;
+	} else {
+		h->given = true;
+	}
+}
+
+/* Both sides end with what there is; flag: why, or 0. */
+static void give_up(struct http2_streams *ss, struct http2_stream *s, unsigned flag)
+{
+	for (int side = 0; side < 2; side++) {
+		s->half[side].msg.flags |= flag;
+		end_half(s, (enum side)side, false);
+	}
+	s->over = s->owes_end = true;
+	touched(ss, s);
+}
+
+/* Streams whose end was among what was lost would stay for ever. */
+static void forget_lost(struct http2_streams *ss)
+{
+	struct link *l = ss->opened % 64 == 0 ? ss->all.prev : &ss->all;
+
+	while (l != &ss->all) {
+		struct http2_stream *s = LINK_OWNER(l, struct http2_stream, all);
+
+		l = l->prev;
+		if (s->lost && !s->over && ss->opened - s->lost_at > LOST_PATIENCE)
+			give_up(ss, s, FLOW_AFTER_GAP);
+	}
+}
+
+struct http2_stream *http2_stream_new(struct http2_streams *ss, uint32_t id)
+{
+	struct http2_stream *s = calloc(1, sizeof(*s)), *old;
+
+	if (!s || map_put(&ss->by_id, id, s) < 0) {
+		free(s);
+		ss->flags |= FLOW_TRUNCATED;
+		return NULL;
+	}
+	if (ss->n >= HTTP2_STREAMS_MAX) {
+		old = LINK_OWNER(ss->all.prev, struct http2_stream, all);
+		if (!old->over)
+			give_up(ss, old, FLOW_TRUNCATED);
+	}
+	s->id = id;
+	link_move(&ss->all, &s->all);
+	ss->n++;
+	ss->opened++;
+	forget_lost(ss);
+	return s;
+}
+
+/* --- heads ----------------------------------------------------------------------------------------- */
+
+bool http2_head_is_trailers(const struct hpack_fields *f)
+{
+	return f->n > 0 && f->list[0].key[0] != ':' && f->list[0].key != (const char *)NULL &&
+	       strcmp(f->list[0].key, HPACK_UNKNOWN) != 0;
+}
+
+static void take_trailers(struct http2_stream *s, enum side side, struct http2_head *head)
+{
+	struct http2_half *h = &s->half[side];
+	bool owned = false;
+
+	h->msg.flags |= head->flags;
+	if (!head->last) /* nothing else may follow (RFC 9113, 8.1) */
+		h->msg.flags |= FLOW_BAD_FRAMING;
+	if (is_content(s, side) && !h->msg.arena) {
+		h->msg.arena = head->arena;
+		h->trailers = head->fields.list;
+		h->ntrailers = head->fields.n;
+		owned = true;
+	} else if (!h->trailers) {
+		http2_msg_trailers(h, &head->fields);
+	}
+	if (!owned)
+		arena_free(head->arena);
+	if (head->last)
+		end_half(s, side, false);
+}
+
+/* Is it the first piece of something that has a life of its own? */
+static void choose_content(struct http2_streams *ss, struct http2_stream *s, enum side side)
+{
+	const struct http2_half *q = &s->half[SIDE_REQ], *a = &s->half[SIDE_RESP];
+	/* What was told, and is whole, has gone; its content was asked for then. */
+	const struct flow_half *req = q->begun && q->msg.half.op ? &q->msg.half : NULL;
+	const struct content *c;
+
+	if (s->content)
+		return;
+	c = content_of(req, side == SIDE_RESP ? &a->msg.half : NULL);
+	s->state = c ? c->open(ss->limits) : NULL;
+	if (c && !s->state) {
+		s->half[side].msg.flags |= FLOW_TRUNCATED;
+		return;
+	}
+	s->content = c;
+	s->asked_plain = c && side == SIDE_RESP && q->begun;
+}
+
+static void hand_to_content(struct http2_stream *s, enum side side)
+{
+	struct http2_half *h = &s->half[side];
+
+	if (!is_content(s, side))
+		return;
+	s->content->head(s->state, side, &h->msg);
+	h->msg = (struct msg){ 0 };
+}
+
+static void tell_early(struct http2_streams *ss, struct http2_stream *s, enum side side)
+{
+	if (s->has_extra)
+		return;
+	s->has_extra = true;
+	if (http2_msg_partial(ss->limits, s, side, &s->extra))
+		return;
+	s->half[side].msg.flags |=
+		FLOW_TRUNCATED; /* out of memory: nothing is shown while it is open */
+	s->extra = (struct msg){ .role = s->half[side].msg.role,
+				 .flags = FLOW_TRUNCATED,
+				 .partial = true };
+	s->extra.half.begin_ns = s->half[side].begin_ns;
+}
+
+static void begin(struct http2_streams *ss, struct http2_stream *s, enum side side,
+		  struct http2_head *head)
+{
+	struct http2_half *h = &s->half[side];
+
+	h->begun = true;
+	http2_msg_begin(h, side, head);
+	choose_content(ss, s, side);
+	if (is_content(s, side)) {
+		http2_msg_attrs(s, side, &h->msg);
+		hand_to_content(s, side);
+	} else if (!head->last && !head->at_once) {
+		tell_early(ss, s, side);
+	}
+}
+
+/* Something comes on a stream whose head was not seen. */
+static void begin_unseen(struct http2_streams *ss, struct http2_stream *s, enum side side,
+			 struct http2_head *unseen)
+{
+	unseen->arena = http2_msg_arena(ss->limits);
+	unseen->flags |= ss->unseen[side];
+	begin(ss, s, side, unseen);
+}
+
+/* 100, 103: an answer before the answer. */
+static bool is_interim(const struct http2_head *head)
+{
+	const struct hpack_fields *f = &head->fields;
+
+	return !head->last && f->n > 0 && strcmp(f->list[0].key, ":status") == 0 &&
+	       f->list[0].value[0] == '1' && strlen(f->list[0].value) == 3;
+}
+
+void http2_stream_head(struct http2_streams *ss, struct http2_stream *s, enum side side,
+		       struct http2_head *head)
+{
+	struct http2_half *h = &s->half[side];
+
+	s->lost = false;
+	if (h->ended) {
+		arena_free(head->arena);
+		return;
+	}
+	if (side == SIDE_RESP && !h->begun && is_interim(head) && !s->has_extra) {
+		s->extra = (struct msg){ .role = ROLE_INTERIM, .flags = head->flags };
+		s->extra.arena = head->arena;
+		s->extra.half.status = head->fields.list[0].value;
+		s->extra.half.begin_ns = head->begin_ns;
+		s->has_extra = true;
+		touched(ss, s);
+		return;
+	}
+	if (!h->begun && http2_head_is_trailers(&head->fields)) { /* its head was not seen */
+		struct http2_head unseen = { .flags = head->flags,
+					     .begin_ns = head->begin_ns,
+					     .last = true };
+
+		begin_unseen(ss, s, side, &unseen);
+	}
+	if (h->begun) {
+		take_trailers(s, side, head);
+	} else {
+		begin(ss, s, side, head);
+		if (head->last)
+			end_half(s, side, false);
+	}
+	touched(ss, s);
+}
+
+void http2_stream_promise(struct http2_streams *ss, struct http2_stream *s, uint32_t by,
+			  struct http2_head *head)
+{
+	s->promised_by = by;
+	head->last = true;
+	http2_stream_head(ss, s, SIDE_REQ, head);
+}
+
+void http2_stream_inherit(struct http2_streams *ss, struct http2_stream *s, struct msg *m)
+{
+	struct http2_half *h = &s->half[SIDE_REQ];
+
+	h->begun = h->ended = h->given = true;
+	s->extra = *m;
+	s->extra.role = ROLE_REQUEST;
+	s->has_extra = true;
+	touched(ss, s);
+}
+
+/* --- bytes ----------------------------------------------------------------------------------------- */
+
+size_t http2_stream_data(struct http2_streams *ss, struct http2_stream *s, enum side side,
+			 struct slice in, uint64_t now_ns)
+{
+	struct http2_half *h = &s->half[side];
+	size_t n = in.n;
+
+	s->lost = false;
+	if (h->ended)
+		return n;
+	if (!h->begun) {
+		struct http2_head unseen = { .begin_ns = now_ns };
+
+		begin_unseen(ss, s, side, &unseen);
+	}
+	if (is_content(s, side)) {
+		if (!h->begin_ns)
+			h->begin_ns = now_ns;
+		n = s->content->take(s->state, side, in);
+		if (n == 0 || n > in.n)
+			n = in.n;
+	} else {
+		http_body_keep(&h->body, &h->msg, in, ss->limits);
+	}
+	touched(ss, s);
+	return n;
+}
+
+void http2_stream_end(struct http2_streams *ss, struct http2_stream *s, enum side side)
+{
+	struct http2_half *h = &s->half[side];
+
+	if (!h->begun && !h->ended) {
+		struct http2_head unseen = { .last = true };
+
+		begin_unseen(ss, s, side, &unseen);
+	}
+	end_half(s, side, false);
+	touched(ss, s);
+}
+
+void http2_stream_lost(struct http2_streams *ss, struct http2_stream *s, enum side side, uint64_t n,
+		       bool spare)
+{
+	struct http2_half *h = &s->half[side];
+
+	if (h->ended || !h->begun)
+		return;
+	if (is_content(s, side))
+		s->content->lost(s->state, side, n);
+	else
+		http_body_lost(&h->body, &h->msg, n, spare);
+	touched(ss, s);
+}
+
+void http2_streams_lost(struct http2_streams *ss, enum side side)
+{
+	struct link *l, *next;
+
+	for (l = ss->all.next; l != &ss->all; l = next) {
+		struct http2_stream *s = LINK_OWNER(l, struct http2_stream, all);
+
+		next = l->next;
+		if (s->half[side].ended)
+			continue;
+		s->lost = true;
+		s->lost_at = ss->opened;
+		s->half[side].msg.flags |= FLOW_AFTER_GAP;
+		http2_stream_lost(ss, s, side, 0, false);
+	}
+}
+
+/* --- the end before the end ---------------------------------------------------------------------- */
+
+void http2_stream_reset(struct http2_streams *ss, struct http2_stream *s, enum side by,
+			uint32_t number, const char *why)
+{
+	static const char *const who[] = { "client", "server" };
+	const struct http2_half *a = &s->half[SIDE_RESP];
+	/* The answer is complete, the rest of the request is not wanted (RFC 9113, 8.1). */
+	bool enough = number == 0 && a->ended && !a->msg.cut;
+
+	if (s->over)
+		return;
+	s->reset = http2_error_name(number);
+	if (!s->reset) {
+		snprintf(s->code, sizeof(s->code), "0x%x", number);
+		s->reset = s->code;
+	}
+	s->why = why;
+	s->by = who[by];
+	/* Changing one's mind is no failure. */
+	s->failed = number != 0 && number != HTTP2_CANCEL;
+	/* Who reads a body's pieces as messages wants to know whether their sender had said it all. */
+	end_half(s, by, !enough || !s->content);
+	end_half(s, by == SIDE_REQ ? SIDE_RESP : SIDE_REQ, !enough || !s->content);
+	s->end_cut = !enough;
+	s->over = s->owes_end = true;
+	touched(ss, s);
+}
+
+void http2_streams_close(struct http2_streams *ss, enum side side)
+{
+	struct link *l, *next;
+
+	for (l = ss->all.next; l != &ss->all; l = next) {
+		struct http2_stream *s = LINK_OWNER(l, struct http2_stream, all);
+
+		next = l->next;
+		if (!s->half[side].begun || s->half[side].ended)
+			continue;
+		end_half(s, side, true);
+		touched(ss, s);
+	}
+}
+
+void http2_streams_leave(struct http2_streams *ss, enum side by, uint32_t after, uint32_t code,
+			 bool all)
+{
+	struct link *l, *next;
+
+	for (l = ss->all.next; l != &ss->all; l = next) {
+		struct http2_stream *s = LINK_OWNER(l, struct http2_stream, all);
+		bool asked = (s->id & 1) == (by == SIDE_RESP); /* by who is told to go away */
+
+		next = l->next;
+		if (all || (asked && s->id > after))
+			http2_stream_reset(ss, s, by, code, "goaway");
+	}
+}
+
+/* --- what is told ------------------------------------------------------------------------------------ */
+
+static bool next_of_content(struct http2_stream *s, struct msg *ret)
+{
+	for (int side = 0; side < 2; side++) {
+		struct http2_half *h = &s->half[side];
+
+		if (!is_content(s, (enum side)side) ||
+		    !s->content->next(s->state, (enum side)side, ret))
+			continue;
+		ret->proto = ret->proto ? ret->proto : s->content->name;
+		ret->half.begin_ns = h->begin_ns;
+		h->begin_ns = 0;
+		return true;
+	}
+	return false;
+}
+
+static bool next_whole(struct http2_streams *ss, struct http2_stream *s, struct msg *ret)
+{
+	for (int side = 0; side < 2; side++) {
+		struct http2_half *h = &s->half[side];
+
+		if (!h->ended || h->given)
+			continue;
+		http2_msg_finish(ss->limits, s, (enum side)side, ret);
+		h->given = true;
+		touched(ss, s);
+		return true;
+	}
+	return false;
+}
+
+static bool next_of(struct http2_streams *ss, struct http2_stream *s, struct msg *ret)
+{
+	if (s->has_extra) {
+		*ret = s->extra;
+		s->has_extra = false;
+		return true;
+	}
+	if (s->content && next_of_content(s, ret))
+		return true;
+	if (next_whole(ss, s, ret))
+		return true;
+	if (!s->owes_end)
+		return false;
+	s->owes_end = false;
+	http2_msg_end(s, ret);
+	return true;
+}
+
+static bool is_over(const struct http2_stream *s)
+{
+	const struct http2_half *q = &s->half[SIDE_REQ], *a = &s->half[SIDE_RESP];
+
+	return s->over || (a->given && (q->given || !q->begun));
+}
+
+bool http2_streams_next(struct http2_streams *ss, struct msg *ret)
+{
+	while (!list_empty(&ss->todo)) {
+		struct http2_stream *s = LINK_OWNER(ss->todo.prev, struct http2_stream, todo);
+
+		*ret = (struct msg){ 0 };
+		if (next_of(ss, s, ret)) {
+			ret->key = s->id;
+			if (ret->role != ROLE_INTERIM) { /* which may belong to nothing */
+				ret->flags |= ss->flags;
+				ss->flags = 0;
+			}
+			return true;
+		}
+		link_remove(&s->todo);
+		if (is_over(s))
+			release(ss, s);
+	}
+	return false;
+}
