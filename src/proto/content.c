@@ -2,8 +2,9 @@
 #include "proto/content.h"
 
 #include "proto/grpc.h"
+#include "proto/sse.h"
 
-static const struct content *const all[] = { &content_grpc, NULL };
+static const struct content *const all[] = { &content_grpc, &content_sse, NULL };
 
 const struct content *content_of(const struct flow_half *req, const struct flow_half *resp)
 {
