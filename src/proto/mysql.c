@@ -50,7 +50,9 @@ void my_cmd_release(struct my_cmd *c)
 
 void my_ask(struct mysql *m, struct my_cmd cmd)
 {
-	if (m->nqueue == MY_QUEUE) { /* nobody answers */
+	bool deaf = m->in[SIDE_RESP].astray; /* earlier answers were lost: one who waits for them asks now */
+
+	while (m->nqueue > (deaf ? 0 : MY_QUEUE - 1)) { /* or nobody answers */
 		my_cmd_release(&m->queue[m->first]);
 		m->first = (m->first + 1) % MY_QUEUE;
 		m->nqueue--;

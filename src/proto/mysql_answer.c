@@ -225,6 +225,10 @@ static bool result_over(struct mysql *m, const struct my_ok *ok, struct msg *out
 /* Nothing of what it should be: the answer ends here. */
 static bool odd(struct mysql *m, struct msg *out)
 {
+	if (m->ans.guess) { /* nor is it known to have been one */
+		my_answer_release(&m->ans);
+		return false;
+	}
 	m->ans.flags |= FLOW_DECODE_ERROR;
 	return my_answer_finish(m, NULL, NULL, false, out);
 }
@@ -239,6 +243,8 @@ static bool infile(struct mysql *m, struct slice p, struct msg *out)
 		copy[name.n] = '\0';
 	}
 	m->lost_memory |= !copy;
+	free(m->infile.name); /* of one that never ended */
+	buf_release(&m->infile.body);
 	m->infile = (struct my_infile){ .on = true, .name = copy };
 	my_answer_attr(&m->ans, "file", name);
 	return my_answer_finish(m, "LOCAL INFILE", NULL, false, out);
@@ -310,8 +316,15 @@ static bool prepared(struct mysql *m, struct slice p, struct msg *out)
 	a->nparams = rd_le16(&r);
 	(void)rd_u8(&r);
 	(void)rd_le16(&r);
-	if (r.short_read)
-		return odd(m, out);
+	if (r.short_read) { /* that answered something whose loss was not noticed: this one's is still to come */
+		m->first = (m->first + MY_QUEUE - 1) % MY_QUEUE;
+		m->nqueue++;
+		m->queue[m->first] = a->cmd;
+		a->cmd = (struct my_cmd){ 0 };
+		m->after_gap[SIDE_RESP] = true;
+		my_answer_release(a);
+		return false;
+	}
 	if (rd_left(&r) > 0)
 		follow = rd_u8(&r) != 0;
 	if (!follow || (a->nparams == 0 && a->nresult == 0))

@@ -192,19 +192,30 @@ static bool nearly_utf8(struct slice s)
 	if (slice_is_utf8(s))
 		return true;
 	for (size_t back = 1; back <= 3 && back <= n; back++)
-		if ((s.p[n - back] & 0xc0) == 0xc0)
-			return slice_is_utf8(slice_cut(s, 0, n - back));
+		if (s.p[n - back] >= 0xc2 && s.p[n - back] < 0xf5)
+			return back < 2u + (s.p[n - back] >= 0xe0) + (s.p[n - back] >= 0xf0) &&
+			       slice_is_utf8(slice_cut(s, 0, n - back));
+	return false;
+}
+
+static bool has_controls(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x20 && s.p[i] != '\t' && s.p[i] != '\n' && s.p[i] != '\r')
+			return true;
 	return false;
 }
 
 struct slice my_text(struct slice s, unsigned charset, struct buf *tmp)
 {
-	if (is_ascii(s))
+	bool binary = charset == MY_BINARY && has_controls(s);
+
+	if (is_ascii(s) && !binary)
 		return s;
 	if (my_is_latin1(charset)) {
 		buf_clear(tmp);
 		put_latin1(tmp, s);
-	} else if (nearly_utf8(s)) {
+	} else if (nearly_utf8(s) && !binary) {
 		return s;
 	} else {
 		buf_clear(tmp);

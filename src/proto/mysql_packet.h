@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 
 #define MY_PACKET_MAX 0xffffffu
+#define MY_BINARY     63 /* the charset of what is no text */
 
 /* One direction: a packet in the making.  Zeroed, it waits for a header. */
 struct my_reader {
@@ -42,8 +43,8 @@ struct slice my_lenenc_str(struct rd *r);
 struct slice my_cstr(struct rd *r); /* up to a NUL byte, which is passed; none: sticks */
 struct slice my_rest(struct rd *r);
 
-/* s as people read it: UTF-8 stays; of latin1 (cp1252 to MySQL) every byte becomes a character; what is neither is 0x and
- * hexadecimal digits.  tmp is used when it has to be written anew; charset: a collation's number, 0: not known. */
+/* s as people read it: UTF-8 stays; of latin1 (cp1252 to MySQL) every byte becomes a character; what is neither, and binary
+ * with control characters, is 0x and hexadecimal digits.  tmp is used when it has to be written anew; charset: a collation's number, 0: not known. */
 struct slice my_text(struct slice s, unsigned charset, struct buf *tmp);
 bool my_is_latin1(unsigned charset);
 

@@ -128,7 +128,15 @@ static struct slice string(struct row *w)
 
 static void put(struct row *w, const struct my_col *c, struct slice s, const uint8_t *begin)
 {
-	sql_row_value(&w->m->ans.rows, my_text(s, c->charset, &w->tmp), (uint64_t)(w->r.p - begin));
+	struct slice text = my_text(s, c->charset, &w->tmp);
+
+	if (c->type == 16 && s.n > 0) { /* bits: never text */
+		buf_clear(&w->tmp);
+		buf_puts(&w->tmp, "0x");
+		buf_put_hex(&w->tmp, s);
+		text = buf_slice(&w->tmp);
+	}
+	sql_row_value(&w->m->ans.rows, text, (uint64_t)(w->r.p - begin));
 	w->m->lost_memory |= w->tmp.failed;
 }
 

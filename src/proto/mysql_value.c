@@ -15,12 +15,11 @@ enum my_type { /* of columns and parameters */
 };
 
 enum { FLAG_UNSIGNED = 32, FLAG_ENUM = 256, FLAG_SET = 2048 };
-#define BINARY	 63 /* the charset of what is no text */
 #define NO_FIXED 31 /* decimals: as many as it takes */
 
 static const char *of_bytes(const struct my_col *c)
 {
-	bool text = c->charset != BINARY;
+	bool text = c->charset != MY_BINARY;
 
 	switch (c->type) {
 	case T_VARCHAR:
@@ -205,18 +204,18 @@ bool my_binary_value(struct rd *r, const struct my_col *c, char room[MY_VALUE_RO
 		     struct slice *ret)
 {
 	unsigned size = fixed_size(c->type);
-	struct my_col year = *c;
 	struct slice s;
 	size_t n = 0;
 
 	if (size > 0) {
 		uint64_t v = rd_le(r, size);
 
-		year.flags |= c->type == T_YEAR ? FLAG_UNSIGNED : 0;
-		if (c->type == T_FLOAT || c->type == T_DOUBLE)
+		if (c->type == T_YEAR)
+			n = (size_t)snprintf(room, MY_VALUE_ROOM, "%04u", (unsigned)v);
+		else if (c->type == T_FLOAT || c->type == T_DOUBLE)
 			n = real_bytes(room, v, c->type == T_DOUBLE, c);
 		else
-			n = integer(room, v, size == 4 && c->type == T_INT24 ? 4 : size, &year);
+			n = integer(room, v, size, c);
 		*ret = (struct slice){ (const uint8_t *)room, n };
 		return !r->short_read;
 	}
