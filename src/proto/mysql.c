@@ -116,8 +116,8 @@ static bool client_header(const struct mysql *m, const struct my_reader *r)
 {
 	if (r->joined || m->zipped || m->infile.on)
 		return true;
-	if (my_authenticates(m))
-		return r->seq > 0 && r->left < 65536;
+	if (my_authenticates(m) && r->seq > 0)
+		return r->left < 65536;
 	if (!m->asked && r->seq >= 1 && r->seq <= 3)
 		return r->left >= 32 && r->left < 65536; /* the login */
 	return r->seq == 0 && r->left > 0;
@@ -137,6 +137,23 @@ static bool take_header(struct mysql *m, enum side side)
 
 /* --- packets --- */
 
+/* Statements, files, values and rows may end early or have a hole; nothing that says how others are read, and no name. */
+static bool may_be_cut(const struct mysql *m, enum side side)
+{
+	const struct my_reader *r = &m->in[side];
+	uint8_t com = r->kept.n ? r->kept.p[0] : 0;
+
+	if (side == SIDE_RESP)
+		return m->ans.at == MY_AT_ROWS;
+	if (m->infile.on)
+		return true;
+	if (com == MY_QUERY && my_has(m, MY_QUERY_ATTRS) && (r->kept.n < 3 || r->kept.p[1] > 0))
+		return false; /* attributes come first */
+	return (m->zipped ? !my_authenticates(m) : r->first_seq == 0) &&
+	       (com == MY_QUERY || com == MY_PREPARE || com == MY_EXECUTE || com == MY_LONG_DATA ||
+		com == MY_BULK_EXECUTE);
+}
+
 static bool unfinished(struct mysql *m, enum side side, struct msg *out)
 {
 	struct my_reader *r = &m->in[side];
@@ -147,8 +164,7 @@ static bool unfinished(struct mysql *m, enum side side, struct msg *out)
 		some = my_answer_cut(m, out);
 	} else if (m->infile.on) {
 		some = my_infile_end(m, out);
-	} else if (r->nhead == 4 && r->kept.n > 0 && !my_authenticates(m) &&
-		   (r->first_seq == 0 || m->zipped)) {
+	} else if (r->nhead == 4 && may_be_cut(m, side)) {
 		some = my_client_packet(m, buf_slice(&r->kept), r->len + r->left, FLOW_TRUNCATED,
 					out);
 	}
@@ -176,7 +192,7 @@ static bool packet(struct mysql *m, enum side side, struct slice p, struct msg *
 	return my_server_packet(m, p, r->len, whole, out);
 }
 
-enum fed { FED_MORE, FED_WAIT, FED_MSG, FED_BAD, FED_BETWEEN };
+enum fed { FED_MORE, FED_WAIT, FED_MSG, FED_BAD, FED_BETWEEN, FED_ZIPPED };
 
 /* At a place where a packet may start: after a loss it has to look like one. */
 static enum fed find_start(struct mysql *m, enum side side, struct slice in, size_t *used)
@@ -192,6 +208,24 @@ static enum fed find_start(struct mysql *m, enum side side, struct slice in, siz
 		return FED_WAIT;
 	*used = skip;
 	return FED_BETWEEN;
+}
+
+/* The compressed protocol is spoken, as its frames show where the login's answer was not seen. */
+static bool turns_out_zipped(struct mysql *m, enum side side, struct slice in)
+{
+	if (side == SIDE_RESP || m->zipped || !my_zip_likely(in) ||
+	    (m->caps_known && !my_has(m, MY_COMPRESS | MY_ZSTD)))
+		return false;
+	my_zipped(m);
+	m->in[SIDE_REQ].astray = false;
+	if (m->zip[SIDE_RESP])
+		my_zip_search(m->zip[SIDE_RESP], 1);
+	my_packet_next(&m->in[SIDE_RESP]);
+	m->in[SIDE_RESP].astray = true;
+	my_answer_release(&m->ans);
+	for (; m->nqueue > 0; m->nqueue--, m->first = (m->first + 1) % MY_QUEUE)
+		my_cmd_release(&m->queue[m->first]);
+	return m->zip[SIDE_REQ] != NULL;
 }
 
 /* Packets until one of them ends a message. */
@@ -210,6 +244,10 @@ static enum fed feed(struct mysql *m, enum side side, struct slice in, size_t *r
 		if (r->broken && unfinished(m, side, out)) {
 			*ret_used = pos;
 			return FED_MSG;
+		}
+		if (!m->zipped && r->nhead == 0 && !r->joined && turns_out_zipped(m, side, rest)) {
+			*ret_used = pos;
+			return FED_ZIPPED;
 		}
 		if (r->astray && r->nhead == 0 && rest.n > 0) {
 			enum fed f = find_start(m, side, rest, &used);
@@ -297,6 +335,10 @@ static enum fed zipped(struct mysql *m, enum side side, struct slice in, size_t 
 
 	m->held_back[side] &= !had;
 	*ret_used += had;
+	/* Behind a message its frame may go on, with a checksum for instance. */
+	if (f == FED_MORE && m->in[side].nhead == 0 &&
+	    (side == SIDE_RESP ? m->ans.at == MY_AT_IDLE : !m->infile.on))
+		f = FED_BETWEEN;
 	if (f == FED_MSG && *ret_used > 0 && my_zip_waits(m->zip[side])) {
 		m->held_back[side] = true;
 		--*ret_used;
@@ -320,8 +362,8 @@ static void go_astray(struct mysql *m, enum side side)
 		my_zip_search(m->zip[side], side == SIDE_RESP);
 	m->held_back[side] = false;
 	m->asked = true;
-	/* What is answered next is known if nobody pipelines: what was asked last. */
-	for (; side == SIDE_RESP && m->nqueue > 1; m->nqueue--) {
+	/* Which of the commands that wait were answered in the lost bytes, is not known: their answers are guessed at. */
+	for (; side == SIDE_RESP && m->nqueue > 0; m->nqueue--) {
 		my_cmd_release(&m->queue[m->first]);
 		m->first = (m->first + 1) % MY_QUEUE;
 	}
@@ -334,6 +376,8 @@ static struct parse mysql_parse(void *state, enum side side, struct slice in, st
 	enum fed f = m->zip[side] ? zipped(m, side, in, &r.used, out)
 				  : feed(m, side, in, &r.used, out);
 
+	if (f == FED_ZIPPED && r.used == 0)
+		f = zipped(m, side, in, &r.used, out);
 	switch (f) {
 	case FED_MSG:
 		r.kind = PARSE_MSG;
@@ -344,6 +388,7 @@ static struct parse mysql_parse(void *state, enum side side, struct slice in, st
 		r.used = 0;
 		return r;
 	case FED_BETWEEN:
+	case FED_ZIPPED:
 		r.between = true;
 		break;
 	case FED_MORE:
@@ -403,11 +448,8 @@ static size_t mysql_resync(void *state, enum side side, struct slice in, size_t 
 static bool mysql_lost(void *state, enum side side, uint64_t n)
 {
 	struct mysql *m = state;
-	/* A statement, a file, a row may have a hole; nothing that says how others are read. */
-	bool bearable = side == SIDE_REQ ? m->infile.on || m->in[side].first_seq == 0
-					 : m->ans.at == MY_AT_ROWS;
 
-	if (!m->zip[side] && bearable && my_packet_lost(&m->in[side], n))
+	if (!m->zip[side] && may_be_cut(m, side) && my_packet_lost(&m->in[side], n))
 		return true;
 	m->after_gap[side] = true;
 	go_astray(m, side);

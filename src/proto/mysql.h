@@ -255,6 +255,8 @@ struct my_ok {
 };
 /* Of an OK packet (header 00 or fe) or an EOF of 5 bytes.  False: it is none. */
 bool my_ok_read(const struct mysql *m, struct slice p, struct my_ok *ret);
+/* As far as an OK can look like one: where nothing says that it has to be there. */
+bool my_ok_likely(const struct my_ok *ok);
 void my_ok_note(struct mysql *m, const struct my_ok *ok);
 bool my_err_read(struct slice p, unsigned *ret_code, struct slice *ret_state,
 		 struct slice *ret_text);

@@ -131,7 +131,7 @@ bool my_answer_cut(struct mysql *m, struct msg *out)
 		my_answer_release(&m->ans);
 		return false;
 	}
-	return my_answer_finish(m, "OK", NULL, false, out); /* no error, so far */
+	return my_answer_finish(m, NULL, NULL, false, out);
 }
 
 static bool failed(struct mysql *m, struct slice p, struct msg *out)
@@ -190,6 +190,12 @@ static void list_result(struct my_answer *a, const struct my_ok *ok)
 	}
 }
 
+static bool changes_rows(uint16_t com)
+{
+	return com == MY_QUERY || com == MY_EXECUTE || com == MY_BULK_EXECUTE || com == MY_INFILE ||
+	       com == MY_UNKNOWN;
+}
+
 /* One result is over, as ok says; and the answer, unless more follow. */
 static bool result_over(struct mysql *m, const struct my_ok *ok, struct msg *out)
 {
@@ -198,7 +204,7 @@ static bool result_over(struct mysql *m, const struct my_ok *ok, struct msg *out
 
 	my_ok_note(m, ok);
 	if (a->ncols == 0) {
-		a->any_affected = true;
+		a->any_affected |= changes_rows(a->cmd.com);
 		a->affected += ok->affected;
 	}
 	list_result(a, ok);
@@ -212,6 +218,7 @@ static bool result_over(struct mysql *m, const struct my_ok *ok, struct msg *out
 	}
 	if (!(ok->status & MY_MORE_RESULTS))
 		return my_answer_finish(m, "OK", NULL, false, out);
+	a->cut |= a->names.cut || a->types.cut;
 	sql_list_clear(&a->names);
 	sql_list_clear(&a->types);
 	a->cols_n = 0;
@@ -458,7 +465,9 @@ static bool first(struct mysql *m, struct slice p, struct msg *out)
 			return binlog_begins(m, p, out);
 		__attribute__((fallthrough));
 	case 0xfe:
-		return my_ok_read(m, p, &ok) ? result_over(m, &ok, out) : odd(m, out);
+		if (!my_ok_read(m, p, &ok) || (a->guess && !my_ok_likely(&ok)))
+			return odd(m, out);
+		return result_over(m, &ok, out);
 	default:
 		return a->guess && slice_starts(p, SLICE_LIT("Uptime: ")) ? statistics(m, p, out)
 									  : columns(m, p, out);
@@ -533,6 +542,8 @@ static void begin(struct mysql *m)
 		m->nqueue--;
 	}
 	a->guess = a->cmd.com == MY_UNKNOWN;
+	if (a->guess)
+		a->flags |= m->caps_known ? FLOW_AFTER_GAP : FLOW_MIDSTREAM;
 	a->binary = a->cmd.com == MY_EXECUTE || a->cmd.com == MY_FETCH ||
 		    a->cmd.com == MY_BULK_EXECUTE;
 	a->sets = 1;

@@ -73,6 +73,13 @@ static void prepare(struct said *s)
 	s->cmd.text_len = s->len - 1;
 }
 
+/* Joined in the middle; its prepare was lost; or the statement was forgotten for others. */
+static void unknown(struct said *s)
+{
+	sql_attr(&s->t, "unknown_statement", "its prepare was not seen");
+	s->out->flags |= s->m->caps_known ? FLOW_AFTER_GAP : FLOW_MIDSTREAM;
+}
+
 /* The statement that a command names, and what the flow says of it. */
 static struct my_stmt *statement(struct said *s)
 {
@@ -98,7 +105,7 @@ static struct my_stmt *statement(struct said *s)
 	else if (st && st->text)
 		set_statement(s, (struct slice){ (uint8_t *)st->text, st->text_n }, st->text_len);
 	else
-		sql_attr(&s->t, "unknown_statement", "prepared before capture");
+		unknown(s);
 	return st;
 }
 
@@ -366,7 +373,7 @@ bool my_client_packet(struct mysql *m, struct slice p, uint64_t len, unsigned fl
 		infile_data(m, p, len, flags);
 		return false;
 	}
-	if (my_authenticates(m) || len == 0)
+	if ((my_authenticates(m) && (m->zipped || m->in[SIDE_REQ].first_seq > 0)) || len == 0)
 		return false;
 	if (!m->asked && m->in[SIDE_REQ].first_seq > 0) {
 		if (!my_login(m, p, out))
@@ -374,5 +381,7 @@ bool my_client_packet(struct mysql *m, struct slice p, uint64_t len, unsigned fl
 		out->flags |= flags;
 		return true;
 	}
+	if (p.n > 0 && p.p[0] == 0)
+		return false; /* "sleep", which nobody sends: a frame of the compressed protocol */
 	return command(m, p, len, flags, out);
 }

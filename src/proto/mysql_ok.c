@@ -68,6 +68,14 @@ bool my_ok_read(const struct mysql *m, struct slice p, struct my_ok *ret)
 	return true;
 }
 
+bool my_ok_likely(const struct my_ok *ok)
+{
+	for (size_t i = 0; i < ok->info.n; i++)
+		if (ok->info.p[i] < 0x20 && ok->info.p[i] != '\n')
+			return false;
+	return ok->warnings < 1000 && ok->affected < UINT32_MAX;
+}
+
 /* --- what changed in the session --- */
 
 enum { TRACK_VARIABLE, TRACK_SCHEMA, TRACK_STATE, TRACK_GTIDS, TRACK_TRX_FLAGS, TRACK_TRX_STATE };

@@ -203,7 +203,7 @@ static enum probe ok_or_prepared(const struct mysql *m, const struct head *h)
 		return h->len < 4096 ? PROBE_MAYBE : PROBE_NO;
 	if (h->len == 12 && h->p.p[9] == 0)
 		return PROBE_YES;
-	return my_ok_read(m, h->p, &ok) && ok.warnings < 1000 ? PROBE_YES : PROBE_NO;
+	return my_ok_read(m, h->p, &ok) && my_ok_likely(&ok) ? PROBE_YES : PROBE_NO;
 }
 
 static enum probe columns(struct slice in, const struct head *h)
@@ -267,6 +267,21 @@ static enum probe answer(const struct mysql *m, struct slice in, const struct he
 
 /* --- both --- */
 
+/* Behind a command comes the next one, if anything. */
+static bool goes_on(struct slice in, const struct head *h)
+{
+	struct slice rest = slice_cut(in, 4 + (size_t)h->len, in.n);
+	struct head next;
+
+	if (rest.n == 0 || in.n < 4 + (size_t)h->len)
+		return true;
+	if (h->len == 1)
+		return false; /* so short a one has no proof but its end */
+	if (!head_of(rest, &next))
+		return rest.p[0] != 0 || rest.n > 1; /* few packets are a multiple of 256 */
+	return next.seq == 0 && next.len > 0;
+}
+
 enum probe my_starts(const struct mysql *m, enum side side, struct slice in)
 {
 	struct head h;
@@ -278,7 +293,7 @@ enum probe my_starts(const struct mysql *m, enum side side, struct slice in)
 	}
 	if (side == SIDE_RESP)
 		return answer(m, in, &h);
-	return h.seq == 0 && h.len > 0 ? command(&h) : PROBE_NO;
+	return h.seq == 0 && h.len > 0 && goes_on(in, &h) ? command(&h) : PROBE_NO;
 }
 
 size_t my_next_start(const struct mysql *m, enum side side, struct slice in, size_t from)

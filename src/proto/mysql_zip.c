@@ -234,6 +234,17 @@ static bool starts(struct slice s, uint8_t seq)
 	       (s.p[7] == 0x28 && s.p[8] == 0xb5 && s.p[9] == 0x2f && s.p[10] == 0xfd);
 }
 
+bool my_zip_likely(struct slice s)
+{
+	struct rd r = rd_init(s);
+	uint64_t n = rd_le(&r, 3), plain, inner;
+
+	(void)rd_u8(&r);
+	plain = rd_le(&r, 3);
+	inner = rd_le(&r, 3);
+	return s.n >= MY_ZIP_HEAD + 5 && starts(s, 0) && (plain > 0 || inner + 4 == n);
+}
+
 size_t my_zip_next(struct slice s, size_t from, uint8_t seq)
 {
 	for (; from < s.n; from++)

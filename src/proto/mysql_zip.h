@@ -36,6 +36,8 @@ void my_zip_search(struct my_zip *z, uint8_t seq);
 /* A frame begins that my_zip_search looked for: once. */
 bool my_zip_found(struct my_zip *z);
 size_t my_zip_held(const struct my_zip *z);
+/* The beginning of s can be nothing else than the frame of a client's command. */
+bool my_zip_likely(struct slice s);
 /* The first place >= from where a frame with number seq may begin; or s.n. */
 size_t my_zip_next(struct slice s, size_t from, uint8_t seq);
 
