@@ -10,14 +10,19 @@
 static struct {
 	const char *name;
 	enum log_level level;
-	bool colour;
-} state = { "", LOG_LEVEL_INFO, false };
+	bool colour, erases;
+} state = { "", LOG_LEVEL_INFO, false, false };
 
 void log_setup(const char *name, enum log_level level)
 {
 	state.name = name;
 	state.level = level;
 	state.colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+}
+
+void log_erases(void)
+{
+	state.erases = isatty(STDERR_FILENO);
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
@@ -33,7 +38,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 	(void)vsnprintf(line, sizeof(line), fmt, ap); /* cut at the end of the line buffer */
 	va_end(ap);
 	/* One call, so that lines of several processes do not mix. */
-	(void)fprintf(stderr, "%slimpid%s%s: %s%s%s\n", state.colour ? colours[level] : "",
+	(void)fprintf(stderr, "%s%slimpid%s%s: %s%s%s\n", state.erases ? "\r\033[K" : "", state.colour ? colours[level] : "",
 		      state.name[0] ? " " : "", state.name, words[level], line,
 		      state.colour && colours[level][0] ? "\033[0m" : "");
 }

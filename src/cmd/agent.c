@@ -312,6 +312,8 @@ int run_tail(const struct args *a)
 	int rc = prepare(&c, a, DECODE_PRINT);
 
 	if (rc == 0) {
+		if (!a->json && isatty(STDOUT_FILENO)) /* tap's messages come between decode's lines */
+			log_erases();
 		c.decode.filter = q;
 		c.decode.output = STDOUT_FILENO;
 		rc = capture(&c, begin_output);

@@ -10,9 +10,6 @@ enum key {
 	KEY_SERVER = 's',
 	KEY_OUTPUT = 'o',
 	KEY_JSON = 'j',
-	KEY_HEADERS = 'H',
-	KEY_BODY = 'b',
-	KEY_COUNT = 'n',
 	KEY_HTTP = 0x100,
 	KEY_GRPC,
 	KEY_DB,
@@ -287,12 +284,6 @@ static error_t agent_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_option print_options[] = {
-	{ "headers", KEY_HEADERS, NULL, 0, "print headers", 4 },
-	{ "body", KEY_BODY, NULL, 0, "print bodies", 4 },
-	{ "count", KEY_COUNT, "N", 0, "end after N flows", 4 },
-	{ 0 },
-};
 static const struct argp_option json_options[] = {
 	{ "json", KEY_JSON, NULL, 0, "print JSON (docs/flow.md)", 4 },
 	{ 0 },
@@ -310,17 +301,8 @@ static error_t print_option(int key, char *arg, struct argp_state *state)
 	case KEY_JSON:
 		a->json = true;
 		return 0;
-	case KEY_HEADERS:
-		a->headers = true;
-		return 0;
-	case KEY_BODY:
-		a->bodies = true;
-		return 0;
 	case KEY_OUTPUT:
 		a->output = arg;
-		return 0;
-	case KEY_COUNT:
-		args_size_option(state, "count", arg, &a->count);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -377,7 +359,6 @@ static const struct argp argp_agent = { .options = agent_options, .parser = agen
 static const struct argp argp_agent_token = { .options = agent_token_options,
 					      .parser = agent_option };
 static const struct argp argp_json = { .options = json_options, .parser = print_option };
-static const struct argp argp_print = { .options = print_options, .parser = print_option };
 static const struct argp argp_output = { .options = output_options, .parser = print_option };
 static const struct argp argp_common = { .options = common_options, .parser = common_option };
 
@@ -390,7 +371,7 @@ static const struct {
 	{ ARGS_AGENT, &argp_agent },
 	{ ARGS_AGENT | ARGS_HUB, &argp_agent_token },
 	{ ARGS_JSON | ARGS_PRINT, &argp_json },
-	{ ARGS_PRINT, &argp_print },
+	{ ARGS_PRINT, &args_print },
 	{ ARGS_OUTPUT, &argp_output },
 	{ ARGS_RUNNING, &argp_running },
 	{ ARGS_EXPORT, &args_export },

@@ -48,7 +48,9 @@ struct args {
 	/* output */
 	const char *output, *file;
 	char filter[4096];
-	bool json, headers, bodies;
+	bool json, headers, bodies, messages, rows;
+	uint64_t rows_max; /* 0: the usual number */
+	enum args_colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER } colour;
 	uint64_t count;
 	const char *running; /* URL of a page, with its token */
 	const char *from;    /* a recording or capture to export */
@@ -69,7 +71,7 @@ enum args_group {
 	ARGS_CAPTURE = 1,
 	ARGS_HUB = 2,
 	ARGS_AGENT = 4,
-	ARGS_PRINT = 8,	  /* --json --headers --body --count, and a FILTER */
+	ARGS_PRINT = 8,	  /* --json --headers --body --messages --rows --color --count, and a FILTER */
 	ARGS_OUTPUT = 16, /* -o FILE */
 	ARGS_FILE = 32,	  /* a FILE comes first */
 	ARGS_JSON = 64,	  /* --json alone */

@@ -8,12 +8,12 @@
 #include "cmd/args.h"
 
 /* Each file numbers its long options in a range of its own: args.c from 0x100, args_capture.c from 0x200, args_export.c from
- * 0x300, args_decode.c from 0x400. */
+ * 0x300, args_decode.c from 0x400, args_print.c from 0x500. */
 
 extern const struct argp args_capture; /* args_capture.c: what is captured, and how */
 
 extern const struct argp args_decode; /* args_decode.c: about the bytes that are read */
-
+extern const struct argp args_print;		   /* args_print.c: what is printed of flows, and how */
 extern const struct argp args_export, args_import; /* args_export.c: which flows, or where to */
 
 /* Takes the URL given to --running; ends the program with a message when it is none. */

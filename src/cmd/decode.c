@@ -263,6 +263,8 @@ static void timers(struct decode *d, uint64_t *tick_ns, uint64_t *second_ns)
 	*second_ns = d->now_ns + SECOND;
 	if (d->to_hub)
 		report_health(d);
+	else
+		report_status(d);
 	if (d->recorder) /* what was captured survives a kill */
 		recorded(d, recorder_flush(d->recorder));
 }
@@ -325,6 +327,8 @@ static void finish(struct decode *d)
 		;
 	conn_table_finish(d->table);
 	hold_tick(d->hold, UINT64_MAX);
+	if (d->sink && !d->to_hub && !d->o->args->json)
+		sink_text_status(d->sink, NULL);
 	if (d->sink && d->sink->ops->flush(d->sink, FLUSH_MS) < 0 && d->to_hub)
 		log_warn("stopped with flows that the hub has not acknowledged");
 	if (!d->to_hub && !d->recorder)

@@ -35,5 +35,11 @@ int decode_main(const struct decode_options *o, int ipc, const int *rings, unsig
 /* The sink for standard output as args ask for it, and the rule which writes of a flow are shown. */
 struct sink *print_sink(const struct args *a, int fd);
 bool print_wants(const struct args *a, const struct filter *q, const struct flow *f);
+/* The terminal's last line, of a sink made by print_sink without --json: rate, what is open, what is missing. */
+struct print_counts {
+	uint64_t flows, flows_before; /* ended, now and so many seconds ago */
+	uint64_t shown, open, missing, dropped, undecrypted;
+};
+void print_status(struct sink *s, const struct print_counts *c, double seconds);
 
 #endif

@@ -35,6 +35,7 @@ struct decode {
 	uint64_t loss[EV_LOSS_MAX], restarts;
 	char why[160]; /* the collector's complaint that was logged last */
 	uint64_t now_ns, printed, dropped;
+	uint64_t status_ns, status_flows; /* when the last line was drawn, and how much there was then */
 	bool stop, closed; /* closed: nobody reads the output */
 	bool failed;	   /* the recording could not be written */
 };
@@ -51,6 +52,8 @@ void report_health(struct decode *d);
 void report_containers(struct decode *d);
 void report_fact(struct decode *d, const struct ipc_health *h);
 struct sink *report_collector(struct decode *d);
+/* Once a second: the last line of a tail's terminal. */
+void report_status(struct decode *d);
 /* Says at the end of a tail how much there was. */
 void report_end(const struct decode *d);
 

@@ -293,6 +293,24 @@ struct sink *report_collector(struct decode *d)
 	return s;
 }
 
+void report_status(struct decode *d)
+{
+	const struct conn_stats *s = conn_table_stats(d->table);
+	struct print_counts c = { .flows = s->flows,
+				  .flows_before = d->status_flows,
+				  .shown = d->printed,
+				  .open = s->exchanges,
+				  .missing = s->gap_bytes,
+				  .dropped = d->dropped,
+				  .undecrypted = s->undecrypted_now };
+
+	if (!d->sink || d->o->args->json)
+		return;
+	print_status(d->sink, &c, d->status_ns ? (double)(d->now_ns - d->status_ns) / 1e9 : 0);
+	d->status_ns = d->now_ns;
+	d->status_flows = s->flows;
+}
+
 void report_end(const struct decode *d)
 {
 	const struct conn_stats *s = conn_table_stats(d->table);

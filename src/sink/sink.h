@@ -19,11 +19,17 @@ struct sink {
 /* One line of JSON a flow to fd; body_max as in struct flow_json_options. */
 struct sink *sink_jsonl_new(int fd, size_t body_max);
 
-/* One readable line a flow (on its last write), wrapped to width columns; colour: ANSI. */
+/* One readable line a flow.  width 0: into a pipe or a file, each flow when it is over, nothing left out.  Else in that many columns; then conversations are
+ * told when they begin, too. */
+#define SINK_ROWS 25
 struct sink_text_options {
 	unsigned width;
-	bool colour, headers, bodies;
+	bool terminal; /* fd is one: its width is asked for again and again, and there may be a status */
+	bool colour, headers, bodies, messages, rows;
+	unsigned rows_max; /* of one answer; 0: SINK_ROWS */
 };
 struct sink *sink_text_new(int fd, const struct sink_text_options *o);
+/* What stands in the terminal's last line from now on; NULL: nothing.  Only of a text sink on a terminal. */
+void sink_text_status(struct sink *s, const char *line);
 
 #endif

@@ -1,257 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A flow as a line for people:
+/* A flow as a line for people.  In a pipe or a file everything of it:
  *
  *   13:00:00.123  web → api:8080  GET /v1/users?x=1  200 OK  1.23 ms  1.0 kB
  *
- * Nothing captured reaches the terminal unescaped: control characters could move the cursor,
- * rename the window or type.
+ * On a terminal in columns that stay where they are, as wide as it is, nothing wrapped:
+ *
+ *   13:00:00 web → api          GET   /v1/users?x=1…           200        1.23 ms   1.0 kB
+ *
+ * The terminal's last line may hold a status; it is taken away before anything is printed and put back behind it, in one write.
  */
-#include "sink/sink.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+#include <errno.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
-#include "sink/out.h"
+#include "sink/text_priv.h"
 
-#define BODY_MAX       (64u << 10) /* bytes of a body printed */
 #define LINE_MAX_BYTES 8192u
-
-struct text {
-	struct sink base; /* first: a struct sink * is a struct text * */
-	struct out out;
-	struct sink_text_options o;
-};
+#define ERASE	       "\r\033[K"
+#define WIDTH_MIN      20u
 
 static struct text *of(struct sink *s)
 {
 	return (struct text *)s;
 }
 
-/* --- pieces ----------------------------------------------------------------------------------- */
-
-/* s with everything that is not plain text made visible; "\n" and tabs stay when lines is set. */
-static void put_safe(struct buf *b, struct slice s, bool lines)
+void text_colour(struct text *t, const char *code)
 {
-	while (s.n) {
-		size_t n = utf8_len(s);
-		/* C0, DEL, and C1, which is 0xc2 0x80..0x9f in UTF-8 */
-		bool control =
-			s.p[0] < 32 || s.p[0] == 127 || (n == 2 && s.p[0] == 0xc2 && s.p[1] < 0xa0);
-
-		if (n == 0 || control)
-			n = n ? n : 1;
-		if (lines && (s.p[0] == '\n' || s.p[0] == '\t')) {
-			buf_put(b, slice_cut(s, 0, 1));
-		} else if (utf8_len(s) == 0 || control) {
-			if (!(lines && s.p[0] == '\r'))
-				for (size_t i = 0; i < n; i++)
-					buf_printf(b, "\\x%02x", s.p[i]);
-		} else {
-			buf_put(b, slice_cut(s, 0, n));
-		}
-		s = slice_cut(s, n, s.n);
-	}
-}
-
-static size_t columns(struct slice s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += (s.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
-/* At most width columns of s, with an ellipsis where it was cut. */
-static void put_cut(struct buf *b, struct slice s, size_t width)
-{
-	size_t i = 0;
-
-	if (columns(s) <= width) {
-		buf_put(b, s);
-		return;
-	}
-	for (size_t n = 1; i < s.n && n < width;) {
-		size_t len = utf8_len(slice_cut(s, i, s.n));
-
-		i += len ? len : 1;
-		n++;
-	}
-	buf_put(b, slice_cut(s, 0, i));
-	if (width)
-		buf_puts(b, "…");
-}
-
-/* web, curl@10.0.0.1; of a unix socket's ends curl and dockerd@/run/docker.sock. */
-static void put_unix_peer(struct buf *b, const struct flow_peer *p, const char *path)
-{
-	char in_pod[FLOW_NAME_MAX];
-	const char *name = p->container ? flow_container_name(p, in_pod) : p->comm;
-
-	if (name)
-		put_safe(b, slice_str(name), false);
-	if (name && path)
-		buf_puts(b, "@");
-	if (path)
-		put_safe(b, slice_str(path), false);
-	if (!name && !path)
-		buf_puts(b, "?");
-}
-
-static void put_peer(struct buf *b, const struct flow_conn *c, const struct flow_peer *p,
-		     bool with_port)
-{
-	char addr[46], in_pod[FLOW_NAME_MAX];
-
-	if (flow_is_unix(c)) {
-		put_unix_peer(b, p, with_port ? c->path : NULL);
-		return;
-	}
-	if (p->container) {
-		put_safe(b, slice_str(flow_container_name(p, in_pod)), false);
-	} else {
-		flow_addr_format(p->addr, addr);
-		if (p->comm && p->comm[0]) {
-			put_safe(b, slice_str(p->comm), false);
-			buf_puts(b, "@");
-		}
-		buf_puts(b, addr[0] ? addr : "?");
-	}
-	if (with_port && p->port)
-		buf_printf(b, ":%u", p->port);
-}
-
-static void put_duration(struct buf *b, uint64_t ns)
-{
-	double v = (double)ns;
-
-	if (ns == 0)
-		buf_puts(b, "-");
-	else if (ns < 1000000u)
-		buf_printf(b, "%.0f µs", v / 1e3);
-	else if (ns < 1000000000u)
-		buf_printf(b, "%.*f ms", ns < 10000000u ? 2 : ns < 100000000u ? 1 : 0, v / 1e6);
-	else
-		buf_printf(b, "%.2f s", v / 1e9);
-}
-
-static void put_size(struct buf *b, uint64_t n)
-{
-	static const char *const units[] = { "kB", "MB", "GB", "TB" };
-	double v = (double)n;
-	size_t u = 0;
-
-	if (n < 1000) {
-		buf_printf(b, "%u B", (unsigned)n);
-		return;
-	}
-	for (v /= 1000; v >= 999.95 && u < 3; u++)
-		v /= 1000;
-	buf_printf(b, "%.1f %s", v, units[u]);
-}
-
-static void put_time(struct buf *b, int64_t ns)
-{
-	time_t s = (time_t)(ns / 1000000000);
-	struct tm tm;
-
-	if (ns <= 0 || !localtime_r(&s, &tm)) {
-		buf_puts(b, "--:--:--.---");
-		return;
-	}
-	buf_printf(b, "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec,
-		   (int)(ns / 1000000 % 1000));
-}
-
-static const char *status_colour(const struct flow *f)
-{
-	if (f->failed || f->state == FLOW_RESET)
-		return "\033[31m";
-	return f->state == FLOW_UNANSWERED ? "\033[33m" : "\033[32m";
-}
-
-static void colour(const struct text *t, const char *code)
-{
-	struct buf *b = (struct buf *)&t->out.wait;
-
 	if (t->o.colour)
-		buf_puts(b, code);
+		buf_puts(&t->out.wait, code);
 }
 
-/* --- a flow ----------------------------------------------------------------------------------- */
-
-static void put_status(struct buf *b, const struct flow *f)
-{
-	if (f->has_resp && f->resp.status) {
-		put_safe(b, slice_str(f->resp.status), false);
-		if (f->resp.reason && f->resp.reason[0]) {
-			buf_puts(b, " ");
-			put_safe(b, slice_str(f->resp.reason), false);
-		}
-		if (f->state != FLOW_RESET)
-			return;
-		buf_puts(b, ", ");
-	}
-	buf_puts(b, f->state == FLOW_DONE    ? "done"
-		    : f->state == FLOW_RESET ? "connection broken"
-					     : "no answer");
-}
-
-static void put_flags(struct buf *b, unsigned flags)
-{
-	const char *sep = "  [";
-
-	for (unsigned bit = 1; bit && bit <= flags; bit <<= 1) {
-		const char *name = flags & bit ? flow_flag_name(bit) : NULL;
-
-		if (!name)
-			continue;
-		buf_printf(b, "%s%s", sep, name);
-		sep = " ";
-	}
-	if (sep[0] == ' ' && sep[1] == 0)
-		buf_puts(b, "]");
-}
+/* --- a line in a file ----------------------------------------------------------------------------- */
 
 static struct slice or_empty(const char *s)
 {
 	return slice_cut(slice_str(s), 0, LINE_MAX_BYTES);
 }
 
-/* The parts before and after the target have their width; the target gets what is left. */
-static void put_line(struct text *t, const struct flow *f)
+/* Not on a terminal: everything, for whatever searches in it. */
+static void plain_line(struct text *t, const struct flow *f)
 {
 	struct buf head = { 0 }, target = { 0 }, status = { 0 }, tail = { 0 }, *b = &t->out.wait;
-	size_t used, width = t->o.width;
 
-	put_time(&head, flow_time_ns(f));
+	text_time(&head, flow_time_ns(f), true);
 	buf_puts(&head, "  ");
-	put_peer(&head, f->conn, &f->conn->client, false);
+	text_peer(&head, f->conn, &f->conn->client, false);
 	buf_puts(&head, " → ");
-	put_peer(&head, f->conn, &f->conn->server, true);
+	text_peer(&head, f->conn, &f->conn->server, true);
 	buf_puts(&head, f->conn->tls ? "  tls " : "  ");
-	put_safe(&head, or_empty(f->has_req ? f->req.op : "?"), false);
+	term_put(&head, or_empty(f->has_req ? f->req.op : "?"), TERM_LINE);
 	buf_puts(&head, " ");
-	put_safe(&target, or_empty(f->req.target), false);
-	put_status(&status, f);
+	term_put(&target, or_empty(f->req.target), TERM_LINE);
+	text_status(&status, f, false);
 	buf_puts(&tail, "  ");
-	put_duration(&tail, flow_duration_ns(f));
+	text_duration(&tail, flow_duration_ns(f));
 	buf_puts(&tail, "  ");
-	put_size(&tail, f->resp.body.len);
-	put_flags(&tail, f->flags);
-	used = columns(buf_slice(&head)) + 2 + columns(buf_slice(&status)) +
-	       columns(buf_slice(&tail));
-	if (width == 0)
-		width = SIZE_MAX;
-	else /* a narrow terminal still shows the beginning of the target */
-		width = width > used + 12 ? width - used : 12;
+	text_size(&tail, f->resp.body.len);
+	text_flags(&tail, f->flags);
 	buf_put(b, buf_slice(&head));
-	put_cut(b, buf_slice(&target), width);
+	buf_put(b, buf_slice(&target));
 	buf_puts(b, "  ");
-	colour(t, status_colour(f));
+	text_colour(t, text_status_colour(f));
 	buf_put(b, buf_slice(&status));
-	colour(t, "\033[0m");
+	text_colour(t, "\033[0m");
 	buf_put(b, buf_slice(&tail));
 	buf_puts(b, "\n");
 	b->failed |= head.failed || target.failed || status.failed || tail.failed;
@@ -261,142 +74,290 @@ static void put_line(struct text *t, const struct flow *f)
 	buf_release(&tail);
 }
 
-static void put_fact(struct buf *b, const char *before, const char *s)
+/* --- a line on a terminal ----------------------------------------------------------------------------- */
+
+struct layout {
+	bool ms, proto; /* shown? */
+	unsigned gap, peers, op, target, status, size;
+};
+#define TIME_WIDTH  8
+#define PROTO_WIDTH 10
+#define DUR_WIDTH   8
+
+/* Columns for a terminal of that width: what is wide gets its share, the target what is left. */
+static struct layout layout_of(unsigned width)
 {
-	if (!s)
-		return;
-	buf_puts(b, before);
-	put_safe(b, slice_str(s), false);
+	struct layout l = { .ms = width >= 100, .proto = width >= 120, .gap = width >= 120 ? 2 : 1, .op = width >= 72 ? 7 : 5 };
+	unsigned used;
+
+	l.peers = width < 56 ? 0 : width / 4 < 44 ? width / 4 : 44;
+	l.status = width < 100 ? 9 : width < 120 ? 12 : width < 160 ? 16 : 26;
+	l.size = width < 68 ? 0 : 8;
+	used = TIME_WIDTH + (l.ms ? 4 : 0) + l.gap + (l.peers ? l.peers + l.gap : 0) + (l.proto ? PROTO_WIDTH + l.gap : 0) + l.gap +
+	       l.status + l.gap + DUR_WIDTH + (l.size ? l.size + l.gap : 0);
+	l.target = width > used + 8 ? width - used : 8;
+	return l;
 }
 
-static void put_day(struct buf *b, int64_t unix_s)
+static void gap(struct text *t, const struct layout *l)
 {
-	time_t s = unix_s;
-	struct tm tm;
-
-	if (unix_s && gmtime_r(&s, &tm))
-		buf_printf(b, " until %04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+	buf_puts(&t->out.wait, l->gap == 2 ? "  " : " ");
 }
 
-/* How sure it is which socket what was read went through; NULL: nothing was read. */
-static const char *mapping_text(const char *mapping)
+/* In little room a process' name says more than the beginning of its address. */
+static void put_end(struct buf *b, const struct layout *l, const struct flow_conn *c, const struct flow_peer *p)
 {
-	static const char *const texts[][2] = {
-		{ "nested", "certain" },
-		{ "sticky", "the one used before" },
-		{ "matched", "found by its ciphertext" },
-	};
-
-	for (size_t i = 0; mapping && i < sizeof(texts) / sizeof(*texts); i++)
-		if (strcmp(mapping, texts[i][0]) == 0)
-			return texts[i][1];
-	return mapping;
+	if (l->peers < 30 && !p->container && p->comm && p->comm[0] && !flow_is_unix(c))
+		term_put(b, slice_str(p->comm), TERM_LINE);
+	else
+		text_peer(b, c, p, p == &c->server && l->peers >= 30);
 }
 
-/* What the handshake said: "* TLS 1.3 TLS_AES_128_GCM_SHA256 x25519, server name api, ALPN h2 of h2,http/1.1". */
-static void put_tls(struct text *t, const struct flow_tls *tls)
+/* "web → api:80": the client gives way first, the server is what one looks for. */
+static void put_peers(struct text *t, const struct layout *l, const struct flow_conn *c, bool from_server)
+{
+	struct buf client = { 0 }, server = { 0 }, both = { 0 };
+	size_t n, max;
+
+	put_end(&client, l, c, &c->client);
+	put_end(&server, l, c, &c->server);
+	n = term_columns(buf_slice(&server));
+	max = l->peers - 3 > n + 4 ? l->peers - 3 - n : (l->peers - 3) / 2;
+	term_cut(&both, buf_slice(&client), max);
+	buf_puts(&both, from_server ? " ← " : " → ");
+	buf_put(&both, buf_slice(&server));
+	term_cell(&t->out.wait, buf_slice(&both), l->peers, false);
+	t->out.wait.failed |= client.failed || server.failed || both.failed;
+	buf_release(&client);
+	buf_release(&server);
+	buf_release(&both);
+}
+
+static void begin_row(struct text *t, const struct layout *l, const struct flow *f, int64_t at_ns, bool from_server)
 {
 	struct buf *b = &t->out.wait;
 
-	colour(t, "\033[2m");
-	put_fact(b, "  * ", tls->protocol ? tls->protocol : "TLS of unknown version");
-	put_fact(b, " ", tls->cipher);
-	put_fact(b, " ", tls->group);
-	put_fact(b, ", server name ", tls->sni);
-	put_fact(b, ", ALPN ", tls->alpn);
-	put_fact(b, tls->alpn ? " of " : ", ALPN offered ", tls->offered);
-	for (unsigned bit = 1; bit && bit <= tls->flags; bit <<= 1)
-		put_fact(b, ", ", tls->flags & bit ? flow_tls_flag_name(bit) : NULL);
-	put_fact(b, ", broken off by the ", tls->alert ? tls->alert_by : NULL);
-	put_fact(b, ": ", tls->alert);
-	put_fact(b, "\n  * certificate ", tls->subject ? tls->subject : tls->names);
-	put_day(b, tls->not_after);
-	put_fact(b, ", for ", tls->subject ? tls->names : NULL);
-	put_fact(b, ", by ", tls->issuer);
-	put_fact(b, "\n  * read from ", tls->mapping ? tls->library : NULL);
-	put_fact(b, ", its socket is ", mapping_text(tls->mapping));
-	put_fact(b, "\n  * not read: ", tls->why);
-	colour(t, "\033[0m");
-	buf_puts(b, "\n");
+	text_colour(t, TEXT_DIM);
+	text_time(b, at_ns, l->ms);
+	text_colour(t, TEXT_PLAIN);
+	gap(t, l);
+	if (l->peers) {
+		put_peers(t, l, f->conn, from_server);
+		gap(t, l);
+	}
+	if (!l->proto)
+		return;
+	text_colour(t, TEXT_DIM);
+	term_cell(b, slice_str(f->proto), PROTO_WIDTH, false);
+	text_colour(t, TEXT_PLAIN);
+	gap(t, l);
 }
 
-static void put_headers(struct text *t, const struct flow_half *h, const char *mark)
+/* What was asked for, and at the right end what there is to know about it; in little room a mark stands for that. */
+static void put_target(struct text *t, const struct layout *l, struct slice op, struct slice target, struct slice more)
 {
-	struct buf *b = &t->out.wait;
+	size_t room = l->target, tail = more.n ? term_columns(more) + 1 : 0;
+	struct buf what = { 0 };
 
-	for (size_t i = 0; i < h->nheaders; i++) {
-		colour(t, "\033[2m");
-		buf_puts(b, mark);
-		put_safe(b, slice_str(h->headers[i].key), false);
-		buf_puts(b, ": ");
-		put_safe(b, slice_str(h->headers[i].value), false);
-		colour(t, "\033[0m");
-		buf_puts(b, "\n");
+	if (tail > room / 3) {
+		more = SLICE_LIT("!");
+		tail = 2;
 	}
+	term_put(&what, op, TERM_LINE);
+	for (size_t n = term_columns(buf_slice(&what)); n < l->op; n++)
+		buf_puts(&what, " ");
+	buf_puts(&what, " ");
+	term_put(&what, target, TERM_CELL);
+	term_cell(&t->out.wait, buf_slice(&what), room - tail, false);
+	if (tail) {
+		text_colour(t, "\033[33m");
+		buf_puts(&t->out.wait, " ");
+		buf_put(&t->out.wait, more);
+		text_colour(t, TEXT_PLAIN);
+	}
+	t->out.wait.failed |= what.failed;
+	buf_release(&what);
 }
 
-static void put_body(struct text *t, const struct flow_body *body, const char *mark)
+static void end_row(struct text *t, const struct layout *l, struct slice status, const char *colour, struct slice dur,
+		    struct slice size)
 {
-	struct slice left = slice_cut(body->data, 0, BODY_MAX);
-	struct buf *b = &t->out.wait;
-
-	if (body->shown.n) {
-		buf_puts(b, mark);
-		put_safe(b, body->shown, true);
-		buf_puts(b, "\n");
-		return;
+	gap(t, l);
+	text_colour(t, colour);
+	term_cell(&t->out.wait, status, l->status, false);
+	text_colour(t, TEXT_PLAIN);
+	gap(t, l);
+	term_cell(&t->out.wait, dur, DUR_WIDTH, true);
+	if (l->size) {
+		gap(t, l);
+		term_cell(&t->out.wait, size, l->size, true);
 	}
-	if (body->len == 0)
-		return;
-	if (!slice_is_utf8(body->data) && body->data.n) {
-		buf_printf(b, "%s(%zu bytes, not text)\n", mark, body->data.n);
-		return;
-	}
-	while (left.n) {
-		size_t end = slice_find(left, SLICE_LIT("\n"), 0);
-
-		buf_puts(b, mark);
-		put_safe(b, slice_cut(left, 0, end), true);
-		buf_puts(b, "\n");
-		left = slice_cut(left, end + 1, left.n);
-	}
-	if (body->data.n > BODY_MAX || body->captured < body->len)
-		buf_printf(b, "%s… (%llu bytes sent)\n", mark, (unsigned long long)body->len);
+	buf_puts(&t->out.wait, "\n");
 }
 
-static void put_messages(struct text *t, const struct flow *f)
+static uint64_t bytes_of(const struct flow *f)
 {
-	for (size_t i = 0; i < f->nmsgs; i++) {
-		const struct flow_msg *m = &f->msgs[i];
+	if (f->streams)
+		return f->stream.bytes[0] + f->stream.bytes[1];
+	if (strcmp(f->proto, "tcp") == 0)
+		return f->req.body.len + f->resp.body.len;
+	return f->resp.body.len ? f->resp.body.len : f->req.body.len;
+}
 
-		buf_puts(&t->out.wait, m->from_server ? "  < " : "  > ");
-		put_safe(&t->out.wait, slice_str(m->op), false);
-		buf_puts(&t->out.wait, "\n");
-		put_body(t, &m->body, m->from_server ? "  < " : "  > ");
+static void put_row(struct text *t, const struct flow *f)
+{
+	struct layout l = layout_of(t->o.width);
+	struct buf more = { 0 }, status = { 0 }, dur = { 0 }, size = { 0 }, flags = { 0 };
+	uint64_t n = f->stream.n[0] + f->stream.n[1];
+
+	if (f->streams && n)
+		buf_printf(&more, "[%llu message%s]", (unsigned long long)n, n == 1 ? "" : "s");
+	text_flags(&flags, f->flags);
+	if (flags.n) /* behind its two blanks */
+		buf_put(&more, slice_cut(buf_slice(&flags), more.n ? 1 : 2, flags.n));
+	text_status(&status, f, l.status < 16);
+	if (f->state == FLOW_OPEN)
+		buf_puts(&dur, "…");
+	else
+		text_duration(&dur, flow_duration_ns(f));
+	text_size(&size, bytes_of(f));
+	begin_row(t, &l, f, flow_time_ns(f), false);
+	put_target(t, &l, slice_str(f->has_req && f->req.op ? f->req.op : "?"), or_empty(f->req.target), buf_slice(&more));
+	end_row(t, &l, buf_slice(&status), text_status_colour(f), buf_slice(&dur), buf_slice(&size));
+	t->out.wait.failed |= more.failed || status.failed || dur.failed || size.failed || flags.failed;
+	buf_release(&more);
+	buf_release(&status);
+	buf_release(&dur);
+	buf_release(&size);
+	buf_release(&flags);
+}
+
+static void put_message(struct text *t, const struct flow *f, const struct flow_msg *m)
+{
+	struct slice body = m->body.shown.n ? m->body.shown : slice_cut(m->body.data, 0, LINE_MAX_BYTES), nothing = { 0 };
+	struct layout l = layout_of(t->o.width);
+	struct buf size = { 0 }, hex = { 0 };
+
+	if (!m->body.shown.n && !slice_is_utf8(m->body.data)) {
+		buf_put_hex(&hex, slice_cut(body, 0, 64));
+		body = buf_slice(&hex);
 	}
+	text_size(&size, m->body.len);
+	l.target += l.gap + l.status + l.gap + DUR_WIDTH; /* it has neither */
+	begin_row(t, &l, f, (int64_t)m->ts_ns + f->epoch_ns, m->from_server);
+	put_target(t, &l, slice_str(m->op), body, nothing);
+	if (l.size) {
+		gap(t, &l);
+		term_cell(&t->out.wait, buf_slice(&size), l.size, true);
+	}
+	buf_puts(&t->out.wait, "\n");
+	t->out.wait.failed |= size.failed || hex.failed;
+	buf_release(&size);
+	buf_release(&hex);
+	if (t->o.bodies)
+		text_body(t, &m->body, m->from_server ? "  < " : "  > ");
+}
+
+/* --- the sink ------------------------------------------------------------------------------------------ */
+
+/* Whether this open conversation is told for the first time; two that fall on one place may be told once more. */
+static bool newly_open(struct text *t, const struct flow *f)
+{
+	uint64_t key;
+
+	memcpy(&key, f->id + 8, sizeof(key));
+	if (t->open[key % TEXT_OPEN] == key)
+		return false;
+	t->open[key % TEXT_OPEN] = key;
+	return true;
+}
+
+static void on_terminal(struct text *t, const struct flow *f)
+{
+	bool open = f->state == FLOW_OPEN;
+
+	if (open && f->streams && newly_open(t, f))
+		put_row(t, f);
+	if (t->o.bodies || t->o.messages)
+		for (size_t i = 0; i < f->nmsgs; i++)
+			put_message(t, f, &f->msgs[i]);
+	if (open)
+		return;
+	put_row(t, f);
+	text_parts(t, f);
+}
+
+static void in_file(struct text *t, const struct flow *f)
+{
+	if (f->state != FLOW_OPEN) {
+		plain_line(t, f);
+		text_parts(t, f);
+	}
+	if (t->o.bodies || t->o.messages)
+		text_messages(t, f);
+}
+
+/* A terminal may change its size at any time. */
+static void ask_width(struct text *t)
+{
+	struct winsize w;
+
+	if (t->o.terminal && ioctl(t->out.fd, TIOCGWINSZ, &w) == 0 && w.ws_col)
+		t->o.width = w.ws_col;
+	if (t->o.width && t->o.width < WIDTH_MIN)
+		t->o.width = WIDTH_MIN;
+}
+
+static void draw_status(struct text *t)
+{
+	if (!t->status.n)
+		return;
+	text_colour(t, TEXT_DIM);
+	term_cut(&t->out.wait, buf_slice(&t->status), t->o.width > 1 ? t->o.width - 1 : 0);
+	text_colour(t, TEXT_PLAIN);
 }
 
 static int text_write(struct sink *s, const struct flow *f)
 {
 	struct text *t = of(s);
+	size_t from = t->out.wait.n, begin;
+	int err;
+
+	ask_width(t);
+	if (t->drawn)
+		buf_puts(&t->out.wait, ERASE);
+	begin = t->out.wait.n;
+	if (t->o.width)
+		on_terminal(t, f);
+	else
+		in_file(t, f);
+	if (t->out.wait.n == begin) {
+		t->out.wait.n = from;
+		return 0;
+	}
+	draw_status(t);
+	err = out_record(&t->out, from);
+	if (err != -EAGAIN)
+		t->drawn = t->status.n > 0;
+	return err;
+}
+
+void sink_text_status(struct sink *s, const char *line)
+{
+	struct text *t = of(s);
 	size_t from = t->out.wait.n;
 
-	if (f->state != FLOW_OPEN) {
-		put_line(t, f);
-		if (t->o.headers && f->conn->tls)
-			put_tls(t, f->conn->tls);
-		if (t->o.headers && f->has_req)
-			put_headers(t, &f->req, "  > ");
-		if (t->o.bodies && f->has_req)
-			put_body(t, &f->req.body, "  > ");
-		if (t->o.headers && f->has_resp)
-			put_headers(t, &f->resp, "  < ");
-		if (t->o.bodies && f->has_resp)
-			put_body(t, &f->resp.body, "  < ");
-	}
-	if (t->o.bodies)
-		put_messages(t, f);
-	return t->out.wait.n == from ? 0 : out_record(&t->out, from);
+	if (!t->o.terminal || from) /* it is slow: later */
+		return;
+	buf_clear(&t->status);
+	ask_width(t);
+	if (line)
+		term_put(&t->status, slice_str(line), TERM_LINE);
+	if (t->drawn || line)
+		buf_puts(&t->out.wait, ERASE);
+	draw_status(t);
+	t->drawn = t->status.n > 0;
+	(void)out_record(&t->out, from); /* drawn again in a moment */
 }
 
 static int text_flush(struct sink *s, int timeout_ms)
@@ -409,6 +370,7 @@ static void text_close(struct sink *s)
 	if (!s)
 		return;
 	out_release(&of(s)->out);
+	buf_release(&of(s)->status);
 	free(s);
 }
 
@@ -422,6 +384,8 @@ struct sink *sink_text_new(int fd, const struct sink_text_options *o)
 	tzset(); /* reads a file; later that may be forbidden */
 	t->base.ops = &ops;
 	t->o = *o;
+	if (!t->o.rows_max)
+		t->o.rows_max = SINK_ROWS;
 	out_init(&t->out, fd);
 	return &t->base;
 }
