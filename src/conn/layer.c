@@ -390,8 +390,7 @@ static bool step(struct layer *l, enum side side)
 	if (side == SIDE_RESP && layer_holds(l))
 		return false;
 	d->poke = false;
-	if (l->proto->own_times)
-		msg.half.begin_ns = in.n ? stream_time(d->s, 0) : d->end_ns;
+	msg.half.begin_ns = in.n ? stream_time(d->s, 0) : d->end_ns;
 	r = l->proto->parse(l->state, side, in, &msg);
 	return take(l, side, d, r, &msg, in.n) || (l->phase == PHASE_PARSE && at_gap(l, side, d));
 }

@@ -37,6 +37,7 @@ struct http1 {
 	unsigned first, nruns;
 	struct ws_options ws;	      /* of the answer 101 */
 	struct http1_exchange *waits; /* whose answer is read with it */
+	struct http1_upgrade upgrade;
 	bool unsure;	/* messages were lost: which answer belongs to which request is not known */
 	bool after_one; /* unsure, and nothing before the loss is owed, and an answer was seen since */
 };
@@ -47,7 +48,7 @@ static const struct {
 	const struct proto *next;
 } upgrades[] = {
 	{ SLICE_LIT("websocket"), &proto_websocket }, /* RFC 6455 */
-	{ SLICE_LIT("h2c"), NULL },		      /* RFC 7540, 3.2 */
+	{ SLICE_LIT("h2c"), &proto_http2 },	      /* RFC 7540, 3.2 */
 };
 
 /* --- requests that wait for their answer --------------------------------------------------------- */
@@ -229,6 +230,11 @@ static struct parse take_content(struct http1 *h, struct http1_dir *d, struct sl
 	return given ? (struct parse){ .kind = PARSE_SKIP, .used = given } : more(in);
 }
 
+struct http1_upgrade *http1_upgrade_of(void *state)
+{
+	return &((struct http1 *)state)->upgrade;
+}
+
 static struct parse take_body(struct http1 *h, struct http1_dir *d, struct slice in, size_t head,
 			      struct msg *out)
 {
@@ -278,6 +284,8 @@ static struct parse take_head(struct http1 *h, enum side side, struct slice in, 
 		asked(h, kind);
 	d->at = a ? framing(side, kind, &hd, d) : HTTP1_COMPLETE;
 	d->maybe_bodiless = side == SIDE_RESP && kind == KIND_UNKNOWN;
+	if (kind == KIND_UPGRADE && side == SIDE_REQ)
+		http1_upgrade_keep(&h->upgrade, h->limits, head, lines, &hd, out->half.begin_ns);
 	if (!interim && !stop)
 		http1_content_begin(&h->waits, d, side, alone, h->unsure);
 	content = d->exchange != NULL;
@@ -440,6 +448,7 @@ static void http1_done(void *state)
 	http1_content_drop(&h->waits);
 	arena_free(h->dir[SIDE_REQ].msg.arena);
 	arena_free(h->dir[SIDE_RESP].msg.arena);
+	arena_free(h->upgrade.request.arena);
 }
 
 static size_t http1_held(const void *state)
@@ -454,6 +463,7 @@ static size_t http1_held(const void *state)
 
 	for (size_t i = 0; i < 2; i++)
 		n += h->dir[i].msg.arena ? arena_used(h->dir[i].msg.arena) : 0;
+	n += h->upgrade.request.arena ? arena_used(h->upgrade.request.arena) : 0;
 	return n;
 }
 

@@ -4,6 +4,7 @@
 #define LIMPID_PROTO_HTTP1_BODY_H
 
 #include "proto/content.h"
+#include "proto/http1.h"
 #include "proto/http1_head.h"
 
 enum http1_at {
@@ -59,6 +60,9 @@ bool http1_body_lost(struct http1_dir *d, uint64_t n, const struct proto_limits 
 uint64_t http1_body_unkept(const struct http1_dir *d, const struct proto_limits *lim);
 /* Gives out the message of d, its codings undone, and makes d wait for a head. */
 void http1_body_finish(struct http1_dir *d, const struct proto_limits *lim, struct msg *out);
+/* Replaces u by the request of head, if that asks for HTTP/2. */
+void http1_upgrade_keep(struct http1_upgrade *u, const struct proto_limits *lim, struct slice head,
+			size_t lines, const struct http1_head *hd, uint64_t begin_ns);
 /* attrs of a half whose body has not come yet. */
 void http1_attrs(const struct http1_dir *d, struct msg *m);
 

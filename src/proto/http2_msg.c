@@ -99,6 +99,19 @@ void http2_msg_trailers(struct http2_half *h, const struct hpack_fields *f)
 	h->unknown += f->unknown;
 }
 
+bool http2_head_is_trailers(const struct hpack_fields *f)
+{
+	return f->n > 0 && f->list[0].key[0] != ':' && strcmp(f->list[0].key, HPACK_UNKNOWN) != 0;
+}
+
+bool http2_head_is_interim(const struct http2_head *head)
+{
+	const struct hpack_fields *f = &head->fields;
+
+	return !head->last && f->n > 0 && strcmp(f->list[0].key, ":status") == 0 &&
+	       f->list[0].value[0] == '1' && strlen(f->list[0].value) == 3;
+}
+
 /* --- attributes ---------------------------------------------------------------------------------------- */
 
 static void put(struct flow_attr *list, size_t *n, const char *key, const char *value)

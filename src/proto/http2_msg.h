@@ -6,6 +6,10 @@
 #include "proto/http2_stream.h"
 
 struct arena *http2_msg_arena(const struct proto_limits *lim); /* NULL: out of memory */
+/* What kind of block is it, if nothing is known of its stream?  Trailers have no pseudo-header fields. */
+bool http2_head_is_trailers(const struct hpack_fields *f);
+/* 100, 103: an answer before the answer. */
+bool http2_head_is_interim(const struct http2_head *head);
 /* h->msg as head says; takes over its arena. */
 void http2_msg_begin(struct http2_half *h, enum side side, const struct http2_head *head);
 /* Copies fields as h's trailers; at most so many as attributes make sense of. */

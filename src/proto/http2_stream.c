@@ -137,12 +137,6 @@ struct http2_stream *http2_stream_new(struct http2_streams *ss, uint32_t id)
 
 /* --- heads ----------------------------------------------------------------------------------------- */
 
-bool http2_head_is_trailers(const struct hpack_fields *f)
-{
-	return f->n > 0 && f->list[0].key[0] != ':' && f->list[0].key != (const char *)NULL &&
-	       strcmp(f->list[0].key, HPACK_UNKNOWN) != 0;
-}
-
 static void take_trailers(struct http2_stream *s, enum side side, struct http2_head *head)
 {
 	struct http2_half *h = &s->half[side];
@@ -235,15 +229,6 @@ static void begin_unseen(struct http2_streams *ss, struct http2_stream *s, enum 
 	begin(ss, s, side, unseen);
 }
 
-/* 100, 103: an answer before the answer. */
-static bool is_interim(const struct http2_head *head)
-{
-	const struct hpack_fields *f = &head->fields;
-
-	return !head->last && f->n > 0 && strcmp(f->list[0].key, ":status") == 0 &&
-	       f->list[0].value[0] == '1' && strlen(f->list[0].value) == 3;
-}
-
 void http2_stream_head(struct http2_streams *ss, struct http2_stream *s, enum side side,
 		       struct http2_head *head)
 {
@@ -254,7 +239,7 @@ void http2_stream_head(struct http2_streams *ss, struct http2_stream *s, enum si
 		arena_free(head->arena);
 		return;
 	}
-	if (side == SIDE_RESP && !h->begun && is_interim(head) && !s->has_extra) {
+	if (side == SIDE_RESP && !h->begun && http2_head_is_interim(head) && !s->has_extra) {
 		s->extra = (struct msg){ .role = ROLE_INTERIM, .flags = head->flags };
 		s->extra.arena = head->arena;
 		s->extra.half.status = head->fields.list[0].value;
@@ -295,6 +280,8 @@ void http2_stream_inherit(struct http2_streams *ss, struct http2_stream *s, stru
 	h->begun = h->ended = h->given = true;
 	s->extra = *m;
 	s->extra.role = ROLE_REQUEST;
+	if (s->extra.arena)
+		http2_msg_attrs(s, SIDE_REQ, &s->extra);
 	s->has_extra = true;
 	touched(ss, s);
 }

@@ -74,8 +74,6 @@ struct http2_stream *http2_stream_find(const struct http2_streams *ss, uint32_t 
 struct http2_stream *http2_stream_new(struct http2_streams *ss,
 				      uint32_t id); /* NULL: out of memory */
 
-/* What kind of block is it, if nothing is known of its stream?  Trailers have no pseudo-header fields. */
-bool http2_head_is_trailers(const struct hpack_fields *f);
 /* Take over head's arena. */
 void http2_stream_head(struct http2_streams *ss, struct http2_stream *s, enum side side,
 		       struct http2_head *head);

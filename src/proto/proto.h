@@ -85,9 +85,9 @@ struct proto {
 	const char *name;
 	enum match_by match;
 	bool datagram;	/* each input is one datagram; PARSE_MORE then means cut off */
-	bool own_times; /* exchanges overlap within a direction: parse() finds the time of in.p[0] in
-			    * out->half.begin_ns, and says in begin_ns when a message began (0: the caller
-			    * says it, as it always says end_ns) */
+	bool own_times; /* exchanges overlap within a direction: parse(), which finds the time of in.p[0] in
+			    * out->half.begin_ns, says there when a message began (0: the caller says it, as it
+			    * always says end_ns) */
 	bool ends_often; /* end() is asked until it says false, as it is with own_times */
 	size_t state_size; /* zeroed memory per connection */
 	enum probe (*probe)(enum side side, struct slice head);
