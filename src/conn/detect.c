@@ -108,8 +108,8 @@ static bool is_enough(const struct layer *l, const struct guess *g)
 	case FIT_NONE:
 	case FIT_OPEN:
 		return false;
-	case FIT_LIKELY:
-		return waited(l, SILENT_NS);
+	case FIT_LIKELY: /* an answer that nobody asked for is none: POP3 says "+OK" first, as Redis never does */
+		return g->side == SIDE_REQ && waited(l, SILENT_NS);
 	case FIT_DISPUTED: /* somebody who waits for more may fit better */
 		return !g->open || waited(l, SILENT_NS);
 	case FIT_BOTH:

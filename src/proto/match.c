@@ -108,8 +108,14 @@ static void give_up_unsure(struct match *m, uint64_t answered_ns)
 	m->pipelined |= m->after_answer && !m->blind;
 	for (struct pend *p = m->first, *next; p; p = next) {
 		next = p->next;
-		if (p->unsure && !p->streams && p->f.req.begin_ns < answered_ns)
+		if (!p->unsure || p->f.req.begin_ns >= answered_ns)
+			continue;
+		if (!p->streams) {
 			pend_give_up(m, p, FLOW_UNANSWERED, m->lost_flags);
+			continue;
+		}
+		p->resp_whole = true; /* it goes on; but the answer may have been its own */
+		p->f.flags |= m->lost_flags;
 	}
 }
 
@@ -343,6 +349,8 @@ void match_lost(struct match *m, enum side side, unsigned flag)
 		next = p->next;
 		if (by_key(m) || p->streams) {
 			p->f.flags |= flag;
+			/* its answer may have been among them: the next one is another's */
+			p->resp_whole |= !by_key(m) && side == SIDE_RESP && !p->f.has_resp;
 		} else if (p->f.has_resp && !p->resp_whole && side == SIDE_RESP) {
 			pend_give_up(m, p, FLOW_DONE, flag);
 		} else if (m->deaf && p->f.has_req && p->req_whole && !p->f.has_resp) {

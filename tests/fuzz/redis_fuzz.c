@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Input: records of one byte (bit 0: side; bits 1-3: what), two bytes of length, so many bytes.  Bit 2: so many
+ * were lost (bit 3: the parser is asked for what it gives up), and then, with bit 1, fed; else: fed. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/proto.h"
+
+static const struct proto_limits limits = { 2000, 4000, 1500 };
+
+struct run {
+	const struct proto *p;
+	void *state;
+	struct buf in[2];
+	size_t need[2];
+};
+
+static void must(bool good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "contract broken: %s\n", what);
+	abort();
+}
+
+static size_t touch(const struct flow_attr *a, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += strlen(a[i].key) + strlen(a[i].value);
+	return sum;
+}
+
+/* Brackets and quotes balance: enough to see that what was cut was closed. */
+static void check_json(struct slice s)
+{
+	size_t depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
+
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (!quoted && (c == '[' || c == '{'))
+			depth++;
+		else if (!quoted && (c == ']' || c == '}'))
+			must(depth-- > 0, "a bracket too many");
+	}
+	must(!quoted && depth == 0, "JSON that does not end");
+	must(slice_is_utf8(s), "JSON that is no UTF-8");
+}
+
+static void take(struct msg *m)
+{
+	const struct flow_half *h = &m->half;
+	volatile size_t sum = touch(h->attrs, h->nattrs);
+
+	sum += (h->op ? strlen(h->op) : 0) + (h->target ? strlen(h->target) : 0);
+	sum += (h->status ? strlen(h->status) : 0) + (h->reason ? strlen(h->reason) : 0);
+	must(h->body.captured <= h->body.len, "more kept than sent");
+	must(h->body.data.n <= 65536 + limits.decoded_bytes, "more kept than allowed");
+	if (h->body.type)
+		check_json(h->body.data);
+	must(h->body.captured == h->body.len || (m->flags & (FLOW_TRUNCATED | FLOW_AFTER_GAP)), "silent truncation");
+	must(!m->arena || h->op || h->status, "a message without a name");
+	arena_free(m->arena);
+}
+
+/* A copy that ends where it ends. */
+static struct slice exact(const struct buf *b)
+{
+	uint8_t *p = malloc(b->n ? b->n : 1);
+
+	must(p != NULL, "memory");
+	if (b->n)
+		memcpy(p, b->p, b->n);
+	return (struct slice){ p, b->n };
+}
+
+static void resync(struct run *r, int side, size_t from)
+{
+	struct slice in = exact(&r->in[side]);
+	size_t at = r->p->resync(r->state, (enum side)side, in, from);
+
+	free((void *)(uintptr_t)in.p);
+	must(at >= from && at <= in.n, "resync leaves the input");
+	buf_drop(&r->in[side], at);
+}
+
+static void parse(struct run *r, int side)
+{
+	unsigned idle = 0;
+
+	while (r->in[side].n > 0 && r->in[side].n >= r->need[side]) {
+		struct msg m = { 0 };
+		struct slice in = exact(&r->in[side]);
+		struct parse got = r->p->parse(r->state, (enum side)side, in, &m);
+
+		free((void *)(uintptr_t)in.p);
+		r->need[side] = 0;
+		must(got.used <= in.n, "more consumed than there was");
+		idle = got.used || got.kind == PARSE_BAD ? 0 : idle + 1;
+		must(idle < 3, "no progress");
+		must(r->p->held(r->state) < 200000, "too much is held");
+		if (got.kind == PARSE_MSG)
+			take(&m);
+		else
+			must(!m.arena, "memory without a message");
+		if (got.kind == PARSE_MORE) {
+			must(!got.used && got.need > in.n, "PARSE_MORE that asks for no more");
+			r->need[side] = got.need;
+			return;
+		}
+		if (got.kind == PARSE_BAD)
+			resync(r, side, 1);
+		else
+			buf_drop(&r->in[side], got.used);
+	}
+}
+
+static void end(struct run *r, int side, enum proto_end how)
+{
+	struct msg m = { 0 };
+
+	if (r->p->end(r->state, (enum side)side, how, &m))
+		take(&m);
+}
+
+static void lose(struct run *r, int side, size_t n, bool tell)
+{
+	buf_clear(&r->in[side]);
+	r->need[side] = 0;
+	if (!r->p->lost(r->state, (enum side)side, n) && tell)
+		end(r, side, PROTO_END_LOST);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct rd rd = rd_init((struct slice){ data, size });
+	struct run r = { .p = proto_find("redis") };
+
+	r.state = calloc(1, r.p->state_size);
+	must(r.state != NULL, "memory");
+	r.p->init(r.state, &limits);
+	while (rd_left(&rd) >= 3) {
+		uint8_t what = rd_u8(&rd);
+		size_t n = rd_le16(&rd);
+		int side = what & 1;
+
+		if (what & 4)
+			lose(&r, side, n, what & 8);
+		if ((what & 6) == 4)
+			continue;
+		buf_put(&r.in[side], rd_bytes(&rd, n < rd_left(&rd) ? n : rd_left(&rd)));
+		parse(&r, side);
+	}
+	end(&r, 0, size & 1 ? PROTO_END_RESET : PROTO_END_CLOSED);
+	end(&r, 1, size & 2 ? PROTO_END_RESET : PROTO_END_CLOSED);
+	r.p->done(r.state);
+	free(r.state);
+	buf_release(&r.in[0]);
+	buf_release(&r.in[1]);
+	return 0;
+}
