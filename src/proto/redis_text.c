@@ -154,8 +154,8 @@ static enum probe inline_probe(struct slice in)
 	if (word < 3 || !redis_is_known(slice_cut(in, 0, word)) || !strchr(" \r\n", in.p[word]) || in.p[word] == 0)
 		return PROBE_NO;
 	for (size_t i = word; i < in.n; i++) {
-		if (in.p[i] == '\n')
-			return PROBE_LIKELY;
+		if (in.p[i] == '\n') /* "GET / HTTP/1.1" is none */
+			return slice_find(slice_cut(in, 0, i), SLICE_LIT(" HTTP/1."), 0) < i ? PROBE_NO : PROBE_LIKELY;
 		if (in.p[i] < ' ' && in.p[i] != '\r' && in.p[i] != '\t')
 			return PROBE_NO;
 		if (i > 1024)
