@@ -274,13 +274,18 @@ static bool find_start(struct layer *l, enum side side, struct dir *d)
 	return !d->resync;
 }
 
+static bool reads_in_order(const struct proto *p)
+{
+	return p->match == MATCH_ORDER || p->follows;
+}
+
 /* The answer at hand began before the request at hand was sent: it is not its answer, and must not be read as
  * such. */
 static bool answered_before(struct layer *l)
 {
 	const struct dir *q = layer_dir(l, SIDE_REQ), *a = layer_dir(l, SIDE_RESP);
 
-	return l->proto->match == MATCH_ORDER && !q->begin_ns && head(q).n > 0 && head(a).n > 0 &&
+	return reads_in_order(l->proto) && !q->begin_ns && head(q).n > 0 && head(a).n > 0 &&
 	       stream_time(a->s, 0) < stream_time(q->s, 0);
 }
 
@@ -311,7 +316,7 @@ bool layer_holds(struct layer *l)
 		return false;
 	if (d->begin_ns || d->poke || head(d).n == 0)
 		return false;
-	if (l->proto->match == MATCH_ORDER && head(req).n > 0 &&
+	if (reads_in_order(l->proto) && head(req).n > 0 &&
 	    stream_time(d->s, 0) < stream_time(req->s, 0))
 		return false; /* the next request is here, and was sent later */
 	return l->c->t->now_ns < stream_time(d->s, 0) + HOLD_NS ||
@@ -322,7 +327,7 @@ bool layer_holds(struct layer *l)
 static bool take(struct layer *l, enum side side, struct dir *d, struct parse r, struct msg *msg,
 		 size_t n)
 {
-	size_t used = r.used < n ? r.used : n;
+	size_t used = r.used < n ? r.used : n, open = match_open(l->m);
 
 	l->empty = used ? 0 : l->empty + 1;
 	switch (r.kind) {
@@ -366,6 +371,8 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 		hand_over(l, r);
 		return true;
 	}
+	if (match_open(l->m) < open)
+		l->empty = 0; /* an exchange is over: there is an end to those */
 	if (l->empty > MAX_EMPTY) { /* a parser that gives messages for nothing would never end */
 		refuse(l);
 		return false;

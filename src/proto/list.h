@@ -5,6 +5,7 @@
  * reads this file several times.
  */
 PROTO(http2)
+PROTO(postgres)
 PROTO(http1)
 PROTO(websocket)
 PROTO(mysql)

@@ -221,7 +221,7 @@ static int push_oneway(struct match *m, enum side side, struct msg *msg)
 	struct pend p;
 
 	pend_init(m, &p, msg);
-	pend_set_half(m, &p, side, msg);
+	pend_set_half(m, &p, msg->half.op ? SIDE_REQ : side, msg);
 	pend_emit(m, &p, p.cut ? FLOW_RESET : FLOW_DONE);
 	pend_release(m, &p);
 	return 0;
@@ -287,6 +287,16 @@ static int push_end(struct match *m, enum side side, struct msg *msg)
 	return 0;
 }
 
+static int push_unanswered(struct match *m, struct msg *msg)
+{
+	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : NULL;
+
+	if (p)
+		pend_give_up(m, p, FLOW_UNANSWERED, msg->flags);
+	arena_free(msg->arena);
+	return 0;
+}
+
 int match_push(struct match *m, enum side side, struct msg *msg)
 {
 	switch (msg->role) {
@@ -302,6 +312,8 @@ int match_push(struct match *m, enum side side, struct msg *msg)
 		return push_message(m, side, msg);
 	case ROLE_END:
 		return push_end(m, side, msg);
+	case ROLE_UNANSWERED:
+		return push_unanswered(m, msg);
 	}
 	return 0;
 }

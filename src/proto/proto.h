@@ -14,10 +14,11 @@ enum side { SIDE_REQ, SIDE_RESP }; /* client to server, server to client */
 enum role {
 	ROLE_REQUEST,
 	ROLE_RESPONSE,
-	ROLE_ONEWAY,  /* complete without an answer */
+	ROLE_ONEWAY,  /* complete without an answer; with an op it is a request, whoever sent it */
 	ROLE_INTERIM, /* an answer before the answer (HTTP 1xx): goes into attrs, ends nothing */
 	ROLE_MESSAGE, /* of an open stream */
 	ROLE_END,     /* of an open stream */
+	ROLE_UNANSWERED, /* MATCH_KEY: which answer the request had will not be known */
 };
 enum match_by { MATCH_ORDER, MATCH_KEY };
 /* How sure a protocol is of a direction's first bytes. */
@@ -89,6 +90,7 @@ struct proto {
 			    * out->half.begin_ns, says there when a message began (0: the caller says it, as it
 			    * always says end_ns) */
 	bool ends_often; /* end() is asked until it says false, as it is with own_times */
+	bool follows;	   /* MATCH_KEY: an answer can only be read after its request, as with MATCH_ORDER */
 	size_t state_size; /* zeroed memory per connection */
 	enum probe (*probe)(enum side side, struct slice head);
 	/* in: the unread bytes of one direction; at: CLOCK_MONOTONIC of in.p[0].

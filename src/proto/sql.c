@@ -227,6 +227,8 @@ void sql_attr(struct sql_attrs *t, const char *key, const char *value)
 {
 	if (value && t->n < SQL_ATTRS)
 		t->list[t->n++] = (struct flow_attr){ key, value };
+	else if (value)
+		t->cut = true;
 }
 
 void sql_attr_slice(struct sql_attrs *t, struct arena *a, const char *key, struct slice value)

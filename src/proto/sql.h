@@ -68,6 +68,7 @@ void sql_rows_release(struct sql_rows *r);
 struct sql_attrs {
 	struct flow_attr list[SQL_ATTRS];
 	size_t n;
+	bool cut; /* there were more */
 };
 
 /* key lives as long as the flow (a literal, or in the arena).  value likewise; NULL: not set. */

@@ -40,7 +40,7 @@ static struct parse call(struct drive *d, enum side side, struct msg *m)
 	struct slice in = buf_slice(&d->in[side]);
 	struct parse r;
 
-	*m = (struct msg){ 0 };
+	*m = (struct msg){ .half.begin_ns = d->p->own_times ? d->now : 0 };
 	d->calls++;
 	if (!d->guard)
 		return d->p->parse(d->state, side, in, m);

@@ -14,6 +14,7 @@ struct drive {
 	drive_fn fn;
 	void *ctx;
 	bool guard; /* each input ends at an unreadable page */
+	uint64_t now; /* CLOCK_MONOTONIC of what is fed; may be changed any time */
 	/* Optional: after PARSE_STOP the parser it names goes on, and the caller is told first. */
 	void (*become)(void *ctx, const struct proto *next);
 	/* From here on the driver's own; results may be read. */

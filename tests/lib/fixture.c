@@ -139,6 +139,8 @@ static void mode(struct reader *r, struct fixture *f)
 		n = (unsigned long)sscanf(r->p, " via %31[a-z0-9]", f->via);
 	else if (strcmp(word, "tails") == 0)
 		f->tails = true;
+	else if (strcmp(word, "halves") == 0)
+		f->halves = true;
 	else if (strcmp(word, "body") == 0)
 		f->limits.body_bytes = n;
 	else if (strcmp(word, "decoded") == 0)

@@ -13,6 +13,7 @@
  *	! body N, ! decoded N, ! head N	limits (struct proto_limits)
  *	! via NAME			it begins as that protocol, and becomes the folder's
  *	! tails				a loss may leave bytes that look like a message of their own
+ *	! halves			the same, but only as a flagged request or answer, never both
  *
  * X.json beside it has the flows, one JSON object a line, in the order of their beginnings: as `limpid
  * tail --json` gives them, without times, ids, peers.  A key that is missing there is not compared,
@@ -35,7 +36,7 @@ struct fixture {
 	struct buf bytes;		/* of all chunks */
 	struct fixture_chunk *chunks;
 	size_t n;
-	bool midstream, reset, open, tails;
+	bool midstream, reset, open, tails, halves;
 	struct proto_limits limits;
 	char *json; /* expected text, or NULL */
 };
@@ -69,6 +70,7 @@ void fixture_flows_release(struct fixture_flows *r);
 
 /* Do the flows agree with f->json?  Else says on standard error where they do not. */
 bool fixture_agrees(const struct fixture *f, const struct fixture_flows *got);
+bool fixture_one_half(const char *flow); /* a request or an answer alone */
 /* Could got be what a loss left of want?  Its halves are named as want's are, and it is flagged. */
 bool fixture_same_pair(const char *want, const char *got, bool flagged);
 /* Writes got as the expectation of f. */

@@ -54,6 +54,7 @@ static void feed(struct drive *d, struct pairing *p, const struct fixture_chunk 
 	size_t bad = d->bad;
 
 	p->now += 1000000;
+	d->now = p->now;
 	if (c->lost)
 		drive_lost(d, c->side, c->data.n);
 	else

@@ -215,6 +215,7 @@ static void attributes_follow_the_halfs_own(void **state)
 		sql_attr(&t, "k", "v");
 	assert_true(sql_attrs_put(&t, a, &h));
 	assert_int_equal(h.nattrs, 3 + SQL_ATTRS);
+	assert_true(t.cut);
 	arena_free(a);
 }
 
