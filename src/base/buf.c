@@ -152,6 +152,18 @@ void buf_put_base64(struct buf *b, struct slice s)
 	}
 }
 
+void buf_put_u64(struct buf *b, uint64_t v, unsigned digits)
+{
+	char text[20];
+	size_t at = sizeof(text);
+
+	do {
+		text[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v || (sizeof(text) - at < digits && at));
+	buf_put(b, (struct slice){ (const uint8_t *)text + at, sizeof(text) - at });
+}
+
 void buf_put_hex(struct buf *b, struct slice s)
 {
 	uint8_t *p = buf_room(b, s.n * 2);

@@ -72,21 +72,31 @@ static inline struct slice rd_bytes(struct rd *r, size_t n)
 
 static inline uint64_t rd_be(struct rd *r, size_t n)
 {
-	struct slice s = rd_bytes(r, n);
+	const uint8_t *p = r->p;
 	uint64_t v = 0;
 
-	for (size_t i = 0; i < s.n; i++)
-		v = v << 8 | s.p[i];
+	if (r->short_read || rd_left(r) < n) {
+		r->short_read = true;
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) /* with a constant n, compilers make this one load */
+		v = v << 8 | p[i];
+	r->p += n;
 	return v;
 }
 
 static inline uint64_t rd_le(struct rd *r, size_t n)
 {
-	struct slice s = rd_bytes(r, n);
+	const uint8_t *p = r->p;
 	uint64_t v = 0;
 
-	for (size_t i = s.n; i > 0; i--)
-		v = v << 8 | s.p[i - 1];
+	if (r->short_read || rd_left(r) < n) {
+		r->short_read = true;
+		return 0;
+	}
+	for (size_t i = n; i > 0; i--)
+		v = v << 8 | p[i - 1];
+	r->p += n;
 	return v;
 }
 
@@ -155,5 +165,6 @@ static inline struct slice buf_slice(const struct buf *b)
 void buf_put_json_str(struct buf *b, struct slice s);
 void buf_put_base64(struct buf *b, struct slice s);
 void buf_put_hex(struct buf *b, struct slice s);
+void buf_put_u64(struct buf *b, uint64_t v, unsigned digits); /* decimal, with zeros in front up to so many digits */
 
 #endif

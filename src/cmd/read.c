@@ -31,15 +31,10 @@ struct reading {
 static void flow(void *ctx, const struct flow *f)
 {
 	struct reading *r = ctx;
-	int rc;
 
 	if (r->closed || !print_wants(r->args, r->filter, f))
 		return;
-	rc = r->sink->ops->write(r->sink, f);
-	if (rc == -EAGAIN &&
-	    r->sink->ops->flush(r->sink, WAIT_MS) == 0) /* a file can wait for its reader */
-		rc = r->sink->ops->write(r->sink, f);
-	r->closed = rc < 0;
+	r->closed = r->sink->ops->write(r->sink, f) < 0;
 	if (f->state != FLOW_OPEN && ++r->printed == r->args->count)
 		r->closed = true;
 }
@@ -243,6 +238,7 @@ int run_read(const struct args *a)
 		log_error("out of memory");
 		return 1;
 	}
+	r.sink->ops->be_patient(r.sink); /* a file can wait for its reader */
 	/* Nothing of the file is looked at before. */
 	rc = confine() < 0 ? 1 : decode(&r, fd);
 	r.sink->ops->close(r.sink);

@@ -145,10 +145,20 @@ void flow_addr_format(const uint8_t addr[16], char ret[46])
 	ret[0] = '\0';
 	if (memcmp(addr, none, 16) == 0)
 		return;
-	if (memcmp(addr, v4, sizeof(v4)) == 0)
-		(void)inet_ntop(AF_INET, addr + 12, ret, 46); /* 46 bytes fit every address */
-	else
-		(void)inet_ntop(AF_INET6, addr, ret, 46);
+	if (memcmp(addr, v4, sizeof(v4)) == 0) { /* inet_ntop prints these ten times slower */
+		for (int i = 12; i < 16; i++) {
+			unsigned v = addr[i];
+
+			if (v > 99)
+				*ret++ = (char)('0' + v / 100);
+			if (v > 9)
+				*ret++ = (char)('0' + v / 10 % 10);
+			*ret++ = (char)('0' + v % 10);
+			*ret++ = i < 15 ? '.' : '\0';
+		}
+	} else {
+		(void)inet_ntop(AF_INET6, addr, ret, 46); /* 46 bytes fit every address */
+	}
 }
 
 const char *flow_container_name(const struct flow_peer *p, char room[FLOW_NAME_MAX])

@@ -137,7 +137,7 @@ static void collector_close(struct sink *s)
 }
 
 static const struct sink_ops ops = { "collector", collector_write, collector_flush,
-				     collector_close };
+				     collector_close, NULL };
 
 static bool copy(const char **s)
 {

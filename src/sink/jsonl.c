@@ -32,6 +32,11 @@ static int jsonl_flush(struct sink *s, int timeout_ms)
 	return out_flush(&of(s)->out, timeout_ms);
 }
 
+static void jsonl_be_patient(struct sink *s)
+{
+	out_be_patient(&of(s)->out);
+}
+
 static void jsonl_close(struct sink *s)
 {
 	if (!s)
@@ -42,7 +47,8 @@ static void jsonl_close(struct sink *s)
 
 struct sink *sink_jsonl_new(int fd, size_t body_max)
 {
-	static const struct sink_ops ops = { "jsonl", jsonl_write, jsonl_flush, jsonl_close };
+	static const struct sink_ops ops = { "jsonl", jsonl_write, jsonl_flush, jsonl_close,
+					       jsonl_be_patient };
 	struct jsonl *j = calloc(1, sizeof(*j));
 
 	if (!j)

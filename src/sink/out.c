@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define BATCH (32u << 10)
+#define NEVER (-1)
 
 void out_init(struct out *o, int fd)
 {
@@ -25,12 +26,14 @@ void out_init(struct out *o, int fd)
 static int write_some(struct out *o, int timeout_ms)
 {
 	struct pollfd p = { .fd = o->fd, .events = POLLOUT };
-	size_t n = o->wait.n - o->sent, max = o->file ? 1u << 20 : PIPE_BUF;
+	size_t n = o->wait.n - o->sent, max = o->file || o->patient ? 1u << 20 : PIPE_BUF;
 	ssize_t done;
 
-	if (!o->file && poll(&p, 1, timeout_ms) <= 0)
+	if (!o->file && !o->patient && poll(&p, 1, timeout_ms) <= 0)
 		return 0;
 	done = write(o->fd, o->wait.p + o->sent, n < max ? n : max);
+	if (done < 0 && errno == EAGAIN && o->patient)
+		return poll(&p, 1, timeout_ms) < 0 && errno != EINTR ? -errno : 0;
 	if (done < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	o->sent += (size_t)done;
@@ -41,6 +44,11 @@ static int write_some(struct out *o, int timeout_ms)
 	return 1;
 }
 
+void out_be_patient(struct out *o)
+{
+	o->patient = true;
+}
+
 int out_record(struct out *o, size_t from)
 {
 	if (o->wait.failed || o->wait.n - o->sent > OUT_MAX) {
@@ -49,12 +57,12 @@ int out_record(struct out *o, size_t from)
 		o->dropped++;
 		return -EAGAIN;
 	}
-	if (o->file && o->wait.n < BATCH)
-		return 0; /* out_flush follows within milliseconds */
+	if ((o->file || o->patient) && o->wait.n < BATCH)
+		return 0; /* out_flush follows within milliseconds, or at the end */
 	while (o->wait.n) {
-		int rc = write_some(o, 0);
+		int rc = write_some(o, o->patient ? NEVER : 0);
 
-		if (rc <= 0)
+		if (rc < 0 || (rc == 0 && !o->patient))
 			return rc;
 	}
 	return 0;

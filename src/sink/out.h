@@ -9,13 +9,15 @@
 
 struct out {
 	int fd; /* borrowed */
-	bool file;
+	bool file, patient;
 	struct buf wait;
 	size_t sent; /* of wait; moved out of it in large steps, else a slow reader costs quadratic time */
 	uint64_t dropped; /* records that did not fit */
 };
 
 void out_init(struct out *o, int fd);
+/* From now on writing may wait for the descriptor, and is done in large pieces: for who has nothing else to do. */
+void out_be_patient(struct out *o);
 /* Takes the record that was appended to o->wait at position from: writes what the descriptor takes.
  * 0; -EAGAIN: over the limit, the record was taken back and counted; -EPIPE: nobody reads any more;
  * or negative errno. */

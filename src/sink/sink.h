@@ -11,6 +11,7 @@ struct sink_ops {
 	int (*write)(struct sink *s, const struct flow *f); /* encodes, never blocks; -EAGAIN: dropped, counted */
 	int (*flush)(struct sink *s, int timeout_ms);	    /* 0, -ETIMEDOUT, negative errno */
 	void (*close)(struct sink *s);
+	void (*be_patient)(struct sink *s); /* optional: write may wait for the reader from now on, so nothing is dropped */
 };
 struct sink {
 	const struct sink_ops *ops;

@@ -85,12 +85,28 @@ static void put_odd(struct buf *out, struct slice s, size_t n, enum term_text ho
 			buf_printf(out, "\\x%02x", s.p[i]);
 }
 
+/* Bytes at the start of s that are printable ASCII, and no blanks. */
+static size_t plain_len(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] > 32 && s.p[n] < 127)
+		n++;
+	return n;
+}
+
 void term_put(struct buf *out, struct slice s, enum term_text how)
 {
 	while (s.n) {
-		size_t n = utf8_len(s);
-		uint32_t c = n ? character(s, n) : 0;
+		size_t plain = plain_len(s), n;
+		uint32_t c;
 
+		buf_put(out, slice_cut(s, 0, plain));
+		s = slice_cut(s, plain, s.n);
+		if (!s.n)
+			break;
+		n = utf8_len(s);
+		c = n ? character(s, n) : 0;
 		if (how == TERM_CELL && is_blank(s.p[0])) {
 			for (n = 1; n < s.n && is_blank(s.p[n]);)
 				n++;

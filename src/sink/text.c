@@ -42,36 +42,27 @@ static struct slice or_empty(const char *s)
 /* Not on a terminal: everything, for whatever searches in it. */
 static void plain_line(struct text *t, const struct flow *f)
 {
-	struct buf head = { 0 }, target = { 0 }, status = { 0 }, tail = { 0 }, *b = &t->out.wait;
+	struct buf *b = &t->out.wait;
 
-	text_time(&head, flow_time_ns(f), true);
-	buf_puts(&head, "  ");
-	text_peer(&head, f->conn, &f->conn->client, false);
-	buf_puts(&head, " → ");
-	text_peer(&head, f->conn, &f->conn->server, true);
-	buf_puts(&head, f->conn->tls ? "  tls " : "  ");
-	term_put(&head, or_empty(f->has_req ? f->req.op : "?"), TERM_LINE);
-	buf_puts(&head, " ");
-	term_put(&target, or_empty(f->req.target), TERM_LINE);
-	text_status(&status, f, false);
-	buf_puts(&tail, "  ");
-	text_duration(&tail, flow_duration_ns(f));
-	buf_puts(&tail, "  ");
-	text_size(&tail, f->resp.body.len);
-	text_flags(&tail, f->flags);
-	buf_put(b, buf_slice(&head));
-	buf_put(b, buf_slice(&target));
+	text_time(t, b, flow_time_ns(f), true);
+	buf_puts(b, "  ");
+	text_peer(b, f->conn, &f->conn->client, false);
+	buf_puts(b, " → ");
+	text_peer(b, f->conn, &f->conn->server, true);
+	buf_puts(b, f->conn->tls ? "  tls " : "  ");
+	term_put(b, or_empty(f->has_req ? f->req.op : "?"), TERM_LINE);
+	buf_puts(b, " ");
+	term_put(b, or_empty(f->req.target), TERM_LINE);
 	buf_puts(b, "  ");
 	text_colour(t, text_status_colour(f));
-	buf_put(b, buf_slice(&status));
+	text_status(b, f, false);
 	text_colour(t, "\033[0m");
-	buf_put(b, buf_slice(&tail));
+	buf_puts(b, "  ");
+	text_duration(b, flow_duration_ns(f));
+	buf_puts(b, "  ");
+	text_size(b, f->resp.body.len);
+	text_flags(b, f->flags);
 	buf_puts(b, "\n");
-	b->failed |= head.failed || target.failed || status.failed || tail.failed;
-	buf_release(&head);
-	buf_release(&target);
-	buf_release(&status);
-	buf_release(&tail);
 }
 
 /* --- a line on a terminal ----------------------------------------------------------------------------- */
@@ -138,7 +129,7 @@ static void begin_row(struct text *t, const struct layout *l, const struct flow 
 	struct buf *b = &t->out.wait;
 
 	text_colour(t, TEXT_DIM);
-	text_time(b, at_ns, l->ms);
+	text_time(t, b, at_ns, l->ms);
 	text_colour(t, TEXT_PLAIN);
 	gap(t, l);
 	if (l->peers) {
@@ -365,6 +356,11 @@ static int text_flush(struct sink *s, int timeout_ms)
 	return out_flush(&of(s)->out, timeout_ms);
 }
 
+static void text_be_patient(struct sink *s)
+{
+	out_be_patient(&of(s)->out);
+}
+
 static void text_close(struct sink *s)
 {
 	if (!s)
@@ -376,7 +372,7 @@ static void text_close(struct sink *s)
 
 struct sink *sink_text_new(int fd, const struct sink_text_options *o)
 {
-	static const struct sink_ops ops = { "text", text_write, text_flush, text_close };
+	static const struct sink_ops ops = { "text", text_write, text_flush, text_close, text_be_patient };
 	struct text *t = calloc(1, sizeof(*t));
 
 	if (!t)

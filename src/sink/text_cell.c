@@ -39,22 +39,26 @@ void text_peer(struct buf *b, const struct flow_conn *c, const struct flow_peer 
 		}
 		buf_puts(b, addr[0] ? addr : "?");
 	}
-	if (with_port && p->port)
-		buf_printf(b, ":%u", p->port);
+	if (with_port && p->port) {
+		buf_puts(b, ":");
+		buf_put_u64(b, p->port, 1);
+	}
 }
 
 void text_duration(struct buf *b, uint64_t ns)
 {
 	double v = (double)ns;
 
-	if (ns == 0)
+	if (ns == 0) {
 		buf_puts(b, "-");
-	else if (ns < 1000000u)
-		buf_printf(b, "%.0f µs", v / 1e3);
-	else if (ns < 1000000000u)
+	} else if (ns < 1000000u) {
+		buf_put_u64(b, (ns + 500) / 1000, 1);
+		buf_puts(b, " µs");
+	} else if (ns < 1000000000u) {
 		buf_printf(b, "%.*f ms", ns < 10000000u ? 2 : ns < 100000000u ? 1 : 0, v / 1e6);
-	else
+	} else {
 		buf_printf(b, "%.2f s", v / 1e9);
+	}
 }
 
 void text_size(struct buf *b, uint64_t n)
@@ -64,7 +68,8 @@ void text_size(struct buf *b, uint64_t n)
 	size_t u = 0;
 
 	if (n < 1000) {
-		buf_printf(b, "%u B", (unsigned)n);
+		buf_put_u64(b, n, 1);
+		buf_puts(b, " B");
 		return;
 	}
 	for (v /= 1000; v >= 999.95 && u < 3; u++)
@@ -72,18 +77,25 @@ void text_size(struct buf *b, uint64_t n)
 	buf_printf(b, "%.1f %s", v, units[u]);
 }
 
-void text_time(struct buf *b, int64_t unix_ns, bool ms)
+void text_time(struct text *t, struct buf *b, int64_t unix_ns, bool ms)
 {
 	time_t s = (time_t)(unix_ns / 1000000000);
 	struct tm tm;
 
-	if (unix_ns <= 0 || !localtime_r(&s, &tm)) {
+	if (unix_ns <= 0 || (s != t->second && !localtime_r(&s, &tm))) {
 		buf_puts(b, ms ? "--:--:--.---" : "--:--:--");
 		return;
 	}
-	buf_printf(b, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
-	if (ms)
-		buf_printf(b, ".%03d", (int)(unix_ns / 1000000 % 1000));
+	if (s != t->second) {
+		t->second = s;
+		(void)snprintf(t->clock, sizeof(t->clock), "%02u:%02u:%02u", (unsigned)tm.tm_hour % 24,
+			       (unsigned)tm.tm_min % 60, (unsigned)tm.tm_sec % 61);
+	}
+	buf_puts(b, t->clock);
+	if (!ms)
+		return;
+	buf_puts(b, ".");
+	buf_put_u64(b, (uint64_t)(unix_ns / 1000000 % 1000), 3);
 }
 
 const char *text_status_colour(const struct flow *f)

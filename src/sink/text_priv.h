@@ -4,6 +4,8 @@
 #ifndef LIMPID_SINK_TEXT_PRIV_H
 #define LIMPID_SINK_TEXT_PRIV_H
 
+#include <time.h>
+
 #include "sink/out.h"
 #include "sink/sink.h"
 #include "sink/term.h"
@@ -19,12 +21,14 @@ struct text {
 	struct sink_text_options o;
 	struct buf status; /* the last line of the terminal */
 	bool drawn;	   /* it stands there */
+	time_t second;	   /* which clock shows */
+	char clock[9];
 	uint64_t open[TEXT_OPEN];
 };
 
 void text_colour(struct text *t, const char *code); /* into out.wait, when there are colours */
 
-void text_time(struct buf *b, int64_t unix_ns, bool ms); /* local */
+void text_time(struct text *t, struct buf *b, int64_t unix_ns, bool ms); /* local */
 void text_peer(struct buf *b, const struct flow_conn *c, const struct flow_peer *p, bool with_port);
 void text_duration(struct buf *b, uint64_t ns);
 void text_size(struct buf *b, uint64_t n);
