@@ -90,7 +90,8 @@ static void say(struct conn *c, int from, struct slice data)
 
 static void begin(struct conn *c, unsigned i, uint16_t port)
 {
-	*c = (struct conn){ .s = { { i * 77777777u, (uint16_t)(20000 + i % 40000) }, { i * 99999999u, port } } };
+	*c = (struct conn){ .s = { { i * 77777777u, (uint16_t)(20000 + i % 40000) },
+				   { i * 99999999u, port } } };
 	packet(c, 0, 2, (struct slice){ 0 });
 	packet(c, 1, 18, (struct slice){ 0 });
 	packet(c, 0, 16, (struct slice){ 0 });
@@ -111,12 +112,16 @@ static void http1_small(struct conn *c, unsigned i)
 {
 	req.n = resp.n = 0;
 	buf_printf(&req,
-		   "GET /v1/users/%u?fields=name,mail HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: bench/1.0\r\n"
-		   "Accept: application/json\r\nAuthorization: Bearer abcdefghijklmnopqrstuvwxyz\r\n\r\n",
+		   "GET /v1/users/%u?fields=name,mail HTTP/1.1\r\nHost: "
+		   "api.example.com\r\nUser-Agent: bench/1.0\r\n"
+		   "Accept: application/json\r\nAuthorization: Bearer "
+		   "abcdefghijklmnopqrstuvwxyz\r\n\r\n",
 		   i);
 	buf_printf(&resp,
-		   "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 23 Nov 2026 04:00:00 GMT\r\nContent-Type: "
-		   "application/json\r\nContent-Length: 88\r\nConnection: keep-alive\r\n\r\n{\"id\":%010u,\"name\":\"somebody or "
+		   "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 23 Nov 2026 04:00:00 "
+		   "GMT\r\nContent-Type: "
+		   "application/json\r\nContent-Length: 88\r\nConnection: "
+		   "keep-alive\r\n\r\n{\"id\":%010u,\"name\":\"somebody or "
 		   "other\",\"mail\":\"somebody@example.com\",\"active\":true}",
 		   i);
 	say(c, 0, buf_slice(&req));
@@ -138,7 +143,8 @@ static void http1_large(struct conn *c, unsigned i)
 
 	req.n = resp.n = 0;
 	buf_printf(&req, "GET /files/%u HTTP/1.1\r\nHost: files.example.com\r\n\r\n", i);
-	buf_puts(&resp, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n");
+	buf_puts(&resp,
+		 "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n");
 	if (!large.n)
 		body(&large, 1000000);
 	buf_put(&resp, buf_slice(&large));
@@ -236,7 +242,8 @@ static void postgres(struct conn *c, unsigned i)
 	for (unsigned r = 0; r < 10; r++) {
 		memcpy(row, "\0\3\0\0\0\10", 6);
 		n = snprintf(row + 6, 9, "%08u", i + r);
-		memcpy(row + 6 + n, "\0\0\0\10somebody\0\0\0\24somebody@example.com", 4 + 8 + 4 + 20);
+		memcpy(row + 6 + n, "\0\0\0\10somebody\0\0\0\24somebody@example.com",
+		       4 + 8 + 4 + 20);
 		pg(&resp, 'D', row, 6 + 8 + 4 + 8 + 4 + 20);
 	}
 	PG(&resp, 'C', "SELECT 10\0");
@@ -251,10 +258,13 @@ static void redis(struct conn *c, unsigned i)
 	req.n = resp.n = 0;
 	for (unsigned k = 0; k < 100; k++) {
 		if (k % 2) {
-			buf_printf(&req, "*2\r\n$3\r\nGET\r\n$12\r\nuser:%07u\r\n", (i * 100 + k) % 9999999);
+			buf_printf(&req, "*2\r\n$3\r\nGET\r\n$12\r\nuser:%07u\r\n",
+				   (i * 100 + k) % 9999999);
 			buf_puts(&resp, "$20\r\nsomebody@example.com\r\n");
 		} else {
-			buf_printf(&req, "*3\r\n$3\r\nSET\r\n$12\r\nuser:%07u\r\n$20\r\nsomebody@example.com\r\n",
+			buf_printf(&req,
+				   "*3\r\n$3\r\nSET\r\n$12\r\nuser:%07u\r\n$20\r\nsomebody@example."
+				   "com\r\n",
 				   (i * 100 + k) % 9999999);
 			buf_puts(&resp, "+OK\r\n");
 		}
@@ -269,13 +279,15 @@ static const struct kind {
 	unsigned each; /* exchanges per call */
 	uint16_t port;
 } kinds[] = {
-	{ "http1-small", http1_small, 1, 80 }, { "http1-large", http1_large, 1, 80 },  { "http2", http2, 100, 80 },
-	{ "postgres", postgres, 1, 5432 },     { "redis", redis, 100, 6379 },
+	{ "http1-small", http1_small, 1, 80 }, { "http1-large", http1_large, 1, 80 },
+	{ "http2", http2, 100, 80 },	       { "postgres", postgres, 1, 5432 },
+	{ "redis", redis, 100, 6379 },
 };
 
 static int make(const char *name, unsigned n, const char *file)
 {
-	static const uint8_t head[24] = { 0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1 };
+	static const uint8_t head[24] = { 0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0,
+					  0,	0,    0,    0,	  0, 0, 0, 4, 0, 1 };
 	static struct conn conns[CONNS];
 	const struct kind *k = kinds;
 

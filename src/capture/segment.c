@@ -35,8 +35,8 @@ static struct tcp *begin(struct segments *t, const struct segment *s, struct tcp
 		begin_half(&c->half[*from], s->seq + 1, 0);
 		return c;
 	}
-	/* The same once more? */
-	if (c && !c->closed && c->half[*from].known &&
+	/* The same once more, as from another interface, maybe after all of it? */
+	if (c && c->half[*from].known &&
 	    (answer ? half_position(&c->half[*from], s->seq + 1) == (c->begun ? 0 : MIDDLE)
 		    : c->syn && c->isn == s->seq))
 		return c;

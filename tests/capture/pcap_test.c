@@ -423,6 +423,21 @@ static void resets_and_ports_used_again_end_a_connection(void **state)
 	assert_int_equal(stats.tcp.conns, 4);
 }
 
+static void what_two_interfaces_saw_one_after_the_other_counts_once(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	wire_init(&w, WIRE_PCAP, false, 1);
+	exchange(&w);
+	w.seq[0] = 1000;
+	w.seq[1] = 0xfffffff0u;
+	w.now_ns -= 7000000;
+	exchange(&w);
+	gives(&w, EXCHANGE);
+	assert_int_equal(stats.tcp.again, 18 + 38);
+}
+
 static void another_connection_whose_syn_is_missing_is_noticed(void **state)
 {
 	struct wire w;
@@ -625,6 +640,7 @@ int main(void)
 		cmocka_unit_test(what_was_acknowledged_may_come_a_little_later),
 		cmocka_unit_test(a_connection_without_its_beginning_is_joined),
 		cmocka_unit_test(resets_and_ports_used_again_end_a_connection),
+		cmocka_unit_test(what_two_interfaces_saw_one_after_the_other_counts_once),
 		cmocka_unit_test(another_connection_whose_syn_is_missing_is_noticed),
 		cmocka_unit_test(positions_go_on_where_sequence_numbers_wrap),
 		cmocka_unit_test(more_holes_than_can_be_noted_are_given_up),

@@ -13,12 +13,14 @@
 #define CONNS 32
 #define BYTES 16384
 
-static uint8_t told[CONNS][2][BYTES]; /* of the first connections, around the places where streams begin */
+static uint8_t told[CONNS][2]
+		   [BYTES]; /* of the first connections, around the places where streams begin */
 static uint64_t captured;
 
 static void note_bytes(const struct ev_data *d)
 {
-	uint64_t at = d->off >= (uint64_t)1 << 32 ? d->off - ((uint64_t)1 << 32) + BYTES / 2 : d->off;
+	uint64_t at =
+		d->off >= (uint64_t)1 << 32 ? d->off - ((uint64_t)1 << 32) + BYTES / 2 : d->off;
 
 	captured += d->ncap;
 	if (d->h.cookie >= CONNS)
@@ -57,7 +59,8 @@ static void le32(uint8_t *to, uint32_t v)
 /* The first byte 0: a file follows.  Else it is a link type, and packets follow, each with its length in two bytes. */
 static void write_file(int fd, const uint8_t *data, size_t size)
 {
-	static const uint8_t links[] = { 1, 113, 101, 0, 108, 9, 50, 51, 166, 104, 105, 127, 239, 117, 109 };
+	static const uint8_t links[] = { 1,   113, 101, 0,   108, 9,   50, 51,
+					 166, 104, 105, 127, 239, 117, 109 };
 	uint8_t head[24] = { 0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4 }, record[16] = { 0 };
 	uint32_t ms = 0;
 
@@ -79,7 +82,8 @@ static void write_file(int fd, const uint8_t *data, size_t size)
 		le32(record + 4, ms % 1000 * 1000);
 		le32(record + 8, (uint32_t)n);
 		le32(record + 12, (uint32_t)n);
-		if (write(fd, record, sizeof(record)) != sizeof(record) || write(fd, data + at + 2, n) != (ssize_t)n)
+		if (write(fd, record, sizeof(record)) != sizeof(record) ||
+		    write(fd, data + at + 2, n) != (ssize_t)n)
 			abort();
 		at += 2 + n;
 	}
