@@ -136,4 +136,3 @@ note "resident: $small kB for 14 MB, $large kB for 137 MB"
 check "ten times the file takes no more memory" [ $((large - small)) -lt 4096 ]
 equal "every exchange of it is found" 200000 "$("$LIMPID" read "$TMP/200000.pcap" | wc -l)"
 check "progress is drawn on a terminal, and taken away" python3 tests/e2e/read_world.py progress "$LIMPID" "$TMP/200000.pcap"
-echo "1..$n_tests"
