@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# matrix - the capture checks on every kernel and back end, and TLS by OpenSSL, in virtual machines, two at a time.
+# matrix - the capture checks on every kernel and back end, and TLS by OpenSSL and by Go, in virtual machines, two at a time.
 #
 # Prints one test line per kernel, architecture and back end, and writes build/kernels/table.md, which the README must agree
 # with (`make kernels-table` takes it over).  Consoles stay in build/kernels/.  A back end that is missing where it is
@@ -18,13 +18,13 @@ GROUPS_HERE=${GROUPS_HERE:-late load sights ways unix udp odd same property life
 [ -z "${FULL:-}" ] || GROUPS_HERE=
 # Where a back end cannot be: what a guest says must agree.  Longest first, for two at a time.
 GUESTS='
-5.10 amd64 fentry,kprobe,tracepoint,openssl Debian 11
-7    amd64 fentry,kprobe,tracepoint,openssl Debian 13, backports
-6.18 amd64 fentry,kprobe,tracepoint,openssl Debian 13, backports
-6.12 amd64 fentry,kprobe,tracepoint,openssl Debian 13
-6.1  amd64 fentry,kprobe,tracepoint,openssl Debian 12
-6.12 arm64 fentry,kprobe,tracepoint Debian 13
-6.1  arm64 kprobe,tracepoint        Debian 12
+5.10 amd64 fentry,kprobe,tracepoint,openssl,go Debian 11
+7    amd64 fentry,kprobe,tracepoint,openssl,go Debian 13, backports
+6.18 amd64 fentry,kprobe,tracepoint,openssl,go Debian 13, backports
+6.12 amd64 fentry,kprobe,tracepoint,openssl,go Debian 13
+6.1  amd64 fentry,kprobe,tracepoint,openssl,go Debian 12
+6.12 arm64 fentry,kprobe,tracepoint,openssl,go Debian 13
+6.1  arm64 kprobe,tracepoint,openssl,go Debian 12
 '
 TIME_LIMIT=${TIME_LIMIT:-500} # seconds for a guest
 
@@ -53,9 +53,18 @@ for group in $GROUPS_HERE; do only="$only --only $group"; done
 guest_root "$TMP/amd64" amd64
 guest_program "$TMP/amd64" build/tests/capture_check "$TMP/watch" "$TMP/peer"
 guest_library "$TMP/amd64" /usr/lib/x86_64-linux-gnu/libssl.so.3
-cp "$TMP"/{cert,key}.pem "$TMP/amd64/"
 guest_root "$TMP/arm64" arm64
-guest_program "$TMP/arm64" build/arm64/tests/capture_check
+guest_program "$TMP/arm64" build/arm64/tests/capture_check build/arm64/tests/watch
+arm=$(tests/kernels/fetch packages bookworm arm64 libc6 libssl3)
+mkdir -p "$TMP/arm64/lib"
+cp -L "$arm"/lib/aarch64-linux-gnu/{ld-linux-aarch64,libc}.so.* "$arm"/usr/lib/aarch64-linux-gnu/lib{ssl,crypto}.so.3 "$TMP/arm64/lib/"
+aarch64-linux-gnu-gcc -O2 -D_GNU_SOURCE -w $src/peer.c -o "$TMP/arm64/bin/peer" -ldl -lpthread || exit 1
+# Without a Go toolchain the table stays as it is there.
+for arch in amd64 arm64; do
+	cp "$TMP"/{cert,key}.pem "$TMP/$arch/"
+	! command -v go >/dev/null || (cd $src/go && GOENV=off GOFLAGS='' GOTOOLCHAIN=local CGO_ENABLED=0 GOARCH=$arch \
+		go build -o "$TMP/$arch/bin/gopeer" . >"$TMP/go.out" 2>&1) || { sed 's/^/# /' "$TMP/go.out"; exit 1; }
+done
 for arch in amd64 arm64; do
 	{
 		cat <<-GUEST
@@ -67,25 +76,32 @@ for arch in amd64 arm64; do
 				\$b rm -f /tmp/dump
 			done
 		GUEST
-		# TLS probes: four connections, both ends.
-		[ $arch = arm64 ] || cat <<-'GUEST'
+		# TLS probes: both ends of every connection.
+		cat <<-'GUEST'
 			wait_for() { for i in $($b seq 300); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done; }
-			echo "BACKEND openssl"
-			/bin/watch -p 443 >/tmp/watch 2>&1 &
+			echo "BACKEND tls"
+			/bin/watch >/tmp/watch 2>&1 &
 			watch=$!
 			wait_for ready /tmp/watch
-			$b sleep 120 | /bin/peer server 443 /cert.pem /key.pem >/tmp/server 2>&1 &
+			$b sleep 300 | /bin/peer server 443 /cert.pem /key.pem >/tmp/server 2>&1 &
 			wait_for listening /tmp/server
 			wait_for libssl /tmp/watch
 			/bin/peer client -n 20 443
 			/bin/peer client -x -s 300000 -r 300000 443
 			/bin/peer client -N -n 2 -s 300000 -r 300000 443
 			/bin/peer client -R -P -n 10 443
+			if [ -x /bin/gopeer ]; then
+				/bin/gopeer server 444 /cert.pem /key.pem >/tmp/server.go 2>&1 &
+				wait_for listening /tmp/server.go
+				wait_for '^lib .* go ' /tmp/watch
+				/bin/gopeer client -n 20 444
+				/bin/gopeer client -c 3 -n 2 -s 100000 -r 100000 444
+			fi
 			$b sleep 1
 			$b kill $watch
 			wait $watch
 			$b cat /tmp/watch
-			$b grep ^peer /tmp/server
+			$b grep -h ^peer /tmp/server /tmp/server.go
 			echo "BACKEND-EXIT 0"
 		GUEST
 		cat <<-'GUEST'
@@ -118,8 +134,8 @@ wait
 # section CONSOLE BACKEND: what the guest said of it
 section() { sed -n "/^BACKEND $2\$/,/^\(BACKEND-EXIT\|BACKEND [a-z]\|TEST-EXIT\)/p" "$1"; }
 {
-	echo "| Linux | architecture | from | ${BACKENDS// / | } | OpenSSL |"
-	echo "|---|---|---|${BACKENDS//[a-z]/}---|---|" | sed 's/ /---|/g'
+	echo "| Linux | architecture | from | ${BACKENDS// / | } | OpenSSL | Go |"
+	echo "|---|---|---|${BACKENDS//[a-z]/}---|---|---|" | sed 's/ /---|/g'
 } >$OUT/table.md
 # judge_backend NAME EXPECTED BACKEND: sets cell
 judge_backend() {
@@ -148,21 +164,24 @@ judge_backend() {
 	fi
 	note_counts="$note_counts $3 $passed/$((passed + failed))"
 }
-# judge_openssl NAME EXPECTED: sets cell
-judge_openssl() {
+# judge_tls NAME EXPECTED LIBRARY PORT CONNECTIONS: sets cell
+judge_tls() {
+	local text="$1 $3"
 	cell=-
-	case ,$2, in *,openssl,*) ;; *) return ;; esac
-	section "$OUT/$1.console" openssl >"$TMP/section"
-	grep -a ^peer "$TMP/section" >"$TMP/peers"
+	case ,$2, in *,$3,*) ;; *) return ;; esac
+	section "$OUT/$1.console" tls >"$TMP/section"
+	grep -aE "^peer [0-9]+ ($4 [0-9]+|[0-9]+ $4) " "$TMP/section" >"$TMP/peers"
 	grep -aE '^(ready|lib|conn|loss) ' "$TMP/section" >"$TMP/watched"
-	if [ "$(grep -c . "$TMP/peers")" = 8 ] && captured "$TMP/peers" "$TMP/watched" >"$TMP/why" &&
+	: >"$TMP/why"
+	if [ "$(grep -c . "$TMP/peers")" = $((2 * $5)) ] && captured "$TMP/peers" "$TMP/watched" >"$TMP/why" &&
 		grep -q '^loss unmapped 0 ring 0 fault 0$' "$TMP/watched"; then
-		ok "$1 OpenSSL: both ends of four connections, byte for byte ($(sed -n 's/^ready //p' "$TMP/watched"))" && cell=yes
+		ok "$text: both ends of $5 connections, byte for byte ($(sed -n 's/^ready //p' "$TMP/watched"))" && cell=yes
 	else
-		not_ok "$1 OpenSSL: the plaintext of four connections, byte for byte, once" && cell=failed
+		not_ok "$text: the plaintext of $5 connections, byte for byte, once" && cell=failed
 		cat "$TMP/why" "$TMP/section" | sed 's/^/# /' | head -n 40
 	fi
 }
+was() { grep -F "| $series | $arch |" README.md | cut -d '|' -f "$1" | tr -d ' '; }
 while read -r series arch expected from; do
 	name=$series-$arch
 	if ! wanted "$series" "$arch" || [ -e "$OUT/$name.gone" ]; then # as it was
@@ -179,7 +198,14 @@ while read -r series arch expected from; do
 		judge_backend "$name" "$expected" "$back"
 		row="$row $cell |"
 	done
-	judge_openssl "$name" "$expected"
+	judge_tls "$name" "$expected" openssl 443 4
+	row="$row $cell |"
+	if [ -x "$TMP/$arch/bin/gopeer" ]; then
+		judge_tls "$name" "$expected" go 444 4
+	else
+		skip "$name go" "no Go toolchain"
+		cell=$(was $((6 + $(wc -w <<<"$BACKENDS"))))
+	fi
 	echo "$row $cell |" >>$OUT/table.md
 	if grep -aq '^KERNEL-COMPLAINS' "$OUT/$name.console"; then
 		not_ok "$name: the kernel warns in its log"
