@@ -191,6 +191,41 @@ static void every_power(struct watch *w, struct worker *k)
 	watch_forget(w);
 }
 
+/* A page may be unmapped when a program of ours reads it, which cannot wait for it: the kernel migrates it, or makes a huge
+ * page of it and its neighbours.  Those bytes are a hole of that length, and nothing else is lost. */
+static void unmapped(struct watch *w, struct worker *k)
+{
+	struct losses before = losses_now(w);
+	struct reply r = order(k, T_OPEN, F_V4);
+	struct order o = { .what = T_MOVE_UNMAPPED, .n = 8 << 20 };
+	uint64_t missing = 0, sum[2] = { 0 };
+	struct end *e[2];
+	bool ok = true;
+
+	for (int i = 0; ok && i < 4; i++) {
+		o.a = i % 2;
+		sum[i % 2] += o.n;
+		ok = worker_do(k, o, &r) == 0;
+	}
+	order(k, T_CLOSE, 0);
+	watch_gone(w, r.cport, r.sport);
+	e[0] = watch_end(w, r.cport, r.sport);
+	e[1] = watch_end(w, r.sport, r.cport);
+	for (int i = 0; i < 2; i++)
+		for (int dir = 0; ok && (ok = e[i] && !e[i]->wrong) && dir < 2; dir++) {
+			/* The client's writes and the server's reads went one way. */
+			ok = e[i]->captured[dir] + e[i]->why[dir][EV_WHY_FAULT] == sum[(dir == EV_WRITE) == (i == 1)];
+			missing += e[i]->why[dir][EV_WHY_FAULT];
+		}
+	if (!check(ok && losses_agree(w, &before),
+		   "pages that are unmapped while they are read: %llu of %llu bytes are missing, each in a hole",
+		   (unsigned long long)missing, (unsigned long long)(2 * (sum[0] + sum[1])))) {
+		explain("client", e[0]);
+		explain("server", e[1]);
+	}
+	watch_forget(w);
+}
+
 void property(struct watch *w, struct worker *k)
 {
 	const uint64_t sends = (1ULL << S_SENDFILE) - 1, recvs = (1ULL << R_SPLICE) - 1;
@@ -207,6 +242,7 @@ void property(struct watch *w, struct worker *k)
 	k->idle = watch_take;
 	k->idle_arg = w;
 	every_power(w, k);
+	unmapped(w, k);
 	rounds(w, k, "system calls with buffers", &plain, quick ? 2 : 5);
 	rounds(w, k, "every way mixed", &all, quick ? 2 : 5);
 	k->idle = NULL;

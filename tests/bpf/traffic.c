@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conn.h"
@@ -68,20 +70,49 @@ static void *sender(void *arg)
 	return NULL;
 }
 
-static int move_bytes(struct conn *c, int back, uint32_t sop, uint32_t rop, size_t n)
+/* A file's pages: they can be unmapped at any moment, and come back with what they held at the next touch. */
+static uint8_t *file_memory(size_t n)
 {
-	struct move m = { .c = c, .back = back, .way = way_send(sop), .n = n };
-	const struct way *way =
-		way_recv(n ? rop : R_READ); /* recv of nothing waits for something */
-	uint8_t *in = malloc(n + 1);
-	size_t done = 0;
-	int error = 0;
+	int fd = memfd_create("move", MFD_CLOEXEC);
+	void *p = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)n) == 0)
+		p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+struct unmapper {
+	uint8_t *buf[2];
+	size_t n;
+	atomic_bool stop;
+};
+
+static void *unmapper(void *arg)
+{
+	static const struct timespec moment = { .tv_nsec = 50000 };
+	struct unmapper *u = arg;
+
+	while (!atomic_load(&u->stop)) {
+		madvise(u->buf[0], u->n, MADV_DONTNEED);
+		madvise(u->buf[1], u->n, MADV_DONTNEED);
+		nanosleep(&moment, NULL);
+	}
+	return NULL;
+}
+
+/* in, m->buf: room for n bytes. */
+static int move_between(struct move *m, const struct way *way, uint8_t *in)
+{
+	struct conn *c = m->c;
+	int back = m->back, error = 0;
+	size_t done = 0, n = m->n;
 	pthread_t t;
 
-	m.buf = malloc(n + 1);
 	for (size_t i = 0; i < n; i++)
-		m.buf[i] = pattern(c->key, back, c->pos[back] + i);
-	pthread_create(&t, NULL, sender, &m);
+		m->buf[i] = pattern(c->key, back, c->pos[back] + i);
+	pthread_create(&t, NULL, sender, m);
 	do {
 		ssize_t rc = way->go(c->end[!back], in + done, n - done);
 
@@ -93,13 +124,42 @@ static int move_bytes(struct conn *c, int back, uint32_t sop, uint32_t rop, size
 		done += rc > 0 ? (size_t)rc : 0;
 	} while (done < n);
 	pthread_join(t, NULL);
-	if (m.error || error)
-		error = m.error ? m.error : error;
-	else if (done != n || (!(way->flags & WAY_LOST) && memcmp(in, m.buf, n) != 0))
+	if (m->error || error)
+		error = m->error ? m->error : error;
+	else if (done != n || (!(way->flags & WAY_LOST) && memcmp(in, m->buf, n) != 0))
 		error = -EIO;
 	c->pos[back] += n;
+	return error;
+}
+
+static int move_bytes(struct conn *c, int back, uint32_t sop, uint32_t rop, size_t n)
+{
+	struct move m = { .c = c, .back = back, .way = way_send(sop), .n = n, .buf = malloc(n + 1) };
+	uint8_t *in = malloc(n + 1);
+	/* recv of nothing waits for something */
+	int error = in && m.buf ? move_between(&m, way_recv(n ? rop : R_READ), in) : -ENOMEM;
+
 	free(in);
 	free(m.buf);
+	return error;
+}
+
+static int move_unmapped(struct conn *c, int back, size_t n)
+{
+	struct move m = { .c = c, .back = back, .way = way_send(S_WRITE), .n = n, .buf = file_memory(n) };
+	struct unmapper u = { .buf = { m.buf, file_memory(n) }, .n = n };
+	int error = -ENOMEM;
+	pthread_t t;
+
+	if (m.buf && u.buf[1]) {
+		pthread_create(&t, NULL, unmapper, &u);
+		error = move_between(&m, way_recv(R_READ), u.buf[1]);
+		atomic_store(&u.stop, true);
+		pthread_join(t, NULL);
+	}
+	for (int i = 0; i < 2; i++)
+		if (u.buf[i])
+			munmap(u.buf[i], n);
 	return error;
 }
 
@@ -216,6 +276,8 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 		return conn_accept(c);
 	case T_MOVE:
 		return move_bytes(c, o->a != 0, o->b, o->c, o->n);
+	case T_MOVE_UNMAPPED:
+		return move_unmapped(c, o->a != 0, o->n);
 	case T_BLOCK:
 		c->block_n = o->n;
 		c->block_buf = malloc(o->n);

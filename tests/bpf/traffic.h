@@ -28,6 +28,7 @@ enum what {
 	T_CONNECT, /* the same, but the server does not accept yet: */
 	T_ACCEPT,
 	T_MOVE,	      /* a: 0 client to server, 1 back; b: send_op; c: recv_op; n: bytes */
+	T_MOVE_UNMAPPED, /* the same by write and read, from and to pages that are unmapped all the time */
 	T_BLOCK,      /* a thread reads n bytes on the server's end, and waits for them */
 	T_UNBLOCK,    /* the client writes them; replies when they were read */
 	T_MANY,	      /* a: so many connections, on each of which a thread waits in recv for n bytes, which then come; closes */
