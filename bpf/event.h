@@ -70,6 +70,9 @@ enum ev_end {
 	EV_END_ALL = 4,	  /* the socket is gone, or left out from now on; when it is chosen again, or connects
 			   * anew, an EV_OPEN follows */
 	EV_END_RESET = 8, /* the connection was reset, or ended with an error */
+	/* Of the plaintext alone (close_notify); the socket may go on, even with TLS anew: */
+	EV_END_TLS_READ = 16,  /* the library said that the peer sends no more */
+	EV_END_TLS_WRITE = 32, /* the program said that it does not */
 };
 
 struct ev_hdr {
@@ -211,7 +214,8 @@ struct ev_addr_key {
 /* What tap tells the program of a TLS probe about its place: the BPF cookie of the attachment.
  * Arguments are numbered from 0; argument 0 is the library's connection object. */
 enum ev_tls_what { EV_TLS_READ = 0, EV_TLS_WRITE = 1, EV_TLS_HANDSHAKE = 2, EV_TLS_FORGET = 3,
-		   EV_TLS_HIDE = 4 }; /* what it is given and what it calls are no plaintext, or were told of before */
+		   EV_TLS_HIDE = 4, /* what it is given and what it calls are no plaintext, or were told of before */
+		   EV_TLS_END = 5 }; /* the object sends no more plaintext */
 #define EV_TLS_LEN_RETURN 0xff
 struct ev_tls_site {
 	__u16 lib;	       /* ev_data.tls_lib */
@@ -227,6 +231,7 @@ enum ev_tls_form {
 	EV_TLS_LONG = 2,     /* the return value is as long, not an int */
 	EV_TLS_RESUMES = 4,  /* without a buffer it goes on with what an earlier call was given, and returns that one's bytes */
 	EV_TLS_PEEKS = 16,   /* argument 3 are flags, of which MSG_PEEK's says that it consumes nothing */
+	EV_TLS_EOF = 32,     /* a read into a buffer that returns 0 has met the end */
 	EV_TLS_PACKET = 8,   /* buf_arg is where it puts a pointer to GnuTLS's packet, which has the bytes */
 };
 /* The same of a place in a Go program, whose end of a call is another place than its beginning. */

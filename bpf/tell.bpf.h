@@ -3,7 +3,7 @@
 #ifndef LIMPID_TELL_BPF_H
 #define LIMPID_TELL_BPF_H
 
-/* The totals say what the socket has moved, seen or not. */
+/* The totals say what the socket has moved, seen or not; without sk: what was seen of it. */
 static __always_inline void close_fill(struct ev_close *ev, const struct conn *c,
 				       const struct sock *sk, __u64 cookie, __u32 how)
 {
@@ -16,8 +16,8 @@ static __always_inline void close_fill(struct ev_close *ev, const struct conn *c
 		ev->h.tgid = id >> 32;
 		ev->h.tid = id;
 	}
-	ev->total[EV_READ] = c->pos[EV_READ] + conn_ahead(c, sk, EV_READ);
-	ev->total[EV_WRITE] = c->pos[EV_WRITE] + conn_ahead(c, sk, EV_WRITE);
+	ev->total[EV_READ] = c->pos[EV_READ] + (sk ? conn_ahead(c, sk, EV_READ) : 0);
+	ev->total[EV_WRITE] = c->pos[EV_WRITE] + (sk ? conn_ahead(c, sk, EV_WRITE) : 0);
 	ev->tls_total[EV_READ] = c->tls_pos[EV_READ];
 	ev->tls_total[EV_WRITE] = c->tls_pos[EV_WRITE];
 	ev->how |= how;

@@ -37,6 +37,25 @@ volatile const __u64 tls_site_cookie __weak SEC(".rodata.site") = 0;
 #define site_cookie(ctx) bpf_get_attach_cookie(ctx)
 #endif
 
+/* Since 6.13 the kernel gives a program's locals a memory of its own, one for each processor, and counts on nobody
+ * else to run that program there meanwhile.  Programs of uprobes are preempted all the same where the kernel is, and nothing stops
+ * the next one: two calls would write into each other's locals.  A program that has a tail call keeps its locals on the stack of
+ * the task.  This one is never made, and no verifier gets to see it.  To be used once in every program of an uprobe; the map is that of
+ * programs that are attached alike. */
+volatile const bool tls_never __weak = false;
+#define NOWHERE(name)                                  \
+	struct {                                       \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY); \
+		__uint(max_entries, 1);                \
+		__uint(key_size, sizeof(__u32));       \
+		__uint(value_size, sizeof(__u32));     \
+	} name SEC(".maps")
+#define LOCALS_ON_THE_STACK(ctx, nowhere)                  \
+	do {                                               \
+		if (tls_never)                             \
+			bpf_tail_call(ctx, &(nowhere), 0); \
+	} while (0)
+
 static __always_inline struct ev_tls_lib *tls_lib_of(__u16 lib)
 {
 	__u32 key = lib;
@@ -127,6 +146,18 @@ static __always_inline void tls_forget(__u64 ssl)
 	struct tls_object key = { bpf_get_current_pid_tgid() >> 32, ssl };
 
 	bpf_map_delete_elem(&tls_sockets, &key);
+}
+
+/* The object's last plaintext was sent, or received: how.  May be called again. */
+SUB int tls_end(__u64 ssl, __u16 lib, __u32 how)
+{
+	__u8 sure;
+	__u64 cookie = tls_socket_by_hello(ssl, lib, tls_socket_of(ssl, 0, &sure), &sure);
+	struct conn *c = conn_find(cookie);
+
+	if (c && !c->closed && (c->tls_pos[EV_READ] || c->tls_pos[EV_WRITE]))
+		close_event(c, NULL, cookie, how);
+	return 0;
 }
 
 /* The site is not what it was taken for: nothing more is believed. */

@@ -91,6 +91,8 @@ static __always_inline bool go_inside(struct go_call *c, __u64 end, __u64 sp)
 	return c->nested++ < MAX_NESTED;
 }
 
+NOWHERE(go_nowhere);
+
 SEC("uprobe")
 int go_enter(struct pt_regs *ctx)
 {
@@ -99,6 +101,7 @@ int go_enter(struct pt_regs *ctx)
 	struct task_ctx *t = task_ctx_get();
 	struct go_call c = {}, *old;
 
+	LOCALS_ON_THE_STACK(ctx, go_nowhere);
 	if (GO_GROWS(ctx) || !t || !task_wanted(t))
 		return 0;
 	end = stack_end(key.g);
@@ -185,6 +188,7 @@ int go_leave(struct pt_regs *ctx)
 	struct ev_go_site site;
 	struct go_call *c;
 
+	LOCALS_ON_THE_STACK(ctx, go_nowhere);
 	__builtin_memcpy(&site, &cookie, sizeof(site));
 	if (site.frame && GO_GROWS(ctx))
 		return 0;

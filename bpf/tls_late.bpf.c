@@ -21,6 +21,8 @@ static __always_inline bool record_key(struct hello_key *key, __u64 from, __u64 
 	return !bpf_probe_read_user(key->random, len, (void *)(from + HELLO_HEADER));
 }
 
+NOWHERE(late_nowhere);
+
 /* BIO_write(bio, data, len), by the library itself. */
 SEC("uprobe")
 int tls_bio_write(struct pt_regs *ctx)
@@ -32,6 +34,7 @@ int tls_bio_write(struct pt_regs *ctx)
 	struct hello *h;
 	__u32 server = 0;
 
+	LOCALS_ON_THE_STACK(ctx, late_nowhere);
 	if (!t || !t->tls_active || !record_key(&record, PT_REGS_PARM2(ctx), (__u32)PT_REGS_PARM3(ctx)))
 		return 0;
 	lib = tls_lib_of(t->tls_lib);

@@ -99,6 +99,8 @@ static __always_inline struct tls_call *call_ends(struct tls_calls *calls, __u64
 	return c;
 }
 
+NOWHERE(tls_nowhere);
+
 SEC("uprobe")
 int tls_enter(struct pt_regs *ctx)
 {
@@ -109,6 +111,7 @@ int tls_enter(struct pt_regs *ctx)
 	struct tls_calls *calls;
 	struct tls_call *c;
 
+	LOCALS_ON_THE_STACK(ctx, tls_nowhere);
 	if (!t || !task_wanted(t))
 		return 0;
 	__builtin_memcpy(&site, &cookie, sizeof(site));
@@ -116,6 +119,8 @@ int tls_enter(struct pt_regs *ctx)
 		tls_forget(PT_REGS_PARM1(ctx));
 		return 0;
 	}
+	if (site.what == EV_TLS_END)
+		return tls_end(PT_REGS_PARM1(ctx), site.lib, EV_END_TLS_WRITE);
 	calls = task_map_make(&tls_calls);
 	if (!calls) {
 		loss(EV_LOSS_INFLIGHT, 1);
@@ -192,6 +197,13 @@ static __always_inline __u64 moved(struct tls_call *c, struct ev_tls_lib *lib, _
 	return n;
 }
 
+static __always_inline bool met_end(const struct tls_call *c, __s64 rc)
+{
+	if (!(c->site.form & EV_TLS_EOF) || c->site.what != EV_TLS_READ || !c->num)
+		return false;
+	return c->site.form & EV_TLS_LONG ? rc == 0 : (int)rc == 0;
+}
+
 SEC("uretprobe")
 int tls_leave(struct pt_regs *ctx)
 {
@@ -201,6 +213,7 @@ int tls_leave(struct pt_regs *ctx)
 	struct ev_tls_lib *lib;
 	struct task_ctx *t;
 
+	LOCALS_ON_THE_STACK(ctx, tls_nowhere);
 	if (!c)
 		return 0;
 	c->sp = 0;
@@ -214,7 +227,7 @@ int tls_leave(struct pt_regs *ctx)
 	p.cookie = tls_socket_of(c->ssl, t->tls_cookie, &p.sure);
 	p.n = moved(c, lib, PT_REGS_RC(ctx));
 	if (!p.n)
-		return 0;
+		return met_end(c, PT_REGS_RC(ctx)) ? tls_end(c->ssl, c->site.lib, EV_END_TLS_READ) : 0;
 	if (!t->tls_cookie)
 		p.cookie = tls_socket_by_hello(c->ssl, c->site.lib, p.cookie, &p.sure);
 	__sync_fetch_and_add(&lib->calls, 1);

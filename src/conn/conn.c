@@ -379,6 +379,10 @@ void conn_close(struct conn *c, const struct ev_close *ev)
 		layer_total(&c->plain, EV_WRITE, ev->tls_total[EV_WRITE]);
 		layer_total(&c->plain, EV_READ, ev->tls_total[EV_READ]);
 	}
+	if (ev->how & EV_END_TLS_WRITE)
+		layer_total(&c->plain, EV_WRITE, ev->tls_total[EV_WRITE]);
+	if (ev->how & EV_END_TLS_READ)
+		layer_total(&c->plain, EV_READ, ev->tls_total[EV_READ]);
 	if (!ev->how) { /* an answer to hooks.totals */
 		note_totals(&c->raw, ev->total, c->shift);
 		note_totals(&c->plain, ev->tls_total, (const uint64_t[2]){ 0, 0 });

@@ -64,6 +64,8 @@ int layer_put(struct layer *l, const struct ev_data *ev)
 	uint64_t off = ev->off + (l->plain ? 0 : l->c->shift[ev->dir]);
 	int rc;
 
+	if (l->plain && d->has_total && off >= d->total) /* a handshake anew on a connection whose TLS had ended */
+		d->has_total = d->ended = false;
 	if (l->c->late && d->seen == 0)
 		d->start = off;
 	if (d->seen < off + ev->len)

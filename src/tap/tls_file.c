@@ -132,6 +132,7 @@ static uint8_t what_of(enum tls_dir dir)
 		[TLS_DIR_NONE] = EV_TLS_HANDSHAKE,
 		[TLS_DIR_HIDE] = EV_TLS_HIDE,
 		[TLS_DIR_FORGET] = EV_TLS_FORGET,
+		[TLS_DIR_END] = EV_TLS_END,
 	};
 
 	return what[dir];
@@ -140,10 +141,12 @@ static uint8_t what_of(enum tls_dir dir)
 static uint8_t form_of(enum tls_len len)
 {
 	static const uint8_t form[] = {
-		[TLS_LEN_SIZE] = EV_TLS_SIZE,
-		[TLS_LEN_LONG] = EV_TLS_SIZE | EV_TLS_LONG,
+		[TLS_LEN_RETURN] = EV_TLS_EOF,
+		[TLS_LEN_INTERNAL] = EV_TLS_EOF,
+		[TLS_LEN_SIZE] = EV_TLS_SIZE | EV_TLS_EOF,
+		[TLS_LEN_LONG] = EV_TLS_SIZE | EV_TLS_LONG | EV_TLS_EOF,
 		[TLS_LEN_RESUMED] = EV_TLS_SIZE | EV_TLS_LONG | EV_TLS_RESUMES,
-		[TLS_LEN_FLAGS] = EV_TLS_PEEKS,
+		[TLS_LEN_FLAGS] = EV_TLS_PEEKS | EV_TLS_EOF,
 		[TLS_LEN_PACKET] = EV_TLS_SIZE | EV_TLS_LONG | EV_TLS_PACKET,
 	};
 

@@ -55,6 +55,12 @@ static bool moves(const struct tls_call *c)
 	return c->dir == TLS_DIR_READ || c->dir == TLS_DIR_WRITE;
 }
 
+/* What matters is that it is called, not what it returns. */
+static bool only_entered(const struct tls_call *c)
+{
+	return c->dir == TLS_DIR_FORGET || c->dir == TLS_DIR_END;
+}
+
 static bool moves_data(const struct calls *c)
 {
 	for (size_t i = 0; i < c->n; i++)
@@ -115,7 +121,7 @@ static bool peeks_too(struct elf_image *img, const struct tls_lib *row,
 static int add_site(struct tls_plan *p, struct elf_image *img, const struct tls_call *call,
 		    uint64_t addr, bool nop5)
 {
-	struct tls_site s = { .call = *call, .by_exit = call->dir == TLS_DIR_FORGET };
+	struct tls_site s = { .call = *call, .by_exit = only_entered(call) };
 	int err = site_choose(img, addr, nop5, &s.at);
 
 	if (err)
@@ -325,7 +331,7 @@ static int exits_of_sites(struct tls_plan *p, struct elf_image *img)
 	struct tls_plan q = { .layout = p->layout };
 
 	for (size_t i = 0; i < p->n; i++) {
-		bool ends = p->site[i].call.dir != TLS_DIR_FORGET;
+		bool ends = !only_entered(&p->site[i].call);
 		int err = ends ? add_ends(&q, img, function_of(&p->site[i])) : 0;
 
 		if (err && p->site[i].call.dir != TLS_DIR_NONE)

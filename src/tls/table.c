@@ -15,13 +15,14 @@ static const struct tls_call openssl_calls[] = {
 	{ "SSL_do_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "SSL_write_early_data", TLS_DIR_WRITE, TLS_LEN_AROUND, 1, 2, 3 },
 	{ "SSL_read_early_data", TLS_DIR_READ, TLS_LEN_AROUND, 1, 2, 3 },
+	{ "SSL_shutdown", TLS_DIR_END, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "SSL_free", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "SSL_clear", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },
 };
 static const struct tls_call openssl_internals[] = {
-	{ "ssl_read_internal", TLS_DIR_READ, TLS_LEN_POINTER, 1, 2, 3 },
-	{ "ssl_write_internal", TLS_DIR_WRITE, TLS_LEN_POINTER, 1, 2, 3 },
+	{ "ssl_read_internal", TLS_DIR_READ, TLS_LEN_INTERNAL, 1, 2, 3 },
+	{ "ssl_write_internal", TLS_DIR_WRITE, TLS_LEN_INTERNAL, 1, 2, 3 },
 	{ 0 },
 };
 static const char *const openssl_peeks[] = { "SSL_peek", "SSL_peek_ex", NULL };
@@ -38,6 +39,7 @@ static const struct tls_call gnutls_calls[] = {
 	{ "gnutls_record_send_range", TLS_DIR_WRITE, TLS_LEN_LONG, 1, 2, 0 },
 	{ "gnutls_record_uncork", TLS_DIR_HIDE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "gnutls_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "gnutls_bye", TLS_DIR_END, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "gnutls_deinit", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },
 };
@@ -47,6 +49,7 @@ static const struct tls_call mbedtls_calls[] = {
 	{ "mbedtls_ssl_read", TLS_DIR_READ, TLS_LEN_SIZE, 1, 2, 0 },
 	{ "mbedtls_ssl_write", TLS_DIR_WRITE, TLS_LEN_SIZE, 1, 2, 0 },
 	{ "mbedtls_ssl_handshake", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "mbedtls_ssl_close_notify", TLS_DIR_END, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "mbedtls_ssl_session_reset", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "mbedtls_ssl_free", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },
@@ -62,6 +65,7 @@ static const struct tls_call wolfssl_calls[] = {
 	{ "wolfSSL_accept", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "wolfSSL_connect_TLSv13", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "wolfSSL_accept_TLSv13", TLS_DIR_NONE, TLS_LEN_RETURN, 0, 0, 0 },
+	{ "wolfSSL_shutdown", TLS_DIR_END, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "wolfSSL_clear", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ "wolfSSL_free", TLS_DIR_FORGET, TLS_LEN_RETURN, 0, 0, 0 },
 	{ 0 },

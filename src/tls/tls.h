@@ -11,12 +11,14 @@
 enum tls_fd { TLS_FD_NESTED_SYSCALL, TLS_FD_NSS, TLS_FD_ARG, TLS_FD_GO_CONN }; /* how the socket is found */
 /* TLS_DIR_NONE moves no plaintext: only its nested system calls matter, because they name the socket.
  * TLS_DIR_HIDE moves none either, and calls functions of the row with bytes that are known by then.  After TLS_DIR_FORGET
- * the connection object is another connection's, or none: its socket is not the one that is remembered. */
-enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE, TLS_DIR_NONE, TLS_DIR_HIDE, TLS_DIR_FORGET };
+ * the connection object is another connection's, or none: its socket is not the one that is remembered.  TLS_DIR_END: it sends no
+ * more plaintext. */
+enum tls_dir { TLS_DIR_READ, TLS_DIR_WRITE, TLS_DIR_NONE, TLS_DIR_HIDE, TLS_DIR_FORGET, TLS_DIR_END };
 /* How a call says how many bytes it moved. */
 enum tls_len {
 	TLS_LEN_RETURN, /* the return value, when positive */
-	TLS_LEN_POINTER, /* *arg when the return value is 1: SSL_read_ex, SSL_write_ex, the internals */
+	TLS_LEN_POINTER, /* *arg when the return value is 1: SSL_read_ex, SSL_write_ex */
+	TLS_LEN_INTERNAL, /* the same; unlike there, 0 says that the peer's plaintext has ended */
 	/* As that.  Probed even when it leads to another probed call, for the system calls that it makes around that. */
 	TLS_LEN_AROUND,
 	TLS_LEN_SIZE,	 /* as the first, with a size_t as the buffer's size: mbedTLS */
@@ -30,11 +32,11 @@ struct tls_call {
 	enum tls_dir dir;
 	enum tls_len len;
 	uint8_t buf_arg, num_arg; /* argument numbers from 0: (ssl, buf, num, ...) */
-	uint8_t len_arg;	  /* of the pointer for TLS_LEN_POINTER */
+	uint8_t len_arg;	  /* of the pointer, where tls_len_points */
 };
 static inline bool tls_len_points(enum tls_len len) /* len_arg has a meaning */
 {
-	return len == TLS_LEN_POINTER || len == TLS_LEN_AROUND;
+	return len == TLS_LEN_POINTER || len == TLS_LEN_INTERNAL || len == TLS_LEN_AROUND;
 }
 struct tls_lib {
 	const char *name; /* "openssl": shows in every flow, in doctor and in the docs */

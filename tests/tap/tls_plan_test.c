@@ -63,7 +63,7 @@ static void check_internal(const struct tls_site *s, const char *path, const cha
 	assert_int_equal(callee, objdump_callee(path, ex));
 	assert_int_equal(s->at.addr - s->at.delta, callee);
 	assert_int_equal(s->call.len_arg, len_arg);
-	assert_int_equal(s->call.len, TLS_LEN_POINTER);
+	assert_int_equal(s->call.len, TLS_LEN_INTERNAL);
 	assert_int_equal(s->at.cost, SITE_PUSH);
 	assert_int_equal(shell_hex("objdump -d --no-show-raw-insn --start-address=%2$#lx "
 				   "--stop-address=%3$#lx %1$s |"
@@ -127,14 +127,14 @@ static void internals_are_found_where_objdump_says(void **state)
 	assert_int_equal(elf_image_open(&img, fd), 0);
 	assert_int_equal(tls_plan_applies(img, &tls_table[0]), 1);
 	assert_int_equal(tls_plan_make(&plan, img, &tls_table[0], true), 0);
-	assert_int_equal(plan.n, 7); /* read, write, handshake, early data both ways, free, clear */
+	assert_int_equal(plan.n, 8); /* read, write, handshake, early data both ways, shutdown, free, clear */
 	check_internal(&plan.site[0], path, "SSL_read", "SSL_read_ex", 3);
 	check_internal(&plan.site[1], path, "SSL_write",
 		       b->write_len_arg == 4 ? "SSL_write_ex2" : "SSL_write_ex", b->write_len_arg);
 	assert_string_equal(plan.site[2].call.symbol, "SSL_do_handshake");
 	assert_int_equal(plan.site[2].at.cost, SITE_PUSH);
 	assert_int_equal(tls_plan_exits(&plan, img, &tls_table[0], true), 0);
-	assert_int_equal(plan.n, 4);	  /* a handshake's end cannot be told, nor what is around another call */
+	assert_int_equal(plan.n, 5);	  /* a handshake's end cannot be told, nor what is around another call */
 	assert_int_equal(plan.nexits, 6); /* read, write, their _ex, and those of a BIO */
 	assert_false(tls_plan_returns(&plan));
 	check_exit(&plan.exit[0], path, "SSL_read");
