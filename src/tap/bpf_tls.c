@@ -19,9 +19,6 @@
 struct tap_tls_links {
 	size_t n;
 	struct bpf_link *link[2 * MAX_PLACES];
-	/* The old flavour's programs, a pair for each place. */
-	size_t nobjs;
-	struct bpf_object *obj[MAX_PLACES];
 };
 
 /* The kernel has uprobe_multi: asked, as libbpf does, by a link on a directory.  A kernel that knows the
@@ -172,39 +169,54 @@ static int attach_alone(struct tap_tls_links *l, struct bpf_object *o, const cha
 			   none, 1);
 }
 
+/* The same program, with the same cookie, at several. */
+static int attach_same(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *name, __u64 cookie,
+		       const char *path, const unsigned long *offsets, size_t n)
+{
+	struct bpf_object *o;
+	int err = load_again(&o, skel, name, NULL, cookie);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < n && !err; i++)
+		err = attach_alone(l, o, name, false, path, offsets[i]);
+	bpf_object__close(o); /* the links keep the program; its descriptors, one for each map, are many */
+	return err;
+}
+
+static int attach_pair(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *path,
+		       const struct tap_tls_place *place)
+{
+	struct bpf_object *o;
+	__u64 cookie;
+	int err;
+
+	memcpy(&cookie, &place->site, sizeof(cookie));
+	err = load_again(&o, skel, "tls_enter", place->by_exit ? NULL : "tls_leave", cookie);
+	if (err)
+		return err;
+	if (!place->by_exit)
+		err = attach_alone(l, o, "tls_leave", true, path, place->off);
+	if (!err)
+		err = attach_alone(l, o, "tls_enter", false, path, place->off);
+	bpf_object__close(o);
+	return err;
+}
+
 static int attach_pairs(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *path,
 			const struct tap_tls_place *places, size_t n, const uint64_t *exits,
 			size_t nexits)
 {
-	struct bpf_object *o;
+	unsigned long exit[MAX_PLACES];
+	int err = 0;
 
-	for (size_t i = 0; i < nexits; i++) {
-		int err = load_again(&o, skel, "tls_leave", NULL, 0);
-
-		if (err)
-			return err;
-		l->obj[l->nobjs++] = o;
-		err = attach_alone(l, o, "tls_leave", false, path, exits[i]);
-		if (err)
-			return err;
-	}
-	for (size_t i = 0; i < n; i++) {
-		__u64 cookie;
-		int err;
-
-		memcpy(&cookie, &places[i].site, sizeof(cookie));
-		err = load_again(&o, skel, "tls_enter", places[i].by_exit ? NULL : "tls_leave", cookie);
-		if (err)
-			return err;
-		l->obj[l->nobjs++] = o;
-		if (!places[i].by_exit)
-			err = attach_alone(l, o, "tls_leave", true, path, places[i].off);
-		if (!err)
-			err = attach_alone(l, o, "tls_enter", false, path, places[i].off);
-		if (err)
-			return err;
-	}
-	return 0;
+	for (size_t i = 0; i < nexits; i++)
+		exit[i] = exits[i];
+	if (nexits)
+		err = attach_same(l, skel, "tls_leave", 0, path, exit, nexits);
+	for (size_t i = 0; i < n && !err; i++)
+		err = attach_pair(l, skel, path, &places[i]);
+	return err;
 }
 
 static int attach_prog(struct tap_tls_links *l, const struct limpid_bpf *skel,
@@ -286,16 +298,10 @@ static int attach_go(struct tap_tls_links *l, const struct tap_bpf *b, bool exit
 	if (!tap_bpf_old(b))
 		return attach_prog(l, skel, exits ? skel->progs.go_leave : skel->progs.go_enter,
 				   false, path, offsets, cookies, m);
-	for (size_t i = 0; i < m && !err; i++) {
-		const char *name = exits ? "go_leave" : "go_enter";
-		struct bpf_object *o = NULL;
-
-		err = load_again(&o, skel, name, NULL, cookies[i]);
-		if (err)
-			break;
-		l->obj[l->nobjs++] = o;
-		err = attach_perf(l, bpf_object__find_program_by_name(o, name), false, path,
-				  &offsets[i], &cookies[i], 1);
+	for (size_t i = 0, same; i < m && !err; i += same) { /* the returns are alike, and most */
+		for (same = 1; i + same < m && cookies[i + same] == cookies[i]; same++)
+			;
+		err = attach_same(l, skel, exits ? "go_leave" : "go_enter", cookies[i], path, &offsets[i], same);
 	}
 	return err;
 }
@@ -331,8 +337,6 @@ void tap_bpf_tls_detach(struct tap_tls_links *l)
 	/* Entries first, for the same reason. */
 	for (size_t i = l->n; i > 0; i--)
 		bpf_link__destroy(l->link[i - 1]);
-	for (size_t i = 0; i < l->nobjs; i++)
-		bpf_object__close(l->obj[i]);
 	free(l);
 }
 

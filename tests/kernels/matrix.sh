@@ -78,7 +78,7 @@ for arch in amd64 arm64; do
 		GUEST
 		# TLS probes: both ends of every connection.
 		cat <<-'GUEST'
-			wait_for() { for i in $($b seq 300); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done; }
+			wait_for() { for i in $($b seq 1200); do $b grep -q "$1" "$2" 2>/dev/null && return; $b sleep 0.1; done; }
 			echo "BACKEND tls"
 			/bin/watch >/tmp/watch 2>&1 &
 			watch=$!
