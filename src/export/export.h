@@ -24,6 +24,10 @@ const struct export_ops *export_find(const char *name); /* or NULL */
 
 /* Whether f is HTTP of any version, or something that HTTP carries. */
 bool export_is_http(const struct flow *f);
+bool export_is_grpc(const struct flow *f);
+/* HTTP's method and three digits, also where op and status are those of what it carries. */
+const char *export_method(const struct flow *f);
+const char *export_status(const struct flow *f);
 /* The first attribute of that key, or NULL. */
 const char *export_attr(const struct flow_half *h, const char *key);
 

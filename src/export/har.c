@@ -209,7 +209,7 @@ static void put_request(struct buf *out, const struct flow *f)
 	url_put(&url, f);
 	key(out, "request");
 	buf_puts(out, "{");
-	str(out, "method", h->op ? h->op : "GET");
+	str(out, "method", export_method(f));
 	key(out, "url");
 	buf_put_json_str(out, buf_slice(&url));
 	str(out, "httpVersion", version(f, h));
@@ -242,8 +242,8 @@ static void put_response(struct buf *out, const struct flow *f)
 	const struct flow_half *h = &f->resp;
 
 	key(out, "response");
-	buf_printf(out, "{\"status\":%u", f->has_resp ? status_of(h->status) : 0);
-	str(out, "statusText", h->reason);
+	buf_printf(out, "{\"status\":%u", f->has_resp ? status_of(export_status(f)) : 0);
+	str(out, "statusText", export_is_grpc(f) ? NULL : h->reason);
 	str(out, "httpVersion", version(f, f->has_resp ? h : &f->req));
 	put_cookies(out, h, true);
 	put_headers(out, h);

@@ -46,21 +46,3 @@ const struct export_ops *export_find(const char *name)
 			return all[i];
 	return NULL;
 }
-
-bool export_is_http(const struct flow *f)
-{
-	static const char *const names[] = { "http1", "http2", "http3", "grpc", "grpc-web", "websocket", "sse" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(f->proto, names[i]) == 0)
-			return true;
-	return false;
-}
-
-const char *export_attr(const struct flow_half *h, const char *key)
-{
-	for (size_t i = 0; i < h->nattrs; i++)
-		if (strcmp(h->attrs[i].key, key) == 0)
-			return h->attrs[i].value;
-	return NULL;
-}

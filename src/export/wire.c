@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "export/export.h"
+
 void wire_be(struct buf *b, uint64_t v, size_t n)
 {
 	uint8_t *p = buf_room(b, n);
@@ -62,12 +64,17 @@ void wire_send(struct wire_out *o, int64_t at_ns, bool from_server, bool in_orde
 
 bool wire_is_http2(const struct flow *f)
 {
+	const char *version;
+
 	for (size_t i = 0; i < f->req.nheaders; i++)
 		if (f->req.headers[i].key[0] == ':')
 			return true;
 	for (size_t i = 0; i < f->resp.nheaders; i++)
 		if (f->resp.headers[i].key[0] == ':')
 			return true;
+	version = export_attr(&f->req, "version") ? export_attr(&f->req, "version") : export_attr(&f->resp, "version");
+	if (version)
+		return version[0] == '2';
 	return strcmp(f->proto, "http2") == 0 || strcmp(f->proto, "grpc") == 0;
 }
 

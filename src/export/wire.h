@@ -75,6 +75,11 @@ void wire_note_cut(struct wire_out *o, const struct flow_body *b);
 void wire_websocket(struct wire_out *o, const struct flow *f,
 		    void (*wrap)(struct wire_out *o, const struct flow_msg *m, bool from_server));
 
+/* Events of f (HTML, "Server-sent events"), as wrap has it. */
+void wire_events(struct wire_out *o, const struct flow *f,
+		 void (*wrap)(struct wire_out *o, const struct flow_msg *m, bool from_server));
+/* One side's messages of gRPC, each behind its five bytes; in an answer of gRPC-Web the trailers behind them. */
+void wire_grpc_body(struct buf *b, const struct flow *f, bool answer);
 /* Rows of a SQL answer (docs/protocols.md): calls value for each of them, NULL for null, after row; at most max values a row, missing ones
  * are null.  list: a JSON array, as of "columns". */
 struct wire_rows {
@@ -82,7 +87,8 @@ struct wire_rows {
 	void (*value)(struct wire_out *o, const struct slice *text);
 	void (*end)(struct wire_out *o);
 };
-void wire_sql_rows(struct wire_out *o, struct slice ndjson, size_t nvalues, const struct wire_rows *to);
+/* At most max rows.  What is left of ndjson. */
+struct slice wire_sql_rows(struct wire_out *o, struct slice ndjson, size_t nvalues, uint64_t max, const struct wire_rows *to);
 /* The strings of a JSON array in a; NULL text for null.  Their number. */
 size_t wire_list(const char *json, struct arena *a, const struct json **ret_first);
 

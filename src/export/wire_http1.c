@@ -111,7 +111,7 @@ static void put_body(struct wire_out *o, const struct flow_half *h, bool no_body
 /* Whether the content coding was undone: the parser leaves a body that it cannot decode as it was sent. */
 static bool was_decoded(const struct flow *f, const struct flow_half *h)
 {
-	return h->body.encoding && h->body.data.n && !(f->flags & FLOW_DECODE_ERROR);
+	return !(f->flags & FLOW_DECODE_ERROR) && ((h->body.encoding && h->body.data.n) || strcmp(f->proto, "sse") == 0);
 }
 
 static void request(struct wire_out *o, const struct flow *f)
@@ -153,6 +153,20 @@ static bool no_body(const struct flow *f)
 	       strcmp(s, "304") == 0;
 }
 
+static void chunk(struct wire_out *o, const struct flow_msg *m, bool from_server)
+{
+	struct buf payload = o->b;
+
+	(void)m;
+	(void)from_server;
+	o->b = (struct buf){ 0 };
+	buf_printf(&o->b, "%zx\r\n", payload.n);
+	buf_put(&o->b, buf_slice(&payload));
+	buf_puts(&o->b, "\r\n");
+	o->b.failed |= payload.failed;
+	buf_release(&payload);
+}
+
 static void response(struct wire_out *o, const struct flow *f)
 {
 	const struct flow_half *h = &f->resp;
@@ -169,54 +183,56 @@ static void response(struct wire_out *o, const struct flow *f)
 		wire_note(o, "the connection broke in the middle of the exchange");
 	if (h->end_ns > h->begin_ns)
 		wire_send(o, wire_time(f, h->begin_ns), true, true);
-	put_body(o, h, no_body(f));
+	if (strcmp(f->proto, "sse") == 0 && f->nmsgs) {
+		wire_send(o, wire_time(f, h->begin_ns), true, true);
+		wire_events(o, f, has_chunked(h) ? chunk : NULL);
+	}
+	put_body(o, h, no_body(f) || (f->state == FLOW_OPEN && !h->body.data.n));
 	wire_send(o, wire_time(f, h->end_ns ? h->end_ns : h->begin_ns), true, true);
 }
 
-/* Events of a stream as lines (HTML, "Server-sent events"), where they are kept instead of the body. */
-static void events(struct wire_out *o, const struct flow *f)
-{
-	for (size_t i = 0; i < f->nmsgs; i++) {
-		const struct flow_msg *m = &f->msgs[i];
-		struct slice left = m->body.data;
+static bool http1(struct wire_out *o, const struct flow *f);
 
-		if (!m->from_server)
-			continue;
-		if (m->op && strcmp(m->op, "message") != 0) {
-			buf_puts(&o->b, "event: ");
-			put_clean(&o->b, m->op);
-			buf_puts(&o->b, "\n");
-		}
-		for (size_t end; left.n || !o->b.n; left = slice_cut(left, end + 1, left.n)) {
-			end = slice_find(left, SLICE_LIT("\n"), 0);
-			buf_puts(&o->b, "data: ");
-			buf_put(&o->b, slice_cut(left, 0, end));
-			buf_puts(&o->b, "\n");
-		}
-		buf_puts(&o->b, "\n");
-		wire_note_cut(o, &m->body);
-		wire_send(o, wire_time(f, m->ts_ns), true, true);
+/* gRPC-Web is HTTP/1 with a body of frames. */
+static bool grpc_web(struct wire_out *o, const struct flow *f)
+{
+	struct buf bodies[2] = { 0 };
+	struct flow as = *f;
+	bool sent;
+
+	as.proto = "http1";
+	as.req.op = export_method(f);
+	as.resp.status = export_status(f);
+	as.resp.reason = NULL;
+	as.nmsgs = 0;
+	for (int i = 0; i < 2; i++) {
+		struct flow_half *h = i ? &as.resp : &as.req;
+
+		wire_grpc_body(&bodies[i], f, i);
+		h->body.data = buf_slice(&bodies[i]);
+		h->body.encoding = NULL;
+		h->body.len = h->body.captured = h->body.data.n;
 	}
-}
-
-/* After the handshake: frames.  Before: whatever HTTP/1.1 carries. */
-static void streams(struct wire_out *o, const struct flow *f)
-{
-	if (strcmp(f->proto, "websocket") == 0)
-		wire_websocket(o, f, NULL);
-	else if (strcmp(f->proto, "sse") == 0 && f->resp.body.data.n == 0)
-		events(o, f);
+	sent = http1(o, &as);
+	for (int i = 0; i < 2; i++) {
+		o->b.failed |= bodies[i].failed;
+		buf_release(&bodies[i]);
+	}
+	return sent;
 }
 
 static bool http1(struct wire_out *o, const struct flow *f)
 {
 	if (wire_is_http2(f))
 		return wire_http2.flow(o, f);
+	if (export_is_grpc(f))
+		return grpc_web(o, f);
 	if (f->has_req)
 		request(o, f);
 	if (f->has_resp)
 		response(o, f);
-	streams(o, f);
+	if (strcmp(f->proto, "websocket") == 0)
+		wire_websocket(o, f, NULL);
 	return true;
 }
 

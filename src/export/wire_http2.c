@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/2 (RFC 9113) and what it carries.  Header blocks are literals that no table remembers (RFC 7541, 6.2.2), so that each stands for
- * itself; streams are numbered anew; the preface, SETTINGS and window updates are made up, padding and priorities are gone. */
+ * itself; the preface, SETTINGS and window updates are made up, padding and priorities are gone. */
 #include "export/wire.h"
+
+#include <stdlib.h>
 
 #include "export/export.h"
 
@@ -68,11 +70,11 @@ static void put_pseudo(struct buf *b, const struct flow *f, bool request)
 	const char *host = flow_header(h, "host");
 
 	if (!request && !pseudo(h, ":status"))
-		put_field(b, SLICE_LIT(":status"), h->status ? h->status : "200");
+		put_field(b, SLICE_LIT(":status"), export_status(f));
 	if (!request)
 		return;
 	if (!pseudo(h, ":method"))
-		put_field(b, SLICE_LIT(":method"), h->op ? h->op : "GET");
+		put_field(b, SLICE_LIT(":method"), export_method(f));
 	if (!pseudo(h, ":path") && h->target)
 		put_field(b, SLICE_LIT(":path"), h->target);
 	if (!pseudo(h, ":scheme"))
@@ -83,7 +85,7 @@ static void put_pseudo(struct buf *b, const struct flow *f, bool request)
 
 static bool decoded(const struct flow *f, const struct flow_half *h)
 {
-	return h->body.encoding && h->body.data.n && !(f->flags & FLOW_DECODE_ERROR);
+	return !(f->flags & FLOW_DECODE_ERROR) && ((h->body.encoding && h->body.data.n) || strcmp(f->proto, "sse") == 0);
 }
 
 static void put_fields(struct wire_out *o, struct buf *b, const struct flow *f, bool request)
@@ -98,7 +100,7 @@ static void put_fields(struct wire_out *o, struct buf *b, const struct flow *f, 
 			put_small(b, "x-limpid-content-encoding", value);
 			wire_note(o, "the body was sent with content-encoding %s and is shown decoded", value);
 		} else if (slice_eq_nocase(slice_str(name), SLICE_LIT("content-length")) &&
-			   (decoded(f, h) || h->body.captured < h->body.len)) {
+			   (decoded(f, h) || export_is_grpc(f) || h->body.captured < h->body.len)) {
 			put_small(b, "x-limpid-content-length", value);
 		} else {
 			put_small(b, name, value);
@@ -131,10 +133,17 @@ static void put_data(struct buf *b, uint32_t stream, struct slice data, bool end
 	}
 }
 
-static struct buf trailers(const struct flow_half *h)
+/* gRPC's are its status and reason. */
+static struct buf trailers(const struct flow *f, const struct flow_half *h)
 {
 	static const char key[] = "trailer:";
+	const char *code = export_is_grpc(f) ? export_attr(h, "code") : NULL;
 	struct buf b = { 0 };
+
+	if (code && !flow_header(h, "grpc-status"))
+		put_field(&b, SLICE_LIT("grpc-status"), code);
+	if (code && h->reason && !flow_header(h, "grpc-message"))
+		put_field(&b, SLICE_LIT("grpc-message"), h->reason);
 
 	for (size_t i = 0; i < h->nattrs; i++)
 		if (strncmp(h->attrs[i].key, key, sizeof(key) - 1) == 0)
@@ -172,7 +181,7 @@ static void wrap(struct wire_out *o, const struct flow_msg *m, bool from_server)
 	buf_release(&payload);
 }
 
-/* Five bytes before each message of gRPC: whether it is compressed, and its length. */
+/* Each message behind its five bytes, at its time. */
 static void grpc_messages(struct wire_out *o, const struct flow *f)
 {
 	for (size_t i = 0; i < f->nmsgs; i++) {
@@ -191,7 +200,9 @@ static void messages(struct wire_out *o, const struct flow *f)
 {
 	if (strcmp(f->proto, "websocket") == 0)
 		wire_websocket(o, f, wrap);
-	else if (strncmp(f->proto, "grpc", 4) == 0)
+	else if (strcmp(f->proto, "sse") == 0)
+		wire_events(o, f, wrap);
+	else if (export_is_grpc(f))
 		grpc_messages(o, f);
 }
 
@@ -206,47 +217,81 @@ static int64_t end_of(const struct flow *f, const struct flow_half *h, bool from
 	return at_ns;
 }
 
+static uint32_t reset_code(const char *name)
+{
+	static const char *const names[] = { "NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR",
+					     "SETTINGS_TIMEOUT", "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL",
+					     "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY",
+					     "HTTP_1_1_REQUIRED" };
+
+	for (uint32_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return i;
+	return 8;
+}
+
+static void reset(struct wire_out *o, const struct flow *f)
+{
+	const struct flow_half *h = export_attr(&f->resp, "reset") ? &f->resp : &f->req;
+	const char *code = export_attr(h, "reset"), *by = export_attr(h, "reset_by");
+	uint8_t payload[4] = { 0, 0, 0, (uint8_t)reset_code(code) };
+	uint64_t at = f->resp.end_ns > f->req.end_ns ? f->resp.end_ns : f->req.end_ns;
+
+	if (!code)
+		wire_note(o, "what broke the stream off is not known");
+	put_frame(&o->b, RST_STREAM, 0, o->conn->stream, (struct slice){ payload, 4 });
+	wire_send(o, wire_time(f, at), by && strcmp(by, "server") == 0, false);
+}
+
 static void half(struct wire_out *o, const struct flow *f, bool request)
 {
 	const struct flow_half *h = request ? &f->req : &f->resp;
-	bool carried = f->nmsgs && (strncmp(f->proto, "grpc", 4) == 0 || strcmp(f->proto, "websocket") == 0);
+	bool carried = f->nmsgs && (export_is_grpc(f) || strcmp(f->proto, "websocket") == 0 || strcmp(f->proto, "sse") == 0);
+	bool ends = f->state != FLOW_OPEN && f->state != FLOW_RESET;
 	int64_t end_ns = end_of(f, h, !request, carried);
-	struct buf block = { 0 }, after = trailers(h);
-	bool more = h->body.data.n || carried || after.n, open = f->state == FLOW_OPEN;
+	struct buf block = { 0 }, after = trailers(f, h), data = { 0 };
+	struct flow single = *f;
+	bool more;
 
+	single.nmsgs = 0;
+	if (export_is_grpc(f))
+		wire_grpc_body(&data, &single, !request);
+	else
+		buf_put(&data, h->body.data);
+	more = data.n || after.n || carried;
 	put_fields(o, &block, f, request);
-	put_block(&o->b, o->conn->stream, buf_slice(&block), !more && !open);
-	wire_send(o, wire_time(f, h->begin_ns), !request, false);
-	if (carried && request)
+	put_block(&o->b, o->conn->stream, buf_slice(&block), !more && ends);
+	if (carried || h->end_ns > h->begin_ns)
+		wire_send(o, wire_time(f, h->begin_ns), !request, false);
+	if (carried && request == (strcmp(f->proto, "sse") != 0))
 		messages(o, f);
-	if (!carried)
-		put_data(&o->b, o->conn->stream, h->body.data, !after.n && more && !open);
+	put_data(&o->b, o->conn->stream, buf_slice(&data), more && !after.n && ends);
 	wire_note_cut(o, &h->body);
 	if (after.n)
 		put_block(&o->b, o->conn->stream, buf_slice(&after), true);
-	else if (carried && !open)
-		put_data(&o->b, o->conn->stream, (struct slice){ 0 }, true);
-	if (!request && f->state == FLOW_RESET) {
-		o->b.n = 0;
-		wire_note(o, "which side broke the stream off is not kept");
-		put_frame(&o->b, RST_STREAM, 0, o->conn->stream, SLICE_LIT("\0\0\0\x08"));
-	}
-	o->b.failed |= block.failed || after.failed;
+	o->b.failed |= block.failed || after.failed || data.failed;
 	wire_send(o, end_ns, !request, false);
 	buf_release(&block);
 	buf_release(&after);
+	buf_release(&data);
 }
 
 static bool http2(struct wire_out *o, const struct flow *f)
 {
+	const char *number = export_attr(&f->req, "stream");
+
 	if (!wire_is_http2(f))
 		return wire_http1.flow(o, f);
 	if (!o->conn->greeted)
 		greet(o, flow_time_ns(f));
+	if (number && strtoul(number, NULL, 10) < 1u << 31)
+		o->conn->stream = (uint32_t)strtoul(number, NULL, 10);
 	half(o, f, true);
 	if (f->has_resp)
 		half(o, f, false);
-	o->conn->stream += 2;
+	if (f->state == FLOW_RESET)
+		reset(o, f);
+	o->conn->stream += 2; /* for one without a number */
 	return true;
 }
 

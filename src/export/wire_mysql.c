@@ -76,13 +76,14 @@ static void put_ok(struct buf *b, const struct flow_half *h, unsigned *number)
 	packets(b, at, number);
 }
 
-static void put_eof(struct buf *b, unsigned *number)
+/* more: another result follows. */
+static void put_eof(struct buf *b, bool more, unsigned *number)
 {
 	size_t at = b->n;
 
 	wire_le(b, 0xfe, 1);
 	wire_le(b, 0, 2);
-	wire_le(b, 2, 2);
+	wire_le(b, more ? 10 : 2, 2);
 	packets(b, at, number);
 }
 
@@ -198,37 +199,72 @@ static void put_column(struct buf *b, const struct json *name, unsigned *number)
 	packets(b, at, number);
 }
 
-static void put_result(struct wire_out *o, const struct flow_half *h, const char *columns, unsigned *number)
+/* names: the first of the columns.  What is left of the rows. */
+static struct slice put_result(struct wire_out *o, const struct json *names, struct slice rows, uint64_t max, bool more,
+			       unsigned *number)
 {
-	static const struct wire_rows rows = { row_begin, row_value, row_end };
-	struct arena *a = arena_new((size_t)16 << 20);
-	const struct json *name;
-	size_t n = wire_list(columns, a, &name), at = o->b.n;
+	static const struct wire_rows to = { row_begin, row_value, row_end };
+	size_t n = 0, at = o->b.n;
 
+	for (const struct json *name = names; name; name = name->next)
+		n++;
 	put_number(&o->b, n);
 	packets(&o->b, at, number);
-	for (; name; name = name->next)
+	for (const struct json *name = names; name; name = name->next)
 		put_column(&o->b, name, number);
-	put_eof(&o->b, number);
+	put_eof(&o->b, false, number);
 	o->conn->stream = *number;
-	wire_sql_rows(o, h->body.data, n, &rows);
+	rows = wire_sql_rows(o, rows, n, max, &to);
 	*number = o->conn->stream;
-	put_eof(&o->b, number);
-	arena_free(a);
+	put_eof(&o->b, more, number);
+	return rows;
+}
+
+/* Several results of one command, as the attribute `results` tells them; their rows follow each other. */
+static void put_results(struct wire_out *o, const struct flow *f, const struct json *first, unsigned *number)
+{
+	struct slice rows = f->resp.body.data;
+
+	for (const struct json *r = first; r; r = r->next) {
+		const struct json *columns = json_get(r, "columns");
+		bool more = r->next || f->failed;
+		uint64_t n = 0;
+		size_t at = o->b.n;
+
+		if (columns) {
+			(void)json_u64(json_get(r, "rows"), &n); /* none then */
+			rows = put_result(o, columns->first, rows, n, more, number);
+			continue;
+		}
+		(void)json_u64(json_get(r, "affected"), &n);
+		wire_le(&o->b, 0, 1);
+		put_number(&o->b, n);
+		put_number(&o->b, 0);
+		wire_le(&o->b, more ? 10 : 2, 2);
+		wire_le(&o->b, 0, 2);
+		packets(&o->b, at, number);
+	}
+	if (f->failed)
+		put_error(&o->b, &f->resp, number);
 }
 
 static void response(struct wire_out *o, const struct flow *f, unsigned number)
 {
-	const char *columns = export_attr(&f->resp, "columns");
+	const char *columns = export_attr(&f->resp, "columns"), *results = export_attr(&f->resp, "results");
+	struct arena *a = arena_new((size_t)32 << 20);
+	const struct json *first;
 
-	if (f->failed)
+	if (results && wire_list(results, a, &first))
+		put_results(o, f, first, &number);
+	else if (f->failed)
 		put_error(&o->b, &f->resp, &number);
-	else if (columns)
-		put_result(o, &f->resp, columns, &number);
+	else if (columns && wire_list(columns, a, &first))
+		(void)put_result(o, first, f->resp.body.data, UINT64_MAX, false, &number);
 	else
 		put_ok(&o->b, &f->resp, &number);
 	wire_note_cut(o, &f->resp.body);
 	wire_send(o, wire_time(f, f->resp.end_ns ? f->resp.end_ns : f->resp.begin_ns), true, true);
+	arena_free(a);
 }
 
 static bool command(struct wire_out *o, const struct flow *f)

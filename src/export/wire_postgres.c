@@ -203,30 +203,66 @@ static void ready(struct buf *b)
 	end(b, at);
 }
 
+static void parameters(struct buf *b, const struct flow_half *h)
+{
+	for (size_t i = 0; i < h->nheaders; i++) {
+		size_t at = begin(b, 'S');
+
+		put_cstr(b, h->headers[i].key);
+		put_cstr(b, h->headers[i].value);
+		end(b, at);
+	}
+}
+
+/* One tag for each statement of a simple query. */
+static void complete(struct buf *b, const struct flow_half *h)
+{
+	bool any = false;
+	size_t at;
+
+	for (size_t i = 0; i < h->nattrs; i++) {
+		if (strcmp(h->attrs[i].key, "tag") != 0)
+			continue;
+		at = begin(b, 'C');
+		put_cstr(b, h->attrs[i].value);
+		end(b, at);
+		any = true;
+	}
+	if (any || !h->status)
+		return;
+	if (strcmp(h->status, "EMPTY") == 0 || strcmp(h->status, "SUSPENDED") == 0) {
+		end(b, begin(b, h->status[0] == 'E' ? 'I' : 's'));
+		return;
+	}
+	at = begin(b, 'C');
+	put_cstr(b, h->status);
+	end(b, at);
+}
+
 static void response(struct wire_out *o, const struct flow *f)
 {
 	static const struct wire_rows rows = { row_begin, row_value, row_end };
 	const struct flow_half *h = &f->resp;
-	const char *tag = export_attr(h, "tag");
 	size_t n, at;
 
 	if (is(f, "Startup") && !f->failed) {
 		at = begin(&o->b, 'R');
 		wire_be(&o->b, 0, 4);
 		end(&o->b, at);
+		parameters(&o->b, h);
 	}
 	if ((is(f, "Prepare") || is(f, "Execute")) && !f->failed)
 		end(&o->b, begin(&o->b, is(f, "Prepare") ? '1' : '2'));
 	n = columns(&o->b, h);
-	wire_sql_rows(o, h->body.data, n, &rows);
+	if (n) /* COPY's data has none */
+		(void)wire_sql_rows(o, h->body.data, n, UINT64_MAX, &rows);
 	if (f->failed) {
 		put_error(&o->b, h);
 	} else if (!is(f, "Startup") && !is(f, "Prepare")) {
-		at = begin(&o->b, 'C');
-		put_cstr(&o->b, tag ? tag : h->status);
-		end(&o->b, at);
+		complete(&o->b, h);
 	}
-	ready(&o->b);
+	if (h->status)
+		ready(&o->b);
 	wire_note_cut(o, &h->body);
 	wire_send(o, wire_time(f, h->end_ns ? h->end_ns : h->begin_ns), true, true);
 }

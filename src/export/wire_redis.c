@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "export/export.h"
+#include "export/read.h"
 
 #define DEPTH_MAX 64
 
@@ -15,6 +16,34 @@ static void put_bulk(struct buf *b, struct slice s)
 	buf_printf(b, "$%zu\r\n", s.n);
 	buf_put(b, s);
 	buf_puts(b, "\r\n");
+}
+
+/* What is no UTF-8 is {"base64":"..."}. */
+static bool put_bytes(struct buf *b, const struct json *v)
+{
+	const struct json *coded = json_get(v, "base64");
+	struct arena *a;
+	struct slice data;
+	bool ok;
+
+	if (!json_text(coded) || v->first->next)
+		return false;
+	a = arena_new(64 + coded->text.n);
+	ok = a && read_base64(coded->text, a, &data) == 0;
+	if (ok)
+		put_bulk(b, data);
+	arena_free(a);
+	return ok;
+}
+
+static bool put_inner_error(struct buf *b, const struct json *v)
+{
+	const struct json *text = json_get(v, "error");
+
+	if (!json_text(text) || v->first->next)
+		return false;
+	buf_printf(b, "-%.*s\r\n", (int)strcspn(json_text(text), "\r\n"), json_text(text));
+	return true;
 }
 
 static size_t count(const struct json *v)
@@ -54,6 +83,8 @@ static void put_value(struct buf *b, const struct json *v, unsigned depth)
 		return;
 	case JSON_ARRAY:
 	case JSON_OBJECT:
+		if (put_bytes(b, v) || put_inner_error(b, v))
+			return;
 		buf_printf(b, "%c%zu\r\n", v->kind == JSON_OBJECT ? '%' : '*', count(v));
 		for (const struct json *m = v->first; m; m = m->next) {
 			if (v->kind == JSON_OBJECT)
@@ -88,7 +119,8 @@ static void request(struct wire_out *o, const struct flow *f)
 		op += n + (op[n] == ' ');
 	}
 	for (const struct json *m = args && args->kind == JSON_ARRAY ? args->first : NULL; m; m = m->next)
-		put_bulk(&o->b, m->kind == JSON_STRING ? m->text : m->raw);
+		if (m->kind == JSON_STRING || !put_bytes(&o->b, m))
+			put_bulk(&o->b, m->kind == JSON_STRING ? m->text : m->raw);
 	wire_note_cut(o, &f->req.body);
 	wire_send(o, wire_time(f, f->req.begin_ns), false, true);
 	arena_free(a);
@@ -96,7 +128,9 @@ static void request(struct wire_out *o, const struct flow *f)
 
 static bool is_error(const struct flow *f)
 {
-	return f->failed && f->resp.status;
+	const char *s = f->resp.status;
+
+	return s && (f->failed || strcmp(s, "MOVED") == 0 || strcmp(s, "ASK") == 0) && f->resp.body.len == 0;
 }
 
 /* A rendering that was cut is no JSON: its text is what there is. */
@@ -105,12 +139,14 @@ static void answer(struct wire_out *o, const struct flow *f, const struct flow_b
 	struct arena *a = arena_new((1 << 20) + 100 * body->data.n);
 	const struct json *v = parse(body->data, a);
 
-	if (v)
+	/* large integers are strings, for the sake of what reads JSON */
+	if (v && v->kind == JSON_STRING && f->resp.status && strcmp(f->resp.status, "integer") == 0)
+		buf_printf(&o->b, ":%.*s\r\n", (int)strcspn(json_text(v), "\r\n"), json_text(v));
+	else if (v)
 		put_value(&o->b, v, 0);
 	else
 		put_bulk(&o->b, body->data);
 	wire_note_cut(o, body);
-	(void)f;
 	arena_free(a);
 }
 
@@ -123,10 +159,38 @@ static void response(struct wire_out *o, const struct flow *f)
 			   (int)strcspn(h->reason ? h->reason : "", "\r\n"), h->reason ? h->reason : "");
 	} else if (h->body.data.n) {
 		answer(o, f, &h->body);
+	} else if (h->status && strcmp(h->status, "nil") == 0) {
+		buf_puts(&o->b, "$-1\r\n");
 	} else {
 		buf_printf(&o->b, "+%s\r\n", h->status ? h->status : "OK");
 	}
 	wire_send(o, wire_time(f, h->end_ns ? h->end_ns : h->begin_ns), true, true);
+}
+
+/* Of a subscription: what it is, where it came from, the payload. */
+static void message(struct wire_out *o, const struct flow *f, const struct flow_msg *m)
+{
+	static const char *const keys[] = { "pattern", "channel" };
+	struct buf words = { 0 };
+	size_t n = 1;
+
+	put_bulk(&words, slice_str(m->op));
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < m->nattrs; i++)
+			if (strcmp(m->attrs[i].key, keys[k]) == 0) {
+				put_bulk(&words, slice_str(m->attrs[i].value));
+				n++;
+			}
+	if (m->body.data.n) {
+		put_bulk(&words, m->body.data);
+		n++;
+	}
+	buf_printf(&o->b, "*%zu\r\n", n);
+	buf_put(&o->b, buf_slice(&words));
+	o->b.failed |= words.failed;
+	buf_release(&words);
+	wire_note_cut(o, &m->body);
+	wire_send(o, wire_time(f, m->ts_ns), m->from_server, true);
 }
 
 static bool redis(struct wire_out *o, const struct flow *f)
@@ -135,10 +199,8 @@ static bool redis(struct wire_out *o, const struct flow *f)
 		request(o, f);
 	if (f->has_resp)
 		response(o, f);
-	for (size_t i = 0; i < f->nmsgs; i++) {
-		answer(o, f, &f->msgs[i].body);
-		wire_send(o, wire_time(f, f->msgs[i].ts_ns), f->msgs[i].from_server, true);
-	}
+	for (size_t i = 0; i < f->nmsgs; i++)
+		message(o, f, &f->msgs[i]);
 	return true;
 }
 

@@ -26,11 +26,11 @@ static void one_row(struct wire_out *o, const struct json *v, size_t nvalues, co
 	to->end(o);
 }
 
-void wire_sql_rows(struct wire_out *o, struct slice ndjson, size_t nvalues, const struct wire_rows *to)
+struct slice wire_sql_rows(struct wire_out *o, struct slice ndjson, size_t nvalues, uint64_t max, const struct wire_rows *to)
 {
 	struct slice left = ndjson;
 
-	while (left.n) {
+	for (; left.n && max; max--) {
 		size_t end = slice_find(left, SLICE_LIT("\n"), 0);
 		struct slice line = slice_cut(left, 0, end);
 		struct arena *a = arena_new(4096 + 100 * line.n);
@@ -41,4 +41,5 @@ void wire_sql_rows(struct wire_out *o, struct slice ndjson, size_t nvalues, cons
 		arena_free(a);
 		left = slice_cut(left, end + 1, left.n);
 	}
+	return left;
 }

@@ -63,7 +63,7 @@ check "a database in use is not written beside its hub" grep -q "running URL" \
 check "har-validator accepts it" har_ok "$TMP/a.har"
 jq '.log.entries[0].request |= del(.url)' "$TMP/a.har" >"$TMP/bad.har"
 if har_ok "$TMP/bad.har" 2>/dev/null; then not_ok "har-validator refuses a bad one"; else ok "har-validator refuses a bad one"; fi
-equal "other protocols are left out and counted" "3 of postgres, 4 of mysql, 3 of redis, 1 of tcp" \
+equal "other protocols are left out and counted" "3 of postgres, 5 of mysql, 3 of redis, 1 of tcp" \
 	"$($LIMPID export har --running "$URL" -o /dev/null 2>&1 | sed -n 's/.*for them: //p')"
 equal "WebSocket messages are where Chromium has them" "send 1 hello receive 1 zzz receive 2 /wA" \
 	"$(jq -r '[.log.entries[]._webSocketMessages // empty | .[] | "\(.type) \(.opcode) \(.data[:5] | rtrimstr("=") | .[:5])"] | join(" ") | sub("zzzzz"; "zzz")' "$TMP/a.har")"
@@ -74,27 +74,47 @@ check "a capture is written" $LIMPID export pcapng --running "$URL" -o "$P"
 equal "no frame is malformed, no segment missing" "" \
 	"$(tshark -r "$P" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
 		-Y '_ws.malformed || tcp.analysis.flags || tcp.checksum.status == 0 || ip.checksum.status == 0' 2>/dev/null)"
-equal "HTTP/1 requests" "GET /one?x=1,POST /cut,GET /chunked,GET /chat,GET /info" \
+equal "HTTP/1 requests" "GET /one?x=1,POST /cut,GET /chunked,GET /chat,POST /pkg.Svc/Get,GET /events,GET /info" \
 	"$(fields http.request "$P" http.request.method http.request.uri | paste -sd,)"
 equal "HTTP/1 bodies, chunks and what was cut" "12 5 5000" \
-	"$(tshark -r "$P" -Y 'http.response && !websocket && http.file_data' -T fields -e http.file_data 2>/dev/null | awk '{ printf "%s%d", sep, length($0); sep = " " }')"
+	"$(tshark -r "$P" -Y 'http.response && tcp.srcport == 80 && tcp.dstport == 40001 && http.file_data' -T fields -e http.file_data 2>/dev/null | awk '{ printf "%s%d", sep, length($0); sep = " " }')"
 equal "what is not as it was sent is said" 1 "$(fields 'frame.comment contains "5 of 4096 bytes were kept"' "$P" frame.number | wc -l)"
 equal "WebSocket messages" "1 1 2" "$(fields websocket "$P" websocket.opcode | paste -sd' ')"
-equal "HTTP/2 streams" "GET /h2 1,POST /second 3,POST /pkg.Svc/Method 1" \
-	"$(fields http2.headers.method "$P" http2.headers.method http2.headers.path http2.streamid | paste -sd,)"
-equal "gRPC messages" "3 0" "$(fields grpc "$P" grpc.message_length | paste -sd' ')"
-equal "gRPC's trailers" "0" "$(tshark -r "$P" -Y 'http2.header.name == "grpc-status"' -T fields -e http2.header.value 2>/dev/null | sed 's/.*,//')"
+equal "HTTP/2 streams" "GET /h2 1,POST /second 3,POST /pkg.Svc/Method 1,POST /pkg.Svc/Unary 9" \
+	"$(fields http2.headers.method "$P" http2.headers.method http2.headers.path http2.streamid | sed 's/,.*//' | paste -sd,)"
+equal "gRPC messages, of gRPC-Web too" "3 3 0 3 3,16" "$(fields grpc "$P" grpc.message_length | paste -sd' ')"
+equal "gRPC's trailers" "0 5,no tea" \
+	"$(tshark -r "$P" -Y 'http2.header.name == "grpc-status"' -T fields -e http2.header.value 2>/dev/null | paste -sd' ')"
+equal "Server-Sent Events" 'data: one\ndata: two\n\nevent: add\ndata: three\n\n' \
+	"$(fields 'http.content_type contains "event-stream"' "$P" http.file_data)"
 equal "PostgreSQL: statements" "SELECT id, name FROM t,SELECT \$1" "$(fields pgsql.query "$P" pgsql.query | paste -sd,)"
 equal "PostgreSQL: columns, error" "id,name 42P01" \
 	"$(echo "$(fields pgsql.col.name "$P" pgsql.col.name)" "$(fields pgsql.code "$P" pgsql.code)")"
-equal "MySQL: statements, error, count" "select id, name from t,bad,insert 1146 300" \
+equal "MySQL: statements, error, count" "select id, name from t,bad,insert,call p() 1146 300 3" \
 	"$(echo "$(fields mysql.query "$P" mysql.query | paste -sd,)" "$(fields mysql.error_code "$P" mysql.error_code)" \
-		"$(fields 'mysql.affected_rows > 0' "$P" mysql.affected_rows)")"
+		"$(fields 'mysql.affected_rows > 0' "$P" mysql.affected_rows | sed 's/,0$//' | paste -sd' ')")"
 equal "Redis: commands and answers" "Request: SET k,Response: OK,Request: MGET k n,Response: Array(3)" \
 	"$(fields resp "$P" _ws.col.Info | head -n 4 | paste -sd,)"
 equal "names of containers" "web srv" "$(tshark -r "$P" -N n -c 1 -T fields -e ip.src_host -e ip.dst_host 2>/dev/null | tr '\t' ' ')"
 equal "a unix socket has made-up addresses and says so" 1 "$(fields 'frame.comment contains "/run/x.sock"' "$P" ip.src | grep -c '^198\.18\.')"
 equal "packets are in the order of time" "" "$(tshark -r "$P" -T fields -e frame.time_epoch 2>/dev/null | sort -c -n 2>&1)"
+
+# --- and back ------------------------------------------------------------------------------------------------------------
+check "the capture is imported" $LIMPID import "$P" --db "$TMP/p.db"
+$LIMPID export jsonl --db "$TMP/p.db" -o "$TMP/p.jsonl" 2>/dev/null
+# what was said, without who, when and what only the first capture knew
+said() {
+	jq -cS 'select(.proto | IN("http1", "http2", "grpc", "sse", "websocket")) |
+		[.proto, .request.op, .request.target, .response.status, .response.reason, .request.body.text, .response.body.text, .failed,
+		 [.messages[] | [.dir, .op, .body.text // .body.base64]]]' "$1" |
+		grep -v '"/cut"' | sort
+}
+jq -c 'select(.proto == "grpc").messages |= [] | select(.request.target == "/pkg.Svc/Method") |= (.request.body.text = null | .response.body.text = null)' "$TMP/a.jsonl" >"$TMP/a2.jsonl"
+jq -c 'select(.request.target == "/pkg.Svc/Method") |= (.request.body.text = null | .response.body.text = null)' "$TMP/p.jsonl" >"$TMP/p2.jsonl"
+said "$TMP/a2.jsonl" >"$TMP/a.said"
+said "$TMP/p2.jsonl" >"$TMP/p.said"
+check "with what was said" diff "$TMP/a.said" "$TMP/p.said"
+equal "HTTP and its kin are all there" 10 "$(wc -l <"$TMP/p.said")"
 
 # --- files ---------------------------------------------------------------------------------------------------------------
 equal "the file is its owner's alone" 600 "$(stat -c %a "$P")"
