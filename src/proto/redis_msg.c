@@ -62,7 +62,8 @@ static const char *printable(struct arena *a, struct slice v)
 		size_t len = utf8_len(slice_cut(v, i, v.n));
 
 		if (len == 0 || v.p[i] < ' ' || v.p[i] == 127) {
-			memcpy(to + n, "\\x", 2);
+			to[n] = '\\';
+			to[n + 1] = 'x';
 			to[n + 2] = hex[v.p[i] >> 4];
 			to[n + 3] = hex[v.p[i] & 15];
 			n += 4;

@@ -46,7 +46,6 @@ static bool argument(struct slice line, size_t *i, struct buf *room)
 			continue;
 		}
 		if (quote && c == quote) {
-			quote = 0;
 			if (++*i < line.n && !blank(line.p[*i]))
 				return false;
 			return true;

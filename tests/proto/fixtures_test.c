@@ -304,6 +304,61 @@ static void no_probe_claims_the_cases_of_another(void **state)
 	assert_false(stolen);
 }
 
+/* Beginnings of protocols that nobody here reads, of clients and of servers. */
+static const struct {
+	const char *name;
+	struct slice bytes;
+} openings[] = {
+	{ "tls", SLICE_LIT("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x5a\x5a\x5a\x5a\x5a\x5a") },
+	{ "ssh", SLICE_LIT("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n") },
+	{ "smtp", SLICE_LIT("220 mail.example ESMTP Postfix\r\n") },
+	{ "smtp, client", SLICE_LIT("EHLO me.example\r\n") },
+	{ "imap", SLICE_LIT("* OK [CAPABILITY IMAP4rev1] ready\r\n") },
+	{ "imap, client", SLICE_LIT("a1 LOGIN bob secret\r\n") },
+	{ "pop3, client", SLICE_LIT("USER bob\r\n") },
+	{ "ftp, client", SLICE_LIT("USER anonymous\r\nPASS x\r\n") },
+	{ "dns", SLICE_LIT("\x00\x1d\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07" "example\x03" "com\x00\x00\x01\x00\x01") },
+	{ "kafka", SLICE_LIT("\x00\x00\x00\x1b\x00\x12\x00\x03\x00\x00\x00\x01\x00\x07" "console\x00\x05" "kafka\x02" "1\x00") },
+	{ "amqp", SLICE_LIT("AMQP\x00\x00\x09\x01") },
+	{ "amqp, server", SLICE_LIT("\x01\x00\x00\x00\x00\x01\xff\x00\x0a\x00\x0a\x00\x09") },
+	{ "mongodb", SLICE_LIT("\x3f\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xdd\x07\x00\x00\x00\x00\x00\x00\x00\x2a\x00\x00\x00\x10hello\x00") },
+	{ "mqtt", SLICE_LIT("\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04" "abcd") },
+	{ "memcached", SLICE_LIT("VALUE k 0 5\r\nhello\r\nEND\r\n") },
+	{ "nats", SLICE_LIT("INFO {\"server_id\":\"x\"}\r\n") },
+	{ "ldap", SLICE_LIT("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00") },
+	{ "syslog", SLICE_LIT("<34>1 2026-11-23T05:00:00Z host app - - - text\n") },
+	{ "zeros", SLICE_LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0") },
+};
+
+static void what_others_begin_with_is_nobodys(void **state)
+{
+	uint64_t x = 88172645463325252u;
+	uint8_t noise[64];
+	bool stolen = false;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(openings) / sizeof(openings[0]) + 20000; i++) {
+		bool is_noise = i >= sizeof(openings) / sizeof(openings[0]);
+		struct slice all = is_noise ? (struct slice){ noise, sizeof(noise) } : openings[i].bytes;
+
+		for (size_t k = 0; is_noise && k < sizeof(noise); k++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17; /* xorshift64 */
+			noise[k] = (uint8_t)(x >> 32);
+		}
+		for (size_t k = 0; proto_all()[k]; k++)
+			for (enum side side = SIDE_REQ; side <= SIDE_RESP; side++) {
+				if (proto_all()[k]->probe(side, all) != PROBE_YES)
+					continue;
+				print_message("# %s is sure of %s\n", proto_all()[k]->name,
+					      is_noise ? "noise" : openings[i].name);
+				stolen = true;
+			}
+	}
+	assert_false(stolen);
+}
+
 static void every_protocol_has_cases_and_a_section_in_the_docs(void **state)
 {
 	char *docs = calloc(1, 1 << 20), heading[80];
@@ -366,7 +421,7 @@ int main(void)
 	int rc;
 
 	ncases = fixture_load_all("tests/proto", &cases);
-	tests = calloc(ncases * WAYS + 2, sizeof(*tests));
+	tests = calloc(ncases * WAYS + 3, sizeof(*tests));
 	ones = calloc(ncases * WAYS + 1, sizeof(*ones));
 	if (!tests || !ones)
 		abort();
@@ -385,10 +440,11 @@ int main(void)
 			n++;
 		}
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_probe_claims_the_cases_of_another);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(what_others_begin_with_is_nobodys);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(
 		every_protocol_has_cases_and_a_section_in_the_docs);
 	rc = _cmocka_run_group_tests("fixtures", tests, n, NULL, NULL);
-	for (size_t i = 0; i + 2 < n; i++)
+	for (size_t i = 0; i + 3 < n; i++)
 		free((void *)(uintptr_t)tests[i].name);
 	free(tests);
 	free(ones);
