@@ -153,7 +153,8 @@ static struct parse value(struct redis *s, enum side side, struct slice in, stru
 	struct resp *r = &s->resp[side];
 	size_t used = 0, blank = 0;
 
-	if (r->commands && !r->begun)
+	/* A master that is asked for a snapshot says so with empty lines until it has one. */
+	if (!r->begun && (r->commands || (s->stream && s->stream_kind == REDIS_SYNC)))
 		while (blank < in.n && (in.p[blank] == '\r' || in.p[blank] == '\n'))
 			blank++;
 	if (blank)

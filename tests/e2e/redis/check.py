@@ -48,7 +48,7 @@ for op in ("SET", "GET"):
     n = len([f for f in find(op, "key:__rand_int__") if f["state"] == "done" and f["response"]])
     assert n == 2000, f"redis-benchmark: {n} {op} of 2000"
 f = find("EXEC", status="array")[0]
-assert f["failed"] and json.loads(text(f["request"])) == [["SET", "t", "1"], ["INCR", "t"], ["LPUSH", "t", "2"]], f["request"]
+assert f["failed"] and json.loads(text(f["request"])) == [["SET", "t", "1"], ["INCRBY", "t", "1"], ["LPUSH", "t", "2"]], f["request"]
 f = find("SET", "big")[0]
 assert f["request"]["body"]["len"] > 3000000 and "truncated" in f["flags"], f["flags"]
 assert find("GET", "big")[0]["response"]["body"]["len"] == 3000000 + len("$3000000\r\n\r\n")
