@@ -28,4 +28,4 @@ $cli set replicated 1
 until [ "$(redis-cli -p 16381 get replicated)" = 1 ]; do sleep 0.1; done
 kill $replica
 wait $replica || true
-echo done
+echo "all is said"
