@@ -276,12 +276,14 @@ static void redis(struct conn *c, unsigned i)
 static const struct kind {
 	const char *name;
 	void (*put)(struct conn *c, unsigned i);
-	unsigned each; /* exchanges per call */
+	unsigned each, extra; /* exchanges per call; in all, those of each connection's beginning */
 	uint16_t port;
 } kinds[] = {
-	{ "http1-small", http1_small, 1, 80 }, { "http1-large", http1_large, 1, 80 },
-	{ "http2", http2, 100, 80 },	       { "postgres", postgres, 1, 5432 },
-	{ "redis", redis, 100, 6379 },
+	{ "http1-small", http1_small, 1, 0, 80 },
+	{ "http1-large", http1_large, 1, 0, 80 },
+	{ "http2", http2, 100, 0, 80 },
+	{ "postgres", postgres, 1, CONNS, 5432 },
+	{ "redis", redis, 100, 0, 6379 },
 };
 
 static int make(const char *name, unsigned n, const char *file)
@@ -305,7 +307,7 @@ static int make(const char *name, unsigned n, const char *file)
 		finish(&conns[i]);
 	if (fclose(out) != 0)
 		return 1;
-	printf("%u %llu\n", (n + k->each - 1) / k->each * k->each, (unsigned long long)payload);
+	printf("%u %llu\n", (n + k->each - 1) / k->each * k->each + k->extra, (unsigned long long)payload);
 	return 0;
 }
 

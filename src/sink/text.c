@@ -380,6 +380,7 @@ struct sink *sink_text_new(int fd, const struct sink_text_options *o)
 	tzset(); /* reads a file; later that may be forbidden */
 	t->base.ops = &ops;
 	t->o = *o;
+	t->second = -1;
 	if (!t->o.rows_max)
 		t->o.rows_max = SINK_ROWS;
 	out_init(&t->out, fd);
