@@ -3,8 +3,9 @@
 
 #include "proto/grpc.h"
 #include "proto/sse.h"
+#include "proto/ws_content.h"
 
-static const struct content *const all[] = { &content_grpc, &content_sse, NULL };
+static const struct content *const all[] = { &content_grpc, &content_sse, &content_websocket, NULL };
 
 const struct content *content_of(const struct flow_half *req, const struct flow_half *resp)
 {

@@ -359,6 +359,13 @@ static void ws_init(void *state, const struct proto_limits *limits)
 	w->limits = limits;
 }
 
+void websocket_agreed(void *state, struct ws_options o)
+{
+	struct websocket *w = state;
+
+	w->options = o;
+}
+
 static void ws_inherit(void *state, const struct proto *from, void *from_state)
 {
 	struct websocket *w = state;

@@ -39,5 +39,7 @@ enum probe ws_probe(enum side side, struct slice in);
 size_t ws_next_start(enum side side, struct slice in, size_t from);
 
 extern const struct proto proto_websocket;
+/* state: of proto_websocket.  What its handshake agreed on, where another parser than http1 read it. */
+void websocket_agreed(void *state, struct ws_options o);
 
 #endif
