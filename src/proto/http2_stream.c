@@ -429,6 +429,7 @@ static bool next_of_content(struct http2_stream *s, struct msg *ret)
 		    !s->content->next(s->state, (enum side)side, ret))
 			continue;
 		ret->proto = ret->proto ? ret->proto : s->content->name;
+		ret->from = side == SIDE_REQ ? MSG_FROM_CLIENT : MSG_FROM_SERVER;
 		ret->half.begin_ns = h->begin_ns;
 		h->begin_ns = 0;
 		return true;

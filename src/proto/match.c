@@ -299,6 +299,8 @@ static int push_unanswered(struct match *m, struct msg *msg)
 
 int match_push(struct match *m, enum side side, struct msg *msg)
 {
+	if (msg->from != MSG_FROM_BYTES)
+		side = msg->from == MSG_FROM_CLIENT ? SIDE_REQ : SIDE_RESP;
 	switch (msg->role) {
 	case ROLE_REQUEST:
 		return push_request(m, msg);
@@ -397,7 +399,7 @@ static void end_pend(struct match *m, struct pend *p, bool reset)
 
 	if (reset || p->cut || (p->f.has_resp && !p->resp_whole))
 		state = FLOW_RESET;
-	else if (p->f.has_resp || p->streams)
+	else if (p->f.has_resp || (p->streams && !p->f.has_req))
 		state = FLOW_DONE;
 	pend_give_up(m, p, state, p->unsure ? m->lost_flags : 0);
 }

@@ -29,8 +29,12 @@ enum probe {
 	PROBE_YES,    /* few other protocols begin so */
 };
 
+/* Who sent a message, where that is not the direction whose bytes brought it. */
+enum msg_from { MSG_FROM_BYTES, MSG_FROM_CLIENT, MSG_FROM_SERVER };
+
 struct msg {
 	enum role role;
+	enum msg_from from;
 	uint64_t key; /* pairs messages when match is MATCH_KEY */
 	const char *
 		proto; /* static name of what is spoken inside (flow.proto): "grpc" over http2; NULL: the parser's */

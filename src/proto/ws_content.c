@@ -21,7 +21,7 @@ struct ws_content {
 	struct side_state side[2];
 	void *ws; /* of proto_websocket */
 	unsigned flags;
-	bool refused, cut, over, end_given;
+	bool answered, refused, cut, over, end_given;
 };
 
 static bool is(const struct flow_half *req, const struct flow_half *resp)
@@ -60,6 +60,7 @@ static void head(void *content, enum side side, struct msg *m)
 	s->head.streams = true;
 	if (side == SIDE_REQ)
 		return;
+	c->answered = true;
 	if (s->head.half.status && s->head.half.status[0] == '2')
 		websocket_agreed(c->ws, ws_options_read(s->head.half.headers, s->head.half.nheaders));
 	else
@@ -217,7 +218,7 @@ static bool next(void *content, enum side side, struct msg *ret)
 	    c->end_given)
 		return false;
 	c->end_given = true;
-	*ret = (struct msg){ .role = ROLE_END, .cut = c->cut, .flags = c->flags };
+	*ret = (struct msg){ .role = ROLE_END, .cut = c->cut || !c->answered, .flags = c->flags };
 	return true;
 }
 
