@@ -166,7 +166,8 @@ static bool strip(struct http2_dir *d)
 	if (r.short_read || pad > rd_left(&r) || (d->f.type == HTTP2_PUSH_PROMISE && !d->promised))
 		return false;
 	from = all.n - rd_left(&r);
-	memmove(d->block.p + d->fragment, d->block.p + d->fragment + from, rd_left(&r));
+	if (from > 0) /* an empty part may be at no address */
+		memmove(d->block.p + d->fragment, d->block.p + d->fragment + from, rd_left(&r));
 	d->block.n -= from + pad;
 	return true;
 }
