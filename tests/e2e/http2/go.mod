@@ -1,0 +1,3 @@
+module http2peer
+
+go 1.24
