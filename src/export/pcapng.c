@@ -139,9 +139,10 @@ static uint64_t mix(uint64_t h, struct slice s)
 /* Agents count their connections each from one on: the ends tell them apart. */
 static uint64_t conn_key(const struct flow_conn *c)
 {
-	uint64_t h = UINT64_C(14695981039346656037), facts[3] = { c->id, c->client.port, c->server.port };
+	uint64_t h = UINT64_C(14695981039346656037), facts[2] = { c->id, (uint64_t)c->client.port << 16 | c->server.port };
 
-	h = mix(h, (struct slice){ (const uint8_t *)facts, sizeof(facts) });
+	for (size_t i = 0; i < 16; i++)
+		h = (h ^ (facts[i / 8] >> i % 8 * 8 & 0xff)) * UINT64_C(1099511628211);
 	h = mix(h, (struct slice){ c->client.addr, 16 });
 	h = mix(h, (struct slice){ c->server.addr, 16 });
 	h = mix(h, slice_str(c->path));
