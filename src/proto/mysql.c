@@ -50,13 +50,16 @@ void my_cmd_release(struct my_cmd *c)
 
 void my_ask(struct mysql *m, struct my_cmd cmd)
 {
-	bool deaf = m->in[SIDE_RESP].astray; /* earlier answers were lost: one who waits for them asks now */
+	bool deaf =
+		m->in[SIDE_RESP]
+			.astray; /* earlier answers were lost: one who waits for them asks now */
 
 	while (m->nqueue > (deaf ? 0 : MY_QUEUE - 1)) { /* or nobody answers */
 		my_cmd_release(&m->queue[m->first]);
 		m->first = (m->first + 1) % MY_QUEUE;
 		m->nqueue--;
 	}
+	cmd.next = (uint8_t)(m->in[SIDE_REQ].seq + 1); /* not 1 behind a command over 16 MB */
 	m->queue[(m->first + m->nqueue++) % MY_QUEUE] = cmd;
 }
 
@@ -81,14 +84,15 @@ void my_zipped(struct mysql *m)
 
 /* --- packet headers --- */
 
-/* The first packet of an answer is numbered 1; only of these the number depends on what was said before it. */
+/* The first packet of an answer is numbered behind the last of its command: mostly 1; of a login and of a file, that
+ * depends on what was said before. */
 static bool first_of_answer(const struct mysql *m, uint8_t seq)
 {
 	uint16_t com = m->nqueue ? m->queue[m->first].com : 0;
 
 	if (com == MY_CONNECT || com == MY_CHANGE_USER || com == MY_INFILE)
 		return true;
-	return seq == 1 || (seq == 0 && m->nqueue == 0) ||
+	return seq == 1 || (m->nqueue ? seq == m->queue[m->first].next : seq == 0) ||
 	       (m->maybe_eof && seq == (uint8_t)(m->server_seq + 1));
 }
 
@@ -180,9 +184,7 @@ static bool packet(struct mysql *m, enum side side, struct slice p, struct msg *
 {
 	struct my_reader *r = &m->in[side];
 	bool whole = p.n == r->len && !r->hole;
-	unsigned flags = whole		 ? 0
-			 : r->hole && !r->spare ? FLOW_AFTER_GAP
-					 : FLOW_TRUNCATED;
+	unsigned flags = whole ? 0 : r->hole && !r->spare ? FLOW_AFTER_GAP : FLOW_TRUNCATED;
 
 	if (r->kept.failed)
 		flags |= FLOW_TRUNCATED;
@@ -248,6 +250,12 @@ static enum fed feed(struct mysql *m, enum side side, struct slice in, size_t *r
 		if (!m->zipped && r->nhead == 0 && !r->joined && turns_out_zipped(m, side, rest)) {
 			*ret_used = pos;
 			return FED_ZIPPED;
+		}
+		/* A command, or a frame?  A byte behind the header tells, or a few more. */
+		if (!m->zipped && !m->caps_known && side == SIDE_REQ && r->nhead == 0 &&
+		    !r->joined && rest.n > 0 && (rest.n < 5 || my_zip_maybe(rest))) {
+			*ret_used = pos;
+			return FED_WAIT;
 		}
 		if (r->astray && r->nhead == 0 && rest.n > 0) {
 			enum fed f = find_start(m, side, rest, &used);
@@ -373,8 +381,8 @@ static struct parse mysql_parse(void *state, enum side side, struct slice in, st
 {
 	struct mysql *m = state;
 	struct parse r = { .kind = PARSE_SKIP };
-	enum fed f = m->zip[side] ? zipped(m, side, in, &r.used, out)
-				  : feed(m, side, in, &r.used, out);
+	enum fed f =
+		m->zip[side] ? zipped(m, side, in, &r.used, out) : feed(m, side, in, &r.used, out);
 
 	if (f == FED_ZIPPED && r.used == 0)
 		f = zipped(m, side, in, &r.used, out);

@@ -103,6 +103,7 @@ struct my_stmt {
 
 struct my_cmd { /* one that waits for its answer */
 	uint16_t com;
+	uint8_t next; /* number of the answer's first packet */
 	uint32_t stmt;
 	char *text; /* MY_PREPARE: what is prepared */
 	size_t text_n;

@@ -68,7 +68,8 @@ static bool put_attrs(const struct my_answer *a, struct arena *mem, const struct
 		struct slice key = my_cstr(&r), value = my_cstr(&r);
 
 		if (!r.short_read)
-			list[n++] = (struct flow_attr){ (const char *)key.p, (const char *)value.p };
+			list[n++] =
+				(struct flow_attr){ (const char *)key.p, (const char *)value.p };
 	}
 	h->attrs = list;
 	h->nattrs = n;
@@ -372,14 +373,45 @@ static bool definition(struct mysql *m, struct slice p, uint64_t len, struct msg
 static const char *event_name(struct slice p)
 {
 	static const char *const names[] = {
-		"Unknown",    "Start",	     "Query",	    "Stop",	   "Rotate",
-		"Intvar",     "Load",	     "Slave",	    "CreateFile",  "AppendBlock",
-		"ExecLoad",   "DeleteFile",  "NewLoad",	    "Rand",	   "UserVar",
-		"FormatDescription", "Xid",  "BeginLoadQuery", "ExecuteLoadQuery", "TableMap",
-		"WriteRowsV0", "UpdateRowsV0", "DeleteRowsV0", "WriteRowsV1", "UpdateRowsV1",
-		"DeleteRowsV1", "Incident",  "Heartbeat",   "Ignorable",   "RowsQuery",
-		"WriteRows",  "UpdateRows",  "DeleteRows",  "Gtid",	   "AnonymousGtid",
-		"PreviousGtids", "TransactionContext", "ViewChange", "XaPrepare",
+		"Unknown",
+		"Start",
+		"Query",
+		"Stop",
+		"Rotate",
+		"Intvar",
+		"Load",
+		"Slave",
+		"CreateFile",
+		"AppendBlock",
+		"ExecLoad",
+		"DeleteFile",
+		"NewLoad",
+		"Rand",
+		"UserVar",
+		"FormatDescription",
+		"Xid",
+		"BeginLoadQuery",
+		"ExecuteLoadQuery",
+		"TableMap",
+		"WriteRowsV0",
+		"UpdateRowsV0",
+		"DeleteRowsV0",
+		"WriteRowsV1",
+		"UpdateRowsV1",
+		"DeleteRowsV1",
+		"Incident",
+		"Heartbeat",
+		"Ignorable",
+		"RowsQuery",
+		"WriteRows",
+		"UpdateRows",
+		"DeleteRows",
+		"Gtid",
+		"AnonymousGtid",
+		"PreviousGtids",
+		"TransactionContext",
+		"ViewChange",
+		"XaPrepare",
 	};
 	size_t at = p.n > 2 && p.p[1] == 0xef ? 3 : 1; /* semi-synchronous: two bytes more */
 	unsigned type = p.n > at + 4 ? p.p[at + 4] : 0;
@@ -465,7 +497,7 @@ static bool first(struct mysql *m, struct slice p, struct msg *out)
 			return binlog_begins(m, p, out);
 		__attribute__((fallthrough));
 	case 0xfe:
-		if (!my_ok_read(m, p, &ok) || (a->guess && !my_ok_likely(&ok)))
+		if (!my_ok_read(m, p, &ok) || !my_ok_likely(&ok))
 			return odd(m, out);
 		return result_over(m, &ok, out);
 	default:
@@ -544,8 +576,8 @@ static void begin(struct mysql *m)
 	a->guess = a->cmd.com == MY_UNKNOWN;
 	if (a->guess)
 		a->flags |= m->caps_known ? FLOW_AFTER_GAP : FLOW_MIDSTREAM;
-	a->binary = a->cmd.com == MY_EXECUTE || a->cmd.com == MY_FETCH ||
-		    a->cmd.com == MY_BULK_EXECUTE;
+	a->binary =
+		a->cmd.com == MY_EXECUTE || a->cmd.com == MY_FETCH || a->cmd.com == MY_BULK_EXECUTE;
 	a->sets = 1;
 	switch (a->cmd.com) {
 	case MY_CONNECT:

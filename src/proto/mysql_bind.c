@@ -15,8 +15,8 @@ struct binding {
 	struct mysql *m;
 	struct my_stmt *s; /* or NULL */
 	struct rd *r;
-	unsigned n;	   /* parameters */
-	bool named;	   /* types have names behind them */
+	unsigned n; /* parameters */
+	bool named; /* types have names behind them */
 	struct slice nulls;
 	struct slice types; /* two bytes each, unless named; empty: as bound before */
 	struct rd names;
@@ -254,8 +254,8 @@ void my_bind(struct mysql *m, struct my_stmt *s, struct rd *r, unsigned cursor, 
 {
 	struct binding b = { .m = m, .s = s, .r = r };
 	struct sql_list params = { 0 }, named = { 0 };
-	size_t max = m->limits->body_bytes > SQL_LIST_BYTES ? m->limits->body_bytes
-							    : SQL_LIST_BYTES;
+	size_t max =
+		m->limits->body_bytes > SQL_LIST_BYTES ? m->limits->body_bytes : SQL_LIST_BYTES;
 	bool good;
 
 	if (!count(&b, cursor)) {
@@ -283,7 +283,8 @@ static bool bulk_row(struct binding *b, struct sql_rows *rows, const struct prot
 	const uint8_t *begin = b->r->p;
 
 	for (unsigned i = 0; i < b->n; i++) {
-		uint8_t how = rd_u8(b->r); /* 0: a value, 1: NULL, 2: the default, 3: left as it is */
+		uint8_t how =
+			rd_u8(b->r); /* 0: a value, 1: NULL, 2: the default, 3: left as it is */
 		struct slice name, value;
 		struct my_col c;
 
@@ -294,7 +295,8 @@ static bool bulk_row(struct binding *b, struct sql_rows *rows, const struct prot
 		if (how == 1)
 			sql_row_null(rows);
 		else if (how > 1)
-			sql_row_value(rows, how == 2 ? SLICE_LIT("DEFAULT") : SLICE_LIT("IGNORE"), 0);
+			sql_row_value(rows, how == 2 ? SLICE_LIT("DEFAULT") : SLICE_LIT("IGNORE"),
+				      0);
 		else if (!my_binary_value(b->r, &c, room, &value))
 			return false;
 		else

@@ -6,18 +6,28 @@
 
 /* By command byte; NULL: not known. */
 static const char *const names[] = {
-	"Sleep",       "Quit",		 "InitDb",	"Query",	  "FieldList",
-	"CreateDb",    "DropDb",	 "Refresh",	"Shutdown",	  "Statistics",
-	"ProcessInfo", "ConnectInternal", "ProcessKill", "Debug",	  "Ping",
-	"Time",	       "DelayedInsert",	 "ChangeUser",	"BinlogDump",	  "TableDump",
-	"ConnectOut",  "RegisterReplica", "Prepare",	"Execute",	  "SendLongData",
-	"Close",       "ResetStatement", "SetOption",	"Fetch",	  "Daemon",
-	"BinlogDumpGtid", "ResetConnection", "Clone",
+	"Sleep",	  "Quit",
+	"InitDb",	  "Query",
+	"FieldList",	  "CreateDb",
+	"DropDb",	  "Refresh",
+	"Shutdown",	  "Statistics",
+	"ProcessInfo",	  "ConnectInternal",
+	"ProcessKill",	  "Debug",
+	"Ping",		  "Time",
+	"DelayedInsert",  "ChangeUser",
+	"BinlogDump",	  "TableDump",
+	"ConnectOut",	  "RegisterReplica",
+	"Prepare",	  "Execute",
+	"SendLongData",	  "Close",
+	"ResetStatement", "SetOption",
+	"Fetch",	  "Daemon",
+	"BinlogDumpGtid", "ResetConnection",
+	"Clone",
 };
 
 struct said { /* a command being read */
 	struct mysql *m;
-	struct rd r; /* behind the command byte */
+	struct rd r;  /* behind the command byte */
 	uint64_t len; /* of the packet */
 	struct msg *out;
 	struct sql_attrs t;
@@ -32,17 +42,32 @@ static struct arena *mem(const struct said *s)
 
 /* --- statements --- */
 
+/* Without the beginning of a character at its end. */
+static struct slice whole_characters(struct slice s)
+{
+	for (size_t back = 1; back <= 3 && back <= s.n; back++)
+		if (s.p[s.n - back] >= 0xc2) {
+			struct slice last = slice_cut(s, s.n - back, s.n);
+
+			return utf8_len(last) ? s : slice_cut(s, 0, s.n - back);
+		}
+	return s;
+}
+
 static void set_statement(struct said *s, struct slice text, uint64_t len)
 {
 	struct buf tmp = { 0 };
-	struct slice shown = my_text(text, s->m->charset, &tmp);
+	struct slice shown = text.n < len ? whole_characters(text) : text;
 
-	if (tmp.failed || tmp.n == 0 || !my_is_latin1(s->m->charset))
-		shown = text; /* what is no text stays as it is, but for latin1 */
-	else
-		len += tmp.n - text.n;
-	s->out->half.target = sql_statement(mem(s), shown, len, s->m->limits->body_bytes, &s->t,
-					    &s->out->flags);
+	/* Where it is not known what it is written in, what is no UTF-8 is taken for latin1. */
+	if (my_is_latin1(s->m->charset) || (!s->m->charset && !slice_is_utf8(shown))) {
+		shown = my_text(text, 8, &tmp);
+		len += shown.n - text.n;
+	}
+	if (tmp.failed)
+		s->out->flags |= FLOW_TRUNCATED;
+	s->out->half.target =
+		sql_statement(mem(s), shown, len, s->m->limits->body_bytes, &s->t, &s->out->flags);
 	buf_release(&tmp);
 }
 
@@ -288,8 +313,7 @@ static bool unread_command(struct mysql *m, struct my_cmd cmd, struct msg *out)
 	return true;
 }
 
-static bool command(struct mysql *m, struct slice p, uint64_t len, unsigned flags,
-		    struct msg *out)
+static bool command(struct mysql *m, struct slice p, uint64_t len, unsigned flags, struct msg *out)
 {
 	struct said s = { .m = m, .r = rd_init(p), .len = len, .out = out };
 	uint8_t com = rd_u8(&s.r);

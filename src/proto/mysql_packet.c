@@ -70,8 +70,8 @@ void my_packet_next(struct my_reader *r)
 
 bool my_packet_lost(struct my_reader *r, uint64_t n)
 {
-	if (r->nhead < 4 || n >= r->left || r->len == 0) /* its last byte is waited for */
-		return false;
+	if (n > my_packet_unkept(r) && (r->nhead < 4 || n >= r->left || r->len == 0))
+		return false; /* else the last byte is waited for */
 	if (!r->hole)
 		r->spare = true;
 	r->spare &= r->kept.n >= r->cap;

@@ -11,18 +11,18 @@
 /* One direction: a packet in the making.  Zeroed, it waits for a header. */
 struct my_reader {
 	uint8_t head[4];
-	unsigned nhead;	  /* bytes of it that are there; 4: inside a packet, or at its end */
-	uint32_t left;	  /* bytes of the packet to come */
-	uint32_t first;	  /* length of the first packet of those that are joined */
-	uint8_t seq;	  /* of the packet at hand */
+	unsigned nhead;	   /* bytes of it that are there; 4: inside a packet, or at its end */
+	uint32_t left;	   /* bytes of the packet to come */
+	uint32_t first;	   /* length of the first packet of those that are joined */
+	uint8_t seq;	   /* of the packet at hand */
 	uint8_t first_seq; /* of the first of those that are joined */
-	bool joined;	  /* it goes on with one that was of full length */
-	bool hole;	  /* bytes of it are missing behind the kept ones */
-	bool spare;	  /* with hole: they would not have been kept */
-	bool astray;	  /* the bytes before were no packet: only a plausible start is one */
-	bool broken;	  /* its unfinished message will not end: to be given out */
-	uint64_t len;	  /* of the payload so far, joined */
-	size_t cap;	  /* how much of the payload is kept */
+	bool joined;	   /* it goes on with one that was of full length */
+	bool hole;	   /* bytes of it are missing behind the kept ones */
+	bool spare;	   /* with hole: they would not have been kept */
+	bool astray;	   /* the bytes before were no packet: only a plausible start is one */
+	bool broken;	   /* its unfinished message will not end: to be given out */
+	uint64_t len;	   /* of the payload so far, joined */
+	size_t cap;	   /* how much of the payload is kept */
 	struct buf kept;
 };
 

@@ -4,6 +4,7 @@
  * A client's packet 0 whose first byte is a command, with what that command demands behind it; a server's packet 1 that is an
  * OK, an ERR, or a number of columns that a definition (whose catalogue is always "def") follows. */
 #include "proto/mysql.h"
+#include "proto/mysql_zip.h"
 
 #define WORD_MAX 12
 #define LOOK	 64 /* bytes that decide */
@@ -86,12 +87,12 @@ static enum probe probe_server(const struct head *h)
 /* --- commands --- */
 
 static const char *const words[] = {
-	"SELECT", "INSERT",  "UPDATE",	 "DELETE",   "SET",	 "SHOW",    "BEGIN",   "START",
-	"COMMIT", "ROLLBACK", "CREATE",	 "ALTER",    "DROP",	 "TRUNCATE", "USE",    "CALL",
-	"REPLACE", "WITH",    "LOAD",	 "DESC",     "DESCRIBE", "EXPLAIN", "LOCK",    "UNLOCK",
-	"GRANT",  "REVOKE",  "ANALYZE",	 "OPTIMIZE", "FLUSH",	 "KILL",    "PREPARE", "EXECUTE",
-	"DEALLOCATE", "SAVEPOINT", "RELEASE", "XA", "DO", "HANDLER", "RENAME", "CHECK", "VALUES",
-	"TABLE",
+	"SELECT",  "INSERT", "UPDATE",	 "DELETE",  "SET",	  "SHOW",      "BEGIN",
+	"START",   "COMMIT", "ROLLBACK", "CREATE",  "ALTER",	  "DROP",      "TRUNCATE",
+	"USE",	   "CALL",   "REPLACE",	 "WITH",    "LOAD",	  "DESC",      "DESCRIBE",
+	"EXPLAIN", "LOCK",   "UNLOCK",	 "GRANT",   "REVOKE",	  "ANALYZE",   "OPTIMIZE",
+	"FLUSH",   "KILL",   "PREPARE",	 "EXECUTE", "DEALLOCATE", "SAVEPOINT", "RELEASE",
+	"XA",	   "DO",     "HANDLER",	 "RENAME",  "CHECK",	  "VALUES",    "TABLE",
 };
 
 /* Does a statement begin so? */
@@ -203,7 +204,8 @@ static enum probe ok_or_prepared(const struct mysql *m, const struct head *h)
 		return h->len < 4096 ? PROBE_MAYBE : PROBE_NO;
 	if (h->len == 12 && h->p.p[9] == 0)
 		return PROBE_YES;
-	return my_ok_read(m, h->p, &ok) && my_ok_likely(&ok) ? PROBE_YES : PROBE_NO;
+	return my_ok_read(m, h->p, &ok) && ok.warnings < 1000 && my_ok_likely(&ok) ? PROBE_YES
+										   : PROBE_NO;
 }
 
 static enum probe columns(struct slice in, const struct head *h)
@@ -249,7 +251,8 @@ static enum probe answer(const struct mysql *m, struct slice in, const struct he
 			return PROBE_NO;
 		if (h->p.n < 9)
 			return PROBE_MAYBE;
-		return my_err_read(h->p, &code, &state, &text) && state.n == 5 ? PROBE_YES : PROBE_NO;
+		return my_err_read(h->p, &code, &state, &text) && state.n == 5 ? PROBE_YES
+									       : PROBE_NO;
 	case 0xfe:
 		return h->len == 5 ? PROBE_YES : PROBE_NO;
 	case 0xfb:
@@ -293,6 +296,10 @@ enum probe my_starts(const struct mysql *m, enum side side, struct slice in)
 	}
 	if (side == SIDE_RESP)
 		return answer(m, in, &h);
+	if (!m->zipped && my_zip_likely(in))
+		return PROBE_YES;
+	if (!m->zipped && my_zip_maybe(in))
+		return PROBE_MAYBE;
 	return h.seq == 0 && h.len > 0 && goes_on(in, &h) ? command(&h) : PROBE_NO;
 }
 
@@ -324,6 +331,11 @@ enum probe my_probe(enum side side, struct slice in)
 			return PROBE_NO;
 		return h.p.n < 32 ? PROBE_MAYBE : my_is_login(h.p) ? PROBE_YES : PROBE_NO;
 	}
+	if (my_zip_likely(in)) /* as it is, it begins with a packet */
+		return in.p[4] || in.p[5] || in.p[6] ? PROBE_LIKELY
+						     : my_probe(side, slice_cut(in, 7, in.n));
+	if (my_zip_maybe(in))
+		return PROBE_MAYBE;
 	if (h.seq != 0 || h.len == 0 || h.p.n == 0)
 		return h.seq == 0 && h.len > 0 ? PROBE_MAYBE : PROBE_NO;
 	switch (h.p.p[0]) { /* what says too little is no reason */

@@ -15,8 +15,8 @@
 struct my_zip {
 	uint8_t head[MY_ZIP_HEAD];
 	unsigned nhead;
-	uint32_t left;	/* bytes of the frame to come */
-	uint32_t plain; /* bytes it still may unpack to */
+	uint32_t left;	   /* bytes of the frame to come */
+	uint32_t plain;	   /* bytes it still may unpack to */
 	bool packed, over; /* over: its stream ended */
 	bool begun;	   /* its stream */
 	bool zstd, ready;  /* ready: z is */
@@ -57,8 +57,7 @@ static bool start(struct my_zip *z, uint8_t first)
 		if (!z->d)
 			z->d = ZSTD_createDStream();
 		return z->d && !ZSTD_isError(ZSTD_initDStream(z->d)) &&
-		       !ZSTD_isError(
-			       ZSTD_DCtx_setParameter(z->d, ZSTD_d_windowLogMax, WINDOW_LOG));
+		       !ZSTD_isError(ZSTD_DCtx_setParameter(z->d, ZSTD_d_windowLogMax, WINDOW_LOG));
 	}
 	if (z->ready)
 		return inflateReset(&z->z) == Z_OK;
@@ -138,8 +137,7 @@ static enum my_zip_take unpack(struct my_zip *z, struct slice in, size_t *used, 
 	return z->plain > 0 ? MY_ZIP_BAD : MY_ZIP_MORE;
 }
 
-enum my_zip_take my_zip_take(struct my_zip *z, struct slice in, size_t *ret_used,
-			     struct slice *ret)
+enum my_zip_take my_zip_take(struct my_zip *z, struct slice in, size_t *ret_used, struct slice *ret)
 {
 	size_t used = 0;
 
@@ -226,7 +224,8 @@ static bool starts(struct slice s, uint8_t seq)
 		return false;
 	if (plain == 0) { /* a packet begins with it */
 		inner = (size_t)s.p[7] | (size_t)s.p[8] << 8 | (size_t)s.p[9] << 16;
-		return inner > 0 && (s.p[10] == seq || s.p[10] == 0) && inner + 4 <= n + (seq ? MY_ZIP_PIECE : 0);
+		return inner > 0 && (s.p[10] == seq || s.p[10] == 0) &&
+		       inner + 4 <= n + (seq ? MY_ZIP_PIECE : 0);
 	}
 	if (plain + 64 < n)
 		return false;
@@ -243,6 +242,11 @@ bool my_zip_likely(struct slice s)
 	plain = rd_le(&r, 3);
 	inner = rd_le(&r, 3);
 	return s.n >= MY_ZIP_HEAD + 5 && starts(s, 0) && (plain > 0 || inner + 4 == n);
+}
+
+bool my_zip_maybe(struct slice s)
+{
+	return s.n >= 5 && s.n < MY_ZIP_HEAD + 5 && s.p[3] == 0 && s.p[4] == 0;
 }
 
 size_t my_zip_next(struct slice s, size_t from, uint8_t seq)
