@@ -338,6 +338,7 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 		if ((msg->partial || l->proto->own_times) && used)
 			d->end_ns = stream_time(d->s, used - 1);
 		stream_consume(d->s, used);
+		d->poke = r.again;
 		d->need = 0;
 		layer_dir(l, side == SIDE_REQ ? SIDE_RESP : SIDE_REQ)->need = 0;
 		break;

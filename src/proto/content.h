@@ -27,6 +27,8 @@ struct content {
 	 * connection broke); reset: RST_STREAM's error by name ("CANCEL"), or NULL.  Once for each side; when a reset ends
 	 * both, it is told to both, the side that sent it first. */
 	void (*end)(void *c, enum side side, const struct flow_attr *trailers, size_t n, bool cut, const char *reset);
+	/* Optional: before end() with a reset, who sent it. */
+	void (*reset)(void *c, enum side by);
 	/* The next message to give out: everything but key, begin_ns and end_ns is filled in.  False: none now. */
 	bool (*next)(void *c, enum side side, struct msg *ret);
 	size_t (*held)(const void *c); /* bytes of memory */

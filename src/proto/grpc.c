@@ -6,7 +6,7 @@
  * second, that body is taken back, the call becomes a stream, and both are messages of it.  Where the
  * method's descriptor is known, a side that streams does so from its first message on.
  *
- * Over HTTP/2, the answer's end is the call's end, whatever the client still sends.
+ * The answer's end is the end of what is told; the exchange is over when the client ended its side, too.
  * Servers tell about their types themselves when they are asked by server reflection; what they say is learned here.
  */
 #include "proto/grpc_call.h"
@@ -153,9 +153,6 @@ static void grpc_head(void *call, enum side side, struct msg *m)
 		read_path(c, s);
 		add_attr(s, "timeout", timeout ? grpc_timeout_text(s->arena, timeout) : NULL);
 	}
-	for (size_t i = 0; i < s->half.nattrs; i++)
-		c->in_order |= strcmp(s->half.attrs[i].key, "version") == 0 &&
-			       s->half.attrs[i].value[0] == '1';
 	s->tell = true;
 }
 
@@ -331,23 +328,28 @@ static void copy_trailers(struct grpc_side *s, const struct flow_attr *trailers,
 	}
 }
 
+static void grpc_reset(void *call, enum side by)
+{
+	struct grpc_call *c = call;
+
+	c->reset_by = by == SIDE_REQ ? "client" : "server";
+}
+
 static void grpc_end(void *call, enum side side, const struct flow_attr *trailers, size_t n,
 		     bool cut, const char *reset)
 {
 	struct grpc_call *c = call;
 	struct grpc_side *s = &c->side[side];
 
-	if (s->whole || (c->over && !c->in_order))
+	if (s->whole)
 		return;
-	if (reset && !c->reset_by)
-		c->reset_by = side == SIDE_REQ ? "client" : "server";
 	if (!s->arena && n > 0)
 		s->arena = arena_new(65536 + GRPC_ATTRS * 64);
 	else if (s->arena)
 		arena_limit(s->arena, 65536 + GRPC_ATTRS * 64);
 	if (grpc_frames_end(&s->frames))
 		take_message(c, s);
-	s->cut = cut;
+	s->cut = cut && !c->over; /* what a client would still have said is not missed */
 	if (s->frames.broken && !s->lossy)
 		s->flags |= FLOW_BAD_FRAMING;
 	copy_trailers(s, trailers, n);
@@ -376,12 +378,7 @@ static bool grpc_next(void *call, enum side side, struct msg *ret)
 	} else if (s->tell) {
 		s->tell = false;
 		grpc_give_half(c, side, s->whole, ret);
-		c->must_end =
-			side == SIDE_RESP && s->whole && !c->side[SIDE_REQ].whole && !c->in_order;
-		ret->ends = side == SIDE_RESP && s->whole && !c->must_end;
-	} else if (c->must_end && side == SIDE_RESP) {
-		c->must_end = false;
-		*ret = (struct msg){ .role = ROLE_END, .cut = s->cut };
+		ret->ends = side == SIDE_RESP && s->whole;
 	} else {
 		return false;
 	}
@@ -396,6 +393,7 @@ const struct content content_grpc = {
 	.take = grpc_take,
 	.lost = grpc_lost,
 	.end = grpc_end,
+	.reset = grpc_reset,
 	.next = grpc_next,
 	.held = grpc_held,
 	.close = grpc_close,

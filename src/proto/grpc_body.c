@@ -2,11 +2,15 @@
 /* What a message holds: its coding undone, its fields as JSON, what it tells about types. */
 #include "proto/grpc_call.h"
 
+#include <errno.h>
+
 /* ServerReflectionResponse: file_descriptor_response 4, in it file_descriptor_proto 1, of each file one. */
-static void learn(struct grpc_call *c, struct slice in)
+/* False: there is no memory for all of it. */
+static bool learn(struct grpc_call *c, struct slice in)
 {
 	struct rd r = rd_init(in), files;
 	struct pb_field f, file;
+	bool room = true;
 
 	while (pb_next(&r, &f)) {
 		if (f.number != 4 || f.wire != PB_BYTES)
@@ -14,9 +18,9 @@ static void learn(struct grpc_call *c, struct slice in)
 		files = rd_init(f.bytes);
 		while (pb_next(&files, &file))
 			if (file.number == 1 && file.wire == PB_BYTES)
-				(void)schemas_learn(c->limits->schemas,
-						    file.bytes); /* or not: as before */
+				room &= schemas_learn(c->limits->schemas, file.bytes) != -ENOMEM;
 	}
+	return room;
 }
 
 static void undo_coding(struct grpc_side *s, struct grpc_message *m)
@@ -61,7 +65,7 @@ struct flow_body grpc_body_of(struct grpc_call *c, struct grpc_side *s, struct g
 		m->arena = arena_new(
 			FLOW_SHOWN_MAX); /* an empty message has something to show as well */
 	if (c->reflects && s == &c->side[SIDE_RESP] && c->limits->schemas)
-		learn(c, m->data);
+		m->flags |= learn(c, m->data) ? 0 : FLOW_TRUNCATED;
 	if (m->arena && pb_json(&shown, m->data, s->type, c->limits->schemas, m->partial))
 		b.shown = arena_copy(m->arena, buf_slice(&shown));
 	if (!m->arena || (shown.n > 0 && b.shown.n == 0) || shown.failed)

@@ -39,9 +39,7 @@ struct grpc_call {
 	struct grpc_side side[2]; /* by enum side */
 	bool known;		  /* the method's descriptor is */
 	bool reflects;
-	bool over;     /* the answer ended: nothing else is told */
-	bool in_order; /* HTTP/1: an exchange ends when both its sides have, never before */
-	bool must_end; /* the client has not ended its side */
+	bool over; /* the answer ended: nothing else is told */
 	const char *reset_by;
 };
 

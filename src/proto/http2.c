@@ -125,12 +125,13 @@ static struct parse http2_parse(void *state, enum side side, struct slice in, st
 
 	*out = (struct msg){ 0 };
 	if (http2_streams_next(&h->streams, out))
-		return (struct parse){ .kind = PARSE_MSG };
+		return (struct parse){ .kind = PARSE_MSG, .again = !list_empty(&h->streams.todo) };
 	r = next(h, side, in, now_ns);
 	if (r.kind == PARSE_BAD)
 		http2_go_astray(h, side);
 	if (r.kind == PARSE_SKIP && http2_streams_next(&h->streams, out))
 		r.kind = PARSE_MSG;
+	r.again = !list_empty(&h->streams.todo);
 	return r;
 }
 

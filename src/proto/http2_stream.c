@@ -79,7 +79,7 @@ static void end_half(struct http2_stream *s, enum side side, bool cut)
 		s->content->end(s->state, side, h->trailers ? h->trailers : &none, h->ntrailers,
 				cut, s->reset);
 		arena_free(h->msg.arena); /* of the trailers */
-		h->msg = (struct msg){ 0 };
+		h->msg = (struct msg){ .flags = h->msg.flags };
 		h->given = true;
 	} else if (h->begun) {
 		h->msg.cut |= cut;
@@ -142,7 +142,7 @@ static void take_trailers(struct http2_stream *s, enum side side, struct http2_h
 	struct http2_half *h = &s->half[side];
 	bool owned = false;
 
-	h->msg.flags |= head->flags;
+	h->msg.flags |= head->flags | (!head->arena || arena_short(head->arena) ? FLOW_TRUNCATED : 0);
 	if (!head->last) /* nothing else may follow (RFC 9113, 8.1) */
 		h->msg.flags |= FLOW_BAD_FRAMING;
 	if (is_content(s, side) && !h->msg.arena) {
@@ -380,6 +380,8 @@ void http2_stream_reset(struct http2_streams *ss, struct http2_stream *s, enum s
 	s->by = who[by];
 	/* Changing one's mind is no failure. */
 	s->failed = number != 0 && number != HTTP2_CANCEL;
+	if (s->content && s->content->reset)
+		s->content->reset(s->state, by);
 	/* Who reads a body's pieces as messages wants to know whether their sender had said it all. */
 	end_half(s, by, !enough || !s->content);
 	end_half(s, by == SIDE_REQ ? SIDE_RESP : SIDE_REQ, !enough || !s->content);
@@ -429,6 +431,7 @@ static bool next_of_content(struct http2_stream *s, struct msg *ret)
 		    !s->content->next(s->state, (enum side)side, ret))
 			continue;
 		ret->proto = ret->proto ? ret->proto : s->content->name;
+		ret->flags |= ret->role == ROLE_MESSAGE ? 0 : h->msg.flags;
 		ret->from = side == SIDE_REQ ? MSG_FROM_CLIENT : MSG_FROM_SERVER;
 		ret->half.begin_ns = h->begin_ns;
 		h->begin_ns = 0;

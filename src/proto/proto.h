@@ -67,6 +67,7 @@ struct parse {
 	const struct proto *next;
 	/* PARSE_STOP: TLS follows (a ClientHello is looked for), and what it protects goes on as this protocol. */
 	const struct proto *inside;
+	bool again;   /* PARSE_MSG: there is more to be given, also if no bytes are left */
 	bool has_msg; /* PARSE_STOP: *out was filled as well */
 	bool between; /* PARSE_SKIP: what was consumed belongs to no message */
 };

@@ -94,12 +94,13 @@ static void become(struct drive *d, const struct proto *next)
 static void run(struct drive *d, enum side side)
 {
 	unsigned idle = 0;
+	bool again = false;
 
-	while (!d->stopped && !d->broken && d->in[side].n > 0) {
+	while (!d->stopped && !d->broken && (d->in[side].n > 0 || again)) {
 		struct msg m;
 		struct parse r;
 
-		if (d->in[side].n < d->need[side])
+		if (d->in[side].n < d->need[side] && !again)
 			return;
 		d->need[side] = 0;
 		r = call(d, side, &m);
@@ -107,6 +108,7 @@ static void run(struct drive *d, enum side side)
 			broke(d, "more consumed than there was");
 			return;
 		}
+		again = r.kind == PARSE_MSG && r.again;
 		idle = r.used ? 0 : idle + 1;
 		switch (r.kind) {
 		case PARSE_STOP:

@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "drive.h"
 #include "proto/match.h"
+#include "proto/schemas.h"
 
 struct pairing {
 	struct match *m;
@@ -84,6 +85,9 @@ void fixture_run_parser(const struct fixture *f, const struct fixture_chunk *chu
 		d.limits.decoded_bytes = f->limits.decoded_bytes;
 	if (f->limits.head_bytes)
 		d.limits.head_bytes = f->limits.head_bytes;
+	alloc_pause(true);
+	d.limits.schemas = schemas_new(0, 1 << 20);
+	alloc_pause(false);
 	p.m = match_new(d.p, &conn, 0, 1000, &hooks);
 	if (!p.m) {
 		ret->error = true;
@@ -102,4 +106,5 @@ void fixture_run_parser(const struct fixture *f, const struct fixture_chunk *chu
 	match_free(p.m);
 	ret->failed = d.broken;
 	drive_release(&d);
+	schemas_free(d.limits.schemas);
 }

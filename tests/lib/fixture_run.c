@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "conn/table.h"
+#include "proto/schemas.h"
 
 #define STEP_NS	 1000000u
 #define START_NS 1000000000u
@@ -111,6 +112,9 @@ void fixture_run(const struct fixture *f, const struct fixture_chunk *chunks, si
 		lim.msg.decoded_bytes = f->limits.decoded_bytes;
 	if (f->limits.head_bytes)
 		lim.msg.head_bytes = f->limits.head_bytes;
+	alloc_pause(true);
+	lim.msg.schemas = schemas_new(0, 1 << 20);
+	alloc_pause(false);
 	s.t = conn_table_new(&lim, &hooks, ret, 0, seed);
 	if (!s.t) {
 		ret->error = true;
@@ -129,4 +133,5 @@ void fixture_run(const struct fixture *f, const struct fixture_chunk *chunks, si
 	if (conn_table_stats(s.t)->nomem > 0)
 		ret->error = true;
 	conn_table_free(s.t);
+	schemas_free(lim.msg.schemas);
 }
