@@ -121,9 +121,9 @@ static void read_path(struct grpc_call *c, struct grpc_side *s)
 		return;
 	c->known = true;
 	s->type = m->input;
-	s->streams = m->client_streams;
+	s->streams |= m->client_streams; /* its messages may have been quicker than its head */
 	c->side[SIDE_RESP].type = m->output;
-	c->side[SIDE_RESP].streams = m->server_streams;
+	c->side[SIDE_RESP].streams |= m->server_streams;
 	add_attr(s, "kind", kind_of(m));
 }
 
@@ -146,7 +146,8 @@ static void grpc_head(void *call, enum side side, struct msg *m)
 	s->coding = flow_header(&m->half, "grpc-encoding");
 	if (s->arena)
 		arena_limit(s->arena, GRPC_ATTRS * 64 + 65536);
-	s->streams &= !s->frames.raw;
+	if (s->frames.raw && s->n == 0)
+		s->streams = false;
 	if (side == SIDE_REQ && s->arena) {
 		const char *timeout = flow_header(&m->half, "grpc-timeout");
 
