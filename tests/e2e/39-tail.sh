@@ -110,7 +110,7 @@ equal "NO_COLOR is heard" 0 "$(grep -c $'\033\\[[0-9]*m' "$TMP/b.raw")"
 tests/export/make-flows >"$TMP/flows.jsonl"
 "$LIMPID" import "$TMP/flows.jsonl" --db "$TMP/t.db" 2>/dev/null
 "$LIMPID" export pcapng --db "$TMP/t.db" -o "$TMP/t.pcapng" 2>/dev/null
-$SCREEN 80 60 "$LIMPID" read --rows --messages "$TMP/t.pcapng" proto:mysql or proto:websocket >"$TMP/rows"
+$SCREEN 80 60 "$LIMPID" read --rows --messages "$TMP/t.pcapng" "(proto:mysql target:select)" or proto:websocket >"$TMP/rows"
 sed 's/^/# /' "$TMP/rows"
 equal "--rows prints SQL rows as a table" "id  name|1   é|2   NULL" "$(sed -n 's/^  < //p' "$TMP/rows" | paste -sd'|')"
 check "--messages prints messages as they come, with their direction" grep -qE ' ← .*text +zzz+… +300 B$' "$TMP/rows"
