@@ -21,6 +21,12 @@ static inline struct slice slice_str(const char *s)
 	return (struct slice){ (const uint8_t *)s, s ? strlen(s) : 0 };
 }
 
+/* The byte at i, or 0 when there is none. */
+static inline uint8_t slice_at(struct slice s, size_t i)
+{
+	return s.p && i < s.n ? s.p[i] : 0;
+}
+
 /* The bytes [from, to) of s, both clamped to its length. */
 static inline struct slice slice_cut(struct slice s, size_t from, size_t to)
 {

@@ -132,7 +132,7 @@ static void drop_conn(struct exporter *e, struct wire_conn *c)
 static uint64_t mix(uint64_t h, struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ s.p[i]) * UINT64_C(1099511628211);
+		h = (h ^ slice_at(s, i)) * UINT64_C(1099511628211);
 	return h;
 }
 

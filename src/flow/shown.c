@@ -55,7 +55,7 @@ static bool string(struct json *j)
 			continue;
 		c = look(j);
 		j->at++;
-		if (c == 0 || !memchr("\"\\/bfnrtu", c, 9) || (c == 'u' && !hex4(j)))
+		if (c == 0 || !strchr("\"\\/bfnrtu", c) || (c == 'u' && !hex4(j)))
 			return false;
 	}
 	return take(j, '"');

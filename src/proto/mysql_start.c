@@ -172,7 +172,7 @@ static enum probe command(const struct head *h)
 
 	if (h->p.n == 0)
 		return PROBE_MAYBE;
-	switch (h->p.p[0]) {
+	switch (slice_at(h->p, 0)) {
 	case MY_QUERY:
 		return query(slice_cut(h->p, 1, LOOK));
 	case MY_PREPARE:
@@ -187,7 +187,7 @@ static enum probe command(const struct head *h)
 			return PROBE_NO;
 		return h->p.n < h->len ? PROBE_MAYBE : h->len > 1 ? PROBE_YES : PROBE_NO;
 	default:
-		fixed = fixed_length(h->p.p[0]);
+		fixed = fixed_length(slice_at(h->p, 0));
 		return fixed > 0 && (uint32_t)fixed == h->len ? PROBE_YES : PROBE_NO;
 	}
 }
@@ -202,7 +202,7 @@ static enum probe ok_or_prepared(const struct mysql *m, const struct head *h)
 		return PROBE_NO;
 	if (h->p.n < h->len)
 		return h->len < 4096 ? PROBE_MAYBE : PROBE_NO;
-	if (h->len == 12 && h->p.p[9] == 0)
+	if (h->len == 12 && slice_at(h->p, 9) == 0)
 		return PROBE_YES;
 	return my_ok_read(m, h->p, &ok) && ok.warnings < 1000 && my_ok_likely(&ok) ? PROBE_YES
 										   : PROBE_NO;
@@ -243,7 +243,7 @@ static enum probe answer(const struct mysql *m, struct slice in, const struct he
 		return PROBE_NO;
 	if (h->p.n == 0)
 		return PROBE_MAYBE;
-	switch (h->p.p[0]) {
+	switch (slice_at(h->p, 0)) {
 	case 0x00:
 		return ok_or_prepared(m, h);
 	case 0xff:
@@ -281,7 +281,7 @@ static bool goes_on(struct slice in, const struct head *h)
 	if (h->len == 1)
 		return false; /* so short a one has no proof but its end */
 	if (!head_of(rest, &next))
-		return rest.p[0] != 0 || rest.n > 1; /* few packets are a multiple of 256 */
+		return slice_at(rest, 0) != 0 || rest.n > 1; /* few packets are a multiple of 256 */
 	return next.seq == 0 && next.len > 0;
 }
 

@@ -196,7 +196,7 @@ static struct parse take(struct pg *p, enum side side, struct slice in, struct m
 		struct slice rest = slice_cut(in, used, in.n);
 
 		/* When a Sync was answered, and what was asked after, is known by times: each begins a piece. */
-		if (used > 0 && side == SIDE_RESP && rest.p[0] == 'Z' && !p->dir[side].in_long)
+		if (used > 0 && side == SIDE_RESP && slice_at(rest, 0) == 'Z' && !p->dir[side].in_long)
 			break;
 		if (p->dir[side].in_long) {
 			did = take_long(p, side, rest, &n, out);

@@ -40,10 +40,17 @@ static bool texts(struct slice body, unsigned n, size_t more)
 	return ended(&r);
 }
 
+static bool two_texts(struct rd *r)
+{
+	bool first = is_text(pg_cstr(r));
+
+	return first && is_text(pg_cstr(r));
+}
+
 static bool parse_body(struct slice body)
 {
 	struct rd r = rd_init(body);
-	bool text = is_text(pg_cstr(&r)) && is_text(pg_cstr(&r));
+	bool text = two_texts(&r);
 
 	(void)rd_bytes(&r, (size_t)rd_be16(&r) * 4);
 	return text && ended(&r);
@@ -52,7 +59,7 @@ static bool parse_body(struct slice body)
 static bool bind_body(struct slice body)
 {
 	struct rd r = rd_init(body);
-	bool text = is_text(pg_cstr(&r)) && is_text(pg_cstr(&r));
+	bool text = two_texts(&r);
 	uint16_t n;
 
 	(void)rd_bytes(&r, (size_t)rd_be16(&r) * 2);
