@@ -76,7 +76,7 @@ enum pg_did pg_startup(struct pg *p, const struct pg_in *in, struct msg *out)
 	} else if (a) {
 		sql_attr(&t, "protocol", arena_printf(a, "%u.%u", code >> 16, code & 0xffff));
 		target = startup_params(&r, a, &params, &t);
-		p->typed = true;
+		p->typed = p->begun = true;
 	}
 	pg_give(p, a, op, target, u.key, &t, 0, out);
 	if (out->arena) {

@@ -134,7 +134,10 @@ static enum pg_did ready(struct pg *p, const struct pg_in *in, struct msg *out)
 	u = pg_head(p);
 	if (unit && u && u->kind == PG_SYNC && u->key == 0)
 		pg_pop(p);
-	(void)pg_resume(p, in->time_ns, out);
+	if (p->unsure && did == PG_MSG)
+		return PG_AGAIN; /* what was lost behind it is settled when this comes again */
+	if (pg_resume(p, in->time_ns, out))
+		return PG_AGAIN;
 	return did == PG_TAKEN ? PG_BREAK : did;
 }
 

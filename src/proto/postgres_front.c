@@ -109,7 +109,9 @@ unsigned pg_unknown(const struct pg *p)
 {
 	if (p->forgot)
 		return FLOW_TRUNCATED;
-	return p->dir[SIDE_REQ].gap || p->dir[SIDE_RESP].gap ? FLOW_AFTER_GAP : FLOW_MIDSTREAM;
+	if (p->dir[SIDE_REQ].gap || p->dir[SIDE_RESP].gap)
+		return FLOW_AFTER_GAP;
+	return p->begun ? 0 : FLOW_MIDSTREAM;
 }
 
 /* The statement that s is, or that is not known. */
@@ -126,10 +128,13 @@ static void use_statement(struct pg *p, struct pg_build *b, struct pg_named *s, 
 		return;
 	}
 	b->flags |= pg_unknown(p);
-	if (b->a && !b->target) {
-		b->target = arena_printf(
-			b->a, "(%s \"%.*s\" is unknown: made before capture, or not seen)", what,
-			(int)(name.n < 256 ? name.n : 256), name.n ? (const char *)name.p : "");
+	if (b->a && !b->target) { /* DECLARE and PREPARE make some too */
+		const char *why = pg_unknown(p) ? "made before capture, or not seen"
+						: "made by SQL, or not at all";
+
+		b->target = arena_printf(b->a, "(%s \"%.*s\" is unknown: %s)", what,
+					 (int)(name.n < 256 ? name.n : 256),
+					 name.n ? (const char *)name.p : "", why);
 		sql_attr(&b->attrs, "unknown", what);
 	}
 }

@@ -335,3 +335,31 @@ bool pg_inet(struct buf *out, struct slice v)
 		buf_printf(out, "/%u", bits);
 	return true;
 }
+
+bool pg_money(struct buf *out, struct slice v)
+{
+	struct rd r = rd_init(v);
+	int64_t n = (int64_t)rd_be64(&r);
+	uint64_t u = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
+	buf_printf(out, "%s%" PRIu64 ".%02u", n < 0 ? "-" : "", u / 100, (unsigned)(u % 100));
+	return v.n == 8;
+}
+
+bool pg_tid(struct buf *out, struct slice v)
+{
+	struct rd r = rd_init(v);
+	uint32_t block = rd_be32(&r);
+
+	buf_printf(out, "(%u,%u)", block, rd_be16(&r));
+	return v.n == 6;
+}
+
+bool pg_lsn(struct buf *out, struct slice v)
+{
+	struct rd r = rd_init(v);
+	uint32_t high = rd_be32(&r);
+
+	buf_printf(out, "%X/%X", high, rd_be32(&r));
+	return v.n == 8;
+}

@@ -163,6 +163,7 @@ struct pg {
 	const struct proto_limits *limits;
 	struct pg_dir dir[2];
 	bool typed; /* the client sends typed messages: the startup is over */
+	bool begun; /* the startup was seen */
 	struct pg_queue queue;
 	struct pg_table stmts, portals;
 	uint64_t serial, orphans;
@@ -210,7 +211,7 @@ void pg_back_lost(struct pg *p);
 
 /* Requests (postgres_front.c): what one may take, and one that is whole in itself; takes over a, which may be NULL. */
 unsigned
-pg_unknown(const struct pg *p); /* the flag for what is not known: made before, lost, forgotten */
+pg_unknown(const struct pg *p); /* the flag for what is not known: made before, lost, forgotten; 0: by no message */
 size_t pg_arena_bytes(const struct pg *p);
 void pg_give(struct pg *p, struct arena *a, const char *op, const char *target, uint64_t key,
 	     const struct sql_attrs *t, unsigned flags, struct msg *out);

@@ -38,6 +38,18 @@ static bool of_text(struct form *f)
 	return true;
 }
 
+/* "char": one byte, and 0 is an empty text. */
+static bool of_char(struct form *f)
+{
+	uint8_t c = f->v.n ? f->v.p[0] : 0;
+
+	if (c >= 0x80)
+		buf_printf(f->out, "\\%03o", c);
+	else if (c)
+		buf_put(f->out, f->v);
+	return f->v.n == 1;
+}
+
 static bool of_int(struct form *f)
 {
 	struct rd r = rd_init(f->v);
@@ -54,34 +66,6 @@ static bool of_unsigned(struct form *f)
 
 	buf_printf(f->out, "%" PRIu64, rd_be(&r, f->v.n <= 8 ? f->v.n : 0));
 	return f->v.n == 4 || f->v.n == 8;
-}
-
-static bool of_money(struct form *f)
-{
-	struct rd r = rd_init(f->v);
-	int64_t n = (int64_t)rd_be64(&r);
-	uint64_t u = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
-
-	buf_printf(f->out, "%s%" PRIu64 ".%02u", n < 0 ? "-" : "", u / 100, (unsigned)(u % 100));
-	return f->v.n == 8;
-}
-
-static bool of_tid(struct form *f)
-{
-	struct rd r = rd_init(f->v);
-	uint32_t block = rd_be32(&r);
-
-	buf_printf(f->out, "(%u,%u)", block, rd_be16(&r));
-	return f->v.n == 6;
-}
-
-static bool of_lsn(struct form *f)
-{
-	struct rd r = rd_init(f->v);
-	uint32_t high = rd_be32(&r);
-
-	buf_printf(f->out, "%X/%X", high, rd_be32(&r));
-	return f->v.n == 8;
 }
 
 static bool of_jsonb(struct form *f)
@@ -134,6 +118,9 @@ static bool of_circle(struct form *f)
 		return pg_##name(f->out, f->v); \
 	}
 PLAIN(numeric)
+PLAIN(money)
+PLAIN(tid)
+PLAIN(lsn)
 PLAIN(float4)
 PLAIN(float8)
 PLAIN(date)
@@ -148,8 +135,16 @@ PLAIN(mac)
 PLAIN(uuid)
 
 static bool of_array(struct form *f);
+static bool of_vector(struct form *f);
 static bool of_record(struct form *f);
 static bool of_range(struct form *f);
+
+/* Told in hexadecimal digits. */
+static bool of_other(struct form *f)
+{
+	(void)f;
+	return false;
+}
 
 /* --- the table --- */
 
@@ -161,11 +156,11 @@ static const struct type {
 } types[] = {
 	{ 16, 0, "bool", of_bool },
 	{ 17, 0, "bytea", of_bytea },
-	{ 18, 0, "char", of_text },
+	{ 18, 0, "char", of_char },
 	{ 19, 0, "name", of_text },
 	{ 20, 0, "int8", of_int },
 	{ 21, 0, "int2", of_int },
-	{ 22, 0, "int2vector", of_array },
+	{ 22, 0, "int2vector", of_vector },
 	{ 23, 0, "int4", of_int },
 	{ 24, 0, "regproc", of_unsigned },
 	{ 25, 0, "text", of_text },
@@ -173,7 +168,7 @@ static const struct type {
 	{ 27, 0, "tid", of_tid },
 	{ 28, 0, "xid", of_unsigned },
 	{ 29, 0, "cid", of_unsigned },
-	{ 30, 0, "oidvector", of_array },
+	{ 30, 0, "oidvector", of_vector },
 	{ 114, 0, "json", of_text },
 	{ 142, 0, "xml", of_text },
 	{ 143, 0, "xml[]", of_array },
@@ -239,6 +234,8 @@ static const struct type {
 	{ 2950, 0, "uuid", of_uuid },
 	{ 2951, 0, "uuid[]", of_array },
 	{ 3220, 0, "pg_lsn", of_lsn },
+	{ 3614, 0, "tsvector", of_other },
+	{ 3615, 0, "tsquery", of_other },
 	{ 3802, 0, "jsonb", of_jsonb },
 	{ 3807, 0, "jsonb[]", of_array },
 	{ 3904, 23, "int4range", of_range },
@@ -249,6 +246,7 @@ static const struct type {
 	{ 3912, 1082, "daterange", of_range },
 	{ 3913, 0, "daterange[]", of_array },
 	{ 3926, 20, "int8range", of_range },
+	{ 4072, 0, "jsonpath", of_jsonb },
 	{ 5069, 0, "xid8", of_unsigned },
 };
 
@@ -343,32 +341,79 @@ static bool part(struct rd *r, struct slice *ret, bool *ret_null)
 	int32_t n = (int32_t)rd_be32(r);
 
 	*ret_null = n == -1;
-	*ret = n > 0 ? rd_bytes(r, (size_t)n) : (struct slice){ 0 };
+	*ret = rd_bytes(r, n > 0 ? (size_t)n : 0);
 	return !r->short_read && n >= -1;
 }
 
-/* array_send: dimensions, has nulls, type of the elements; each dimension's size and lower bound; the elements. */
+/* array_send: dimensions, has nulls, type of the elements; each dimension's size and lower bound; the elements.
+ * False: no array.  dims, low: 6 each. */
+static bool array_head(struct rd *r, uint32_t *ret_ndim, uint32_t *dims, int32_t *low,
+		       uint32_t *ret_oid, uint64_t *ret_n)
+{
+	*ret_ndim = rd_be32(r);
+	(void)rd_be32(r);
+	*ret_oid = rd_be32(r);
+	*ret_n = *ret_ndim > 0;
+	if (r->short_read || *ret_ndim > 6)
+		return false;
+	for (uint32_t i = 0; i < *ret_ndim; i++) {
+		dims[i] = rd_be32(r);
+		low[i] = (int32_t)rd_be32(r);
+		*ret_n *= dims[i];
+		if (*ret_n > rd_left(r) / 4) /* also against overflow: each element has a length */
+			return false;
+	}
+	return true;
+}
+
+/* Bounds are told when one is not 1. */
+static void put_bounds(struct buf *out, uint32_t ndim, const uint32_t *dims, const int32_t *low)
+{
+	bool told = false;
+
+	for (uint32_t i = 0; i < ndim; i++)
+		told |= low[i] != 1;
+	for (uint32_t i = 0; told && i < ndim; i++)
+		buf_printf(out, "[%" PRId32 ":%" PRId64 "]%s", low[i],
+			   (int64_t)low[i] + dims[i] - 1, i + 1 < ndim ? "" : "=");
+}
+
+/* int2vector, oidvector: an array in another dress. */
+static bool of_vector(struct form *f)
+{
+	struct rd r = rd_init(f->v);
+	uint32_t ndim, dims[6], oid;
+	int32_t low[6];
+	uint64_t n;
+
+	if (!array_head(&r, &ndim, dims, low, &oid, &n) || ndim > 1)
+		return false;
+	for (uint64_t i = 0; i < n; i++) {
+		struct slice v;
+		bool null;
+
+		if (!part(&r, &v, &null) || null)
+			return false;
+		buf_puts(f->out, i ? " " : "");
+		put_value(f->out, oid, v, f->depth + 1);
+	}
+	return rd_left(&r) == 0;
+}
+
 static bool of_array(struct form *f)
 {
 	struct rd r = rd_init(f->v);
-	uint32_t ndim = rd_be32(&r), dims[6], at[6] = { 0 }, oid;
-	uint64_t n = 1;
+	uint32_t ndim, dims[6], at[6] = { 0 }, oid;
+	int32_t low[6];
+	uint64_t n;
 
-	(void)rd_be32(&r);
-	oid = rd_be32(&r);
-	if (r.short_read || ndim > 6)
+	if (!array_head(&r, &ndim, dims, low, &oid, &n))
 		return false;
-	for (uint32_t i = 0; i < ndim; i++) {
-		dims[i] = rd_be32(&r);
-		(void)rd_be32(&r);
-		n *= dims[i];
-		if (n > rd_left(&r) / 4) /* also against overflow: each element has a length */
-			return false;
-	}
-	if (ndim == 0 || n == 0) {
+	if (n == 0) {
 		buf_puts(f->out, "{}");
 		return rd_left(&r) == 0;
 	}
+	put_bounds(f->out, ndim, dims, low);
 	for (uint64_t i = 0; i < n; i++) {
 		struct slice v;
 		bool null;

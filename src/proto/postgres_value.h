@@ -20,6 +20,9 @@ void pg_value(struct buf *out, uint32_t oid, enum pg_format format, struct slice
 
 /* Of one type; false: v is no such value, and what was appended is to be dropped. */
 bool pg_numeric(struct buf *out, struct slice v);
+bool pg_money(struct buf *out, struct slice v);
+bool pg_tid(struct buf *out, struct slice v);
+bool pg_lsn(struct buf *out, struct slice v);
 bool pg_float4(struct buf *out, struct slice v);
 bool pg_float8(struct buf *out, struct slice v);
 bool pg_date(struct buf *out, struct slice v);
