@@ -3,6 +3,7 @@
  * float.c, date.c, timestamp.c and datetime.c (EncodeInterval, "postgres" style), network.c, uuid.c, varbit.c. */
 #include "proto/postgres_value.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -75,7 +76,9 @@ static bool put_float(struct buf *out, double d, bool small)
 		buf_puts(out, isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity");
 		return true;
 	}
-	for (int digits = from; digits <= to; digits++) {
+	/* what is below the normal numbers has fewer digits */
+	for (int digits = fabs(d) < (small ? (double)FLT_MIN : DBL_MIN) ? 1 : from; digits <= to;
+	     digits++) {
 		(void)snprintf(text, sizeof(text), "%.*e", digits - 1, d);
 		if (small ? strtof(text, NULL) == (float)d : strtod(text, NULL) == d) {
 			from = digits;

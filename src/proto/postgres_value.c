@@ -363,7 +363,7 @@ static bool array_head(struct rd *r, uint32_t *ret_ndim, uint32_t *dims, int32_t
 		if (*ret_n > rd_left(r) / 4) /* also against overflow: each element has a length */
 			return false;
 	}
-	return true;
+	return !r->short_read;
 }
 
 /* Bounds are told when one is not 1. */

@@ -90,6 +90,7 @@ void fixture_run_parser(const struct fixture *f, const struct fixture_chunk *chu
 	alloc_pause(false);
 	p.m = match_new(d.p, &conn, 0, 1000, &hooks);
 	if (!p.m) {
+		schemas_free(d.limits.schemas);
 		ret->error = true;
 		return;
 	}

@@ -117,6 +117,7 @@ void fixture_run(const struct fixture *f, const struct fixture_chunk *chunks, si
 	alloc_pause(false);
 	s.t = conn_table_new(&lim, &hooks, ret, 0, seed);
 	if (!s.t) {
+		schemas_free(lim.msg.schemas);
 		ret->error = true;
 		return;
 	}
