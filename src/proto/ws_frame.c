@@ -42,8 +42,8 @@ int ws_frame_read(struct slice in, enum side side, struct ws_frame *ret)
 		if (f.len >> 63)
 			return -EBADMSG;
 	}
-	if (f.masked)
-		memcpy(f.mask, rd_bytes(&r, 4).p, 4);
+	for (size_t i = 0; f.masked && i < sizeof(f.mask); i++)
+		f.mask[i] = rd_u8(&r);
 	*ret = f;
 	return 0;
 }

@@ -124,7 +124,7 @@ int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t m
 		struct flow *ret, uint64_t *ret_row)
 {
 	struct flow f;
-	uint64_t row;
+	uint64_t row = 0;
 	int r = find(s, id, a, &f, &row);
 
 	if (r == 0)
@@ -140,7 +140,7 @@ int store_messages(struct store *s, const uint8_t id[16], const struct store_win
 		   struct arena *a, struct flow *ret, uint64_t *ret_kept)
 {
 	struct flow f;
-	uint64_t row;
+	uint64_t row = 0;
 	int r = find(s, id, a, &f, &row);
 
 	if (r == 0)

@@ -173,7 +173,7 @@ static int attach_alone(struct tap_tls_links *l, struct bpf_object *o, const cha
 static int attach_same(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *name, __u64 cookie,
 		       const char *path, const unsigned long *offsets, size_t n)
 {
-	struct bpf_object *o;
+	struct bpf_object *o = NULL;
 	int err = load_again(&o, skel, name, NULL, cookie);
 
 	if (err)
@@ -187,7 +187,7 @@ static int attach_same(struct tap_tls_links *l, const struct limpid_bpf *skel, c
 static int attach_pair(struct tap_tls_links *l, const struct limpid_bpf *skel, const char *path,
 		       const struct tap_tls_place *place)
 {
-	struct bpf_object *o;
+	struct bpf_object *o = NULL;
 	__u64 cookie;
 	int err;
 
