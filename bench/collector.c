@@ -134,7 +134,7 @@ static void make_flow(struct flow *f, struct flow_conn *conn, size_t body)
 		.reason = "OK",
 		.headers = headers,
 		.nheaders = 5,
-		.body = { { data, body }, body, body, "application/json", NULL }
+		.body = { .data = { data, body }, .len = body, .captured = body, .type = "application/json" }
 	};
 }
 

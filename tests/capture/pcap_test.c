@@ -96,10 +96,10 @@ static void gives(struct wire *w, const char *expected)
 
 static void exchange(struct wire *w)
 {
-	wire_open(w);
+	wire_connect(w);
 	wire_say(w, 0, GET);
 	wire_say(w, 1, OK);
-	wire_close(w);
+	wire_finish(w);
 }
 #define EXCHANGE "client 40000-80\n>0 " GET "\n<0 " OK "\nend > 18 38\nend all 18 38\n"
 
@@ -127,13 +127,13 @@ static void interfaces_of_a_file_may_differ_in_link_type_and_clock(void **state)
 	(void)state;
 	wire_init(&w, WIRE_PCAPNG, false, 1);
 	wire_interface(&w, 101, 6);
-	wire_open(&w);
+	wire_connect(&w);
 	wire_say(&w, 0, GET);
 	w.link = 101;
 	w.iface = 1;
 	w.now_ns /= 1000; /* microseconds from here on */
 	wire_say(&w, 1, OK);
-	wire_close(&w);
+	wire_finish(&w);
 	gives(&w, EXCHANGE);
 }
 
@@ -336,7 +336,7 @@ static void segments_out_of_order_and_again_are_sorted(void **state)
 
 	(void)state;
 	wire_init(&w, WIRE_PCAP, false, 1);
-	wire_open(&w);
+	wire_connect(&w);
 	wire_tcp(&w, 0, WIRE_ACK, 3, "def");
 	wire_tcp(&w, 0, WIRE_ACK, 0, "abc");
 	wire_tcp(&w, 0, WIRE_ACK, 0, "abcdef");
@@ -356,7 +356,7 @@ static void what_was_acknowledged_and_never_came_is_lost(void **state)
 
 	(void)state;
 	wire_init(&w, WIRE_PCAP, false, 1);
-	wire_open(&w);
+	wire_connect(&w);
 	wire_say(&w, 0, "abc");
 	w.seq[0] += 100; /* missed */
 	wire_say(&w, 0, "xyz");
@@ -374,7 +374,7 @@ static void what_was_acknowledged_may_come_a_little_later(void **state)
 
 	(void)state;
 	wire_init(&w, WIRE_PCAP, false, 1);
-	wire_open(&w);
+	wire_connect(&w);
 	w.seq[0] += 3;
 	wire_tcp(&w, 1, WIRE_ACK, 0, "");
 	wire_tcp(&w, 0, WIRE_ACK, -3, "abc");
@@ -407,16 +407,16 @@ static void resets_and_ports_used_again_end_a_connection(void **state)
 	exchange(&w);
 	w.seq[0] = 77777777; /* the same ports, at once */
 	w.seq[1] = 5;
-	wire_open(&w);
+	wire_connect(&w);
 	wire_say(&w, 0, "a");
 	wire_tcp(&w, 1, WIRE_RST | WIRE_ACK, 0, "");
 	wire_tcp(&w, 0, WIRE_ACK, 0, "too late");
 	w.seq[0] = 1; /* and without an end */
-	wire_open(&w);
+	wire_connect(&w);
 	wire_tcp(&w, 0, WIRE_SYN, -1, ""); /* once more is none of its own */
 	wire_say(&w, 0, "b");
 	w.seq[0] = 3000000000u;
-	wire_open(&w);
+	wire_connect(&w);
 	wire_say(&w, 0, "c");
 	gives(&w, EXCHANGE "client 40000-80\n>0 a\nend all reset 1 0\nclient 40000-80\n>0 b\nend "
 			   "all 1 0\nclient 40000-80\n>0 c\n");
@@ -444,7 +444,7 @@ static void another_connection_whose_syn_is_missing_is_noticed(void **state)
 
 	(void)state;
 	wire_init(&w, WIRE_PCAP, false, 1);
-	wire_open(&w);
+	wire_connect(&w);
 	wire_say(&w, 0, "a");
 	wire_tcp(&w, 0, WIRE_ACK, 500000000, "stray");
 	wire_say(&w, 0, "b");
@@ -467,10 +467,10 @@ static void positions_go_on_where_sequence_numbers_wrap(void **state)
 	memset(chunk, 'x', sizeof(chunk) - 1);
 	wire_init(&w, WIRE_PCAP, false, 1);
 	w.seq[0] = 0xffff0000u;
-	wire_open(&w);
+	wire_connect(&w);
 	for (int i = 0; i < 4; i++)
 		wire_say(&w, 0, chunk);
-	wire_close(&w);
+	wire_finish(&w);
 	(void)events_of(wire_fd(&w), &rc);
 	assert_non_null(strstr((const char *)text.p, "end all 160000 0\n"));
 	assert_int_equal(stats.tcp.bytes, 160000);
@@ -483,10 +483,10 @@ static void more_holes_than_can_be_noted_are_given_up(void **state)
 
 	(void)state;
 	wire_init(&w, WIRE_PCAP, false, 1);
-	wire_open(&w);
+	wire_connect(&w);
 	for (int i = 0; i < 300; i++)
 		wire_tcp(&w, 0, WIRE_ACK, 10 + i * 20, "0123456789");
-	wire_close(&w);
+	wire_finish(&w);
 	{
 		int rc;
 
@@ -524,7 +524,7 @@ static void fragments_come_together_in_any_order(void **state)
 
 			wire_init(&w, WIRE_PCAP, false, 101);
 			w.ip6 = ip6;
-			wire_open(&w);
+			wire_connect(&w);
 			wire_segment(&w, &seg, 0, WIRE_ACK | WIRE_PSH, 0, GET);
 			for (size_t i = 0; i < 3; i++) { /* 16, 16, 6 bytes */
 				struct slice piece =
@@ -575,7 +575,7 @@ static void extension_headers_are_passed_over(void **state)
 	(void)state;
 	wire_init(&w, WIRE_PCAP, false, 101);
 	w.ip6 = true;
-	wire_open(&w);
+	wire_connect(&w);
 	wire_segment(&w, &seg, 0, WIRE_ACK | WIRE_PSH, 0, GET);
 	buf_put(&with, (struct slice){ heads, sizeof(heads) });
 	buf_put(&with, buf_slice(&seg));
@@ -610,7 +610,7 @@ static void tunnels_are_looked_into(void **state)
 		struct wire w;
 
 		wire_init(&w, WIRE_PCAP, false, 101);
-		wire_open(&w);
+		wire_connect(&w);
 		wire_segment(&w, &seg, 0, WIRE_ACK | WIRE_PSH, 0, GET);
 		wire_payload(&w, &ip, 0, 6, buf_slice(&seg));
 		buf_put(&with, (struct slice){ (const uint8_t *)tunnels[i].head, tunnels[i].n });

@@ -42,7 +42,7 @@ for kind in prefork threads fork dup passed inetd; do
 	ask "http://127.0.0.1:$port/$kind/1" "http://127.0.0.1:$port/$kind/2"
 	comm=python3
 	[ $kind = inetd ] && comm=bash
-	until_true 5 is_there "/$kind/2"
+	until_true 20 is_there "/$kind/2"
 	set -- $SAID
 	equal "$kind: one flow, the client's process, and the one that answered" "$ASKED curl ${1:-?} $comm both" "$(field "/$kind/1" "$WHO")"
 	equal "$kind: the same for the next request on the connection" "$ASKED curl ${2:-?} $comm both" "$(field "/$kind/2" "$WHO")"
@@ -52,7 +52,7 @@ p=${ports[0]}
 wrong=0
 for n in 1 2 3 4 5 6 7 8 9 10; do
 	ask "http://127.0.0.1:$p/turn/$n"
-	until_true 5 is_there "/turn/$n"
+	until_true 20 is_there "/turn/$n"
 	[ "$(field "/turn/$n" '"\(.server.pid) \(.client.pid)"')" = "$SAID $ASKED" ] || wrong=$((wrong + 1))
 done
 equal "ten connections to a pool of workers: each with the worker that served it" 0 $wrong
@@ -63,7 +63,7 @@ serve prefork "$p" ::
 for url in "http://[::1]:$p/v6" "http://127.0.0.1:$p/mapped"; do
 	ask "$url"
 	target=/${url##*/}
-	until_true 5 is_there "$target"
+	until_true 20 is_there "$target"
 	equal "$target: one flow with both processes" "$ASKED curl $SAID python3 both" "$(field "$target" "$WHO")"
 done
 equal "IPv6 has its addresses" "::1 ::1" "$(field /v6 '"\(.client.ip) \(.server.ip)"')"
@@ -82,7 +82,7 @@ if ip netns add $a 2>/dev/null; then
 	ip netns exec $a curl -s --max-time 10 "http://10.213.7.2:$p/across" >"$TMP/asked" &
 	ASKED=$!
 	wait $ASKED
-	until_true 5 is_there /across
+	until_true 20 is_there /across
 	equal "across two network namespaces: one flow with both processes" "$ASKED curl $(cat "$TMP/asked") python3 both" "$(field /across "$WHO")"
 	equal "and both addresses" "10.213.7.1 10.213.7.2" "$(field /across '"\(.client.ip) \(.server.ip)"')"
 	# Loopback in each of them, with the same ports: nobody is taken for somebody else's peer.
@@ -90,7 +90,7 @@ if ip netns add $a 2>/dev/null; then
 	ip netns exec $a curl -s --max-time 10 --local-port 45678 "http://127.0.0.1:$p/lo-a" >"$TMP/asked.a" &
 	ip netns exec $b curl -s --max-time 10 --local-port 45678 "http://127.0.0.1:$p/lo-b" >"$TMP/asked.b" &
 	wait $!
-	until_true 5 is_there /lo-b && until_true 5 is_there /lo-a
+	until_true 20 is_there /lo-b && until_true 20 is_there /lo-a
 	equal "the same loopback ports in two namespaces are two connections" "$(cat "$TMP/asked.a") both / $(cat "$TMP/asked.b") both" \
 		"$(field /lo-a '"\(.server.pid) \(.seen_by)"') / $(field /lo-b '"\(.server.pid) \(.seen_by)"')"
 else

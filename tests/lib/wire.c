@@ -165,7 +165,7 @@ void wire_say(struct wire *w, int from, const char *text)
 	w->seq[from] += (uint32_t)strlen(text);
 }
 
-void wire_open(struct wire *w)
+void wire_connect(struct wire *w)
 {
 	wire_tcp(w, 0, WIRE_SYN, 0, "");
 	w->seq[0]++;
@@ -174,7 +174,7 @@ void wire_open(struct wire *w)
 	wire_tcp(w, 0, WIRE_ACK, 0, "");
 }
 
-void wire_close(struct wire *w)
+void wire_finish(struct wire *w)
 {
 	wire_tcp(w, 0, WIRE_FIN | WIRE_ACK, 0, "");
 	w->seq[0]++;

@@ -39,8 +39,8 @@ void wire_segment(struct wire *w, struct buf *ret, int from, unsigned flags, int
 /* Sends one that does not move on what is said next. */
 void wire_tcp(struct wire *w, int from, unsigned flags, int64_t off, const char *text);
 void wire_say(struct wire *w, int from, const char *text); /* PSH ACK, and moves on */
-void wire_open(struct wire *w);				   /* SYN, SYN ACK, ACK */
-void wire_close(struct wire *w);			   /* FIN both ways, and the last ACK */
+void wire_connect(struct wire *w);				   /* SYN, SYN ACK, ACK */
+void wire_finish(struct wire *w);			   /* FIN both ways, and the last ACK */
 /* A descriptor with the file, at its beginning; the caller closes it. */
 int wire_fd(const struct wire *w);
 void wire_release(struct wire *w);
