@@ -117,9 +117,9 @@ done
 # --- recordings ---------------------------------------------------------------------------------------------------------------
 refused "a recording that is not there" 1 'error: cannot open /nonexistent: No such file' "$LIMPID" read /nonexistent
 head -c 5000 /dev/urandom >"$TMP/rubbish"
-refused "a file that is none" 1 'error: .*/rubbish is not a Limpid recording.*pcap' "$LIMPID" read "$TMP/rubbish"
+refused "a file that is none" 1 'error: .*/rubbish is neither a Limpid recording nor a pcap' "$LIMPID" read "$TMP/rubbish"
 : >"$TMP/empty"
-refused "an empty file" 1 'error: .*/empty is not a Limpid recording' "$LIMPID" read "$TMP/empty"
+refused "an empty file" 1 'error: .*/empty is neither a Limpid recording nor a pcap' "$LIMPID" read "$TMP/empty"
 refused "a recording that cannot be written" 1 'error: cannot write /nonexistent/r: No such file' "$LIMPID" record -o /nonexistent/r
 python3 -m http.server "$HTTP" --bind 127.0.0.1 --directory tests/e2e/world >/dev/null 2>&1 &
 web=$!

@@ -160,7 +160,7 @@ static void put_flow(struct sink *s, unsigned n, size_t body)
 	f.id[1] = (uint8_t)n;
 	f.req = (struct flow_half){ .op = "GET", .target = "/caf\xc3\xa9" };
 	f.resp = (struct flow_half){ .status = "200",
-				     .body = { { data, body }, body, body, NULL, NULL } };
+				     .body = { .data = { data, body }, .len = body, .captured = body } };
 	if (s->ops->write(s, &f) < 0)
 		printf("dropped\n");
 	free(data);

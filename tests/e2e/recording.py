@@ -159,9 +159,8 @@ def bad_files():
     other = bytearray(data)
     other[8:10] = b"\x01\x00"
     for name, content, says in (
-            ("an empty file", b"", "is not a Limpid recording"),
-            ("a text", b"GET / HTTP/1.1\r\n" * 20, "is not a Limpid recording"),
-            ("a pcap", b"\xd4\xc3\xb2\xa1\x02\0\x04\0" + bytes(100), "pcap files cannot be read yet"),
+            ("an empty file", b"", "is neither a Limpid recording nor a pcap"),
+            ("a text", b"GET / HTTP/1.1\r\n" * 20, "is neither a Limpid recording nor a pcap"),
             ("a recording of another version", other, "was recorded by another version of Limpid"),
             ("a damaged recording", damaged, "is damaged at byte 32"),
             ("a recording that is cut off", data[:len(data) - 1], "is cut off after")):

@@ -355,7 +355,9 @@ static void fixtures_read_as_llhttp_reads_them(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < n; i++) {
-		bool whole = strcmp(f[i].proto, "http1") == 0 && !f[i].midstream;
+		/* What is spoken inside the bodies of these is not what llhttp reads. */
+		bool inside = strncmp(f[i].name, "grpc_web", 8) == 0 || strncmp(f[i].name, "sse", 3) == 0;
+		bool whole = strcmp(f[i].proto, "http1") == 0 && !f[i].midstream && !inside;
 
 		for (size_t k = 0; k < f[i].n; k++)
 			whole = whole && !f[i].chunks[k].lost;

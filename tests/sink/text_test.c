@@ -114,6 +114,7 @@ static void a_long_target_gives_way_to_the_width(void **state)
 	target[sizeof(target) - 1] = 0;
 	f.req.target = target;
 	f.flags = 0;
+	f.stream = (struct flow_stream){ 0 };
 	for (const char *p = text_of(&f, &o); *p; p++)
 		n += (*p & 0xc0) != 0x80;
 	assert_int_equal(n, 121); /* with the newline */

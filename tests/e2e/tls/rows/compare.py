@@ -58,6 +58,8 @@ class Row:
                 self.stray.append(flow)
         elif seq in self.ports:
             self.flows[seq].append(flow)
+        elif flow["proto"] == "tcp" and flow["server"]["ip"] is None:
+            pass  # a program's processes among each other, over a pair of unix sockets
         elif "warm" not in (seq, (flow["response"] or {}).get("x-echo")):
             self.stray.append(flow)
 
