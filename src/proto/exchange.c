@@ -119,14 +119,16 @@ void pend_queue(struct match *m, struct pend *p, enum side side, struct msg *msg
 		arena_free(msg->arena);
 		return;
 	}
-	p->msgs[p->nmsgs] = (struct flow_msg){ .seq = s->n[0] + s->n[1],
-					       .ts_ns = msg->half.begin_ns,
-					       .from_server = side == SIDE_RESP,
-					       .flags = msg->flags,
-					       .op = msg->half.op,
-					       .attrs = msg->half.attrs,
-					       .nattrs = msg->half.nattrs,
-					       .body = msg->half.body };
+	p->msgs[p->nmsgs] =
+		(struct flow_msg){ .seq = s->n[0] + s->n[1],
+				   .ts_ns = msg->told && p->told_ns[side] ? p->told_ns[side]
+									  : msg->half.begin_ns,
+				   .from_server = side == SIDE_RESP,
+				   .flags = msg->flags,
+				   .op = msg->half.op,
+				   .attrs = msg->half.attrs,
+				   .nattrs = msg->half.nattrs,
+				   .body = msg->half.body };
 	p->arenas[p->nmsgs++] = msg->arena;
 	p->msg_bytes += bytes;
 	m->held += bytes;
@@ -291,10 +293,10 @@ void pend_set_half(struct match *m, struct pend *p, enum side side, struct msg *
 	}
 	if (msg->proto)
 		p->f.proto = msg->proto;
+	if (msg->partial && !msg->streams)
+		p->told_ns[side] = msg->half.end_ns;
 	p->f.flags |= msg->flags;
 	p->f.failed |= msg->failed;
-	if (msg->proto)
-		p->f.proto = msg->proto;
 	if (msg->streams)
 		pend_set_streams(m, p);
 	if (msg->ends)

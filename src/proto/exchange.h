@@ -33,6 +33,7 @@ struct pend {
 	struct arena **arenas; /* what owns each */
 	size_t nmsgs, cap_msgs, msg_bytes;
 	uint64_t written_ns;
+	uint64_t told_ns[2]; /* by enum side: end of what a half that went on said last, before it streamed */
 };
 
 struct match {

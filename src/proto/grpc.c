@@ -234,6 +234,7 @@ static void take_message(struct grpc_call *c, struct grpc_side *s)
 		s->streams = s->announce = true;
 		s->tell = false;
 		queue(s, s->first, s->first_body);
+		s->queue[s->nqueue - 1].told = true;
 		s->first = (struct grpc_message){ 0 };
 	}
 	queue(s, m, b);

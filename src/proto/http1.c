@@ -227,7 +227,12 @@ static struct parse take_content(struct http1 *h, struct http1_dir *d, struct sl
 		used += http1_body_take(d, slice_cut(in, head, in.n), h->limits);
 	if (http1_content_next(d, used, out, &given))
 		return (struct parse){ .kind = PARSE_MSG, .used = given };
-	return given ? (struct parse){ .kind = PARSE_SKIP, .used = given } : more(in);
+	if (!given)
+		return more(in);
+	/* The line end of a chunk comes with what was said before it, and begins nothing. */
+	return (struct parse){ .kind = PARSE_SKIP,
+			       .used = given,
+			       .between = head == 0 && !d->passed };
 }
 
 struct http1_upgrade *http1_upgrade_of(void *state)

@@ -227,6 +227,7 @@ size_t http1_body_take(struct http1_dir *d, struct slice in, const struct proto_
 {
 	size_t used = 0;
 
+	d->passed = false;
 	while (used < in.n && d->at != HTTP1_COMPLETE) {
 		enum http1_at at = d->at;
 		size_t n = step(d, slice_cut(in, used, in.n), lim);
@@ -235,7 +236,6 @@ size_t http1_body_take(struct http1_dir *d, struct slice in, const struct proto_
 		if ((n == 0 && d->at == at) || d->passed)
 			break;
 	}
-	d->passed = false;
 	return used;
 }
 

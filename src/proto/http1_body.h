@@ -42,7 +42,7 @@ struct http1_dir {
 	/* What reads the body instead of us (http1_content.h), and what it wants to be given out. */
 	struct http1_exchange *exchange;
 	enum side side;
-	bool passed;	/* it got bytes: it may have something to say */
+	bool passed;	/* it got bytes of the last ones taken: it may have something to say */
 	bool told_end;	/* it was told that the body ended */
 	bool has_ahead; /* one message is held back ... */
 	struct msg ahead;

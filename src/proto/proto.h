@@ -40,6 +40,7 @@ struct msg {
 		proto; /* static name of what is spoken inside (flow.proto): "grpc" over http2; NULL: the parser's */
 	bool failed;
 	bool streams; /* ROLE_MESSAGE follow until ROLE_END, or a message that ends */
+	bool told;    /* a ROLE_MESSAGE that its half had as its body until now: it has the time of that */
 	bool ends;    /* a ROLE_MESSAGE or whole ROLE_RESPONSE that is the last of its stream: no ROLE_END follows */
 	bool partial; /* a ROLE_REQUEST or ROLE_RESPONSE whose head is complete and whose body goes on:
 		       * the flow is shown open; the same message comes again, whole, in an arena of

@@ -7,6 +7,7 @@
 #include "proto/schemas.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -106,11 +107,37 @@ static int add(struct set *set, enum kind kind, const char *name, const void *wh
 	return map_put(&set->by_name, key, e);
 }
 
+static const void *find_full(const struct schemas *s, enum kind kind, const char *name)
+{
+	const void *what = find(&s->given, kind, name);
+
+	return what ? what : find(&s->learned, kind, name);
+}
+
+/* ".pkg.Outer.Inner Name": the Name that is seen from there, in the innermost scope that has one. */
+static const void *find_from(const struct schemas *s, enum kind kind, const char *name)
+{
+	char full[2 * NAME_MAX_BYTES + 2];
+	const char *space = strchr(name, ' ');
+	size_t scope = space ? (size_t)(space - name) : 0;
+	const void *what = NULL;
+
+	if (!space || strlen(name) >= sizeof(full))
+		return NULL;
+	for (unsigned i = 0; !what && scope > 0 && i < 2 * DEPTH_MAX; i++) {
+		snprintf(full, sizeof(full), "%.*s.%s", (int)scope, name, space + 1);
+		what = find_full(s, kind, full + 1);
+		while (scope > 0 && name[--scope] != '.')
+			;
+	}
+	return what ? what : find_full(s, kind, space + 1);
+}
+
 static const void *find_any(const struct schemas *s, enum kind kind, const char *name)
 {
-	const void *what = s && name ? find(&s->given, kind, name) : NULL;
-
-	return what || !s || !name ? what : find(&s->learned, kind, name);
+	if (!s || !name)
+		return NULL;
+	return name[0] == '.' ? find_from(s, kind, name) : find_full(s, kind, name);
 }
 
 const struct schema_message *schemas_message(const struct schemas *s, const char *name)
@@ -183,6 +210,17 @@ static const char *type_name(const struct reading *in, struct slice s)
 	return good_name(s) ? arena_str(in->set->arena, s) : NULL;
 }
 
+/* The type of a field of message: protobuf.js writes names as seen from there, with no dot in front. */
+static const char *field_type(const struct reading *in, struct slice s, const char *message)
+{
+	static const char known[] = "google.protobuf.";
+
+	if (s.n > 0 && s.p[0] != '.' && good_name(s) &&
+	    !slice_eq(slice_cut(s, 0, sizeof(known) - 1), slice_str(known)))
+		return arena_printf(in->set->arena, ".%s %.*s", message, (int)s.n, s.p);
+	return type_name(in, s);
+}
+
 /* The first field of that number and of bytes; empty: there is none. */
 static struct slice bytes_of(struct slice message, uint32_t number)
 {
@@ -223,7 +261,8 @@ static int by_value(const void *a, const void *b)
 }
 
 /* FieldDescriptorProto: name 1, number 3, label 4, type 5, type_name 6. */
-static void read_field(const struct reading *in, struct slice s, struct schema_field *ret)
+static void read_field(const struct reading *in, struct slice s, const char *message,
+		       struct schema_field *ret)
 {
 	struct rd r = rd_init(s);
 	struct pb_field f;
@@ -238,7 +277,7 @@ static void read_field(const struct reading *in, struct slice s, struct schema_f
 		else if (f.number == 5 && f.wire == PB_VARINT && f.value <= PB_TYPE_SINT64)
 			ret->type = (enum pb_type)f.value;
 		else if (f.number == 6 && f.wire == PB_BYTES)
-			ret->type_name = type_name(in, f.bytes);
+			ret->type_name = field_type(in, f.bytes, message);
 	}
 }
 
@@ -302,7 +341,7 @@ static int read_fields(const struct reading *in, struct slice s, struct schema_m
 	while (pb_next(&r, &f)) {
 		if (f.number != 2 || f.wire != PB_BYTES)
 			continue;
-		read_field(in, f.bytes, &list[k]);
+		read_field(in, f.bytes, m->name, &list[k]);
 		k += list[k].name && list[k].number && list[k].type;
 	}
 	if (n > 0)

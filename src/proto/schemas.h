@@ -37,8 +37,9 @@ struct schema_field {
 	enum pb_type type;
 	bool repeated;
 	const char *name;
-	const char *
-		type_name; /* of messages, groups and enumerations: full, without the leading dot */
+	/* Of messages, groups and enumerations: full, without the leading dot; or ".pkg.Message Name", a name as
+	 * it is seen from that message. */
+	const char *type_name;
 };
 struct schema_message {
 	const char *name; /* full: "pkg.Outer.Inner" */

@@ -468,7 +468,9 @@ static void talk(struct writes *w, const struct proto *p, bool all, unsigned n, 
 	for (unsigned i = 0; i < n; i++) {
 		for (at += step_ns; tick <= at; tick += 100000000)
 			match_flush(m, tick);
-		msg = (struct msg){ .role = ROLE_MESSAGE, .key = 7, .arena = arena_new(size + 4096) };
+		msg = (struct msg){ .role = ROLE_MESSAGE,
+				    .key = 7,
+				    .arena = arena_new(size + 4096) };
 		msg.half.begin_ns = msg.half.end_ns = at;
 		msg.half.op = "text";
 		msg.half.body.data = (struct slice){ arena_alloc(msg.arena, size), size };
@@ -555,6 +557,41 @@ static void a_stream_outlives_its_protocol(void **state)
 	assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
 	assert_false(match_streams(m));
 	expect(&s, m, "O1 a>-\nO1 a>101\nO2 b>-\nU2 b>-\nD1 a>101 <1\n");
+}
+
+static void note_times(void *ctx, const struct flow *f)
+{
+	uint64_t *times = ctx;
+
+	for (size_t i = 0; i < f->nmsgs; i++)
+		times[f->msgs[i].seq] = f->msgs[i].ts_ns;
+}
+
+/* Its side looked as if it had one message only: gRPC takes that body back with the second. */
+static void a_message_that_was_a_body_keeps_its_time(void **state)
+{
+	uint64_t times[4] = { 0 };
+	struct match_hooks hooks = { note_times, no_id, times, 0, false };
+	struct match *m = match_new(&in_order, &conn, 0, 10, &hooks);
+	struct msg msg;
+
+	(void)state;
+	request(m, "a");
+	for (unsigned i = 0; i < 3; i++) {
+		msg = message(ROLE_RESPONSE, 0, "200", 1000 * (i + 1));
+		msg.partial = true;
+		msg.streams = i == 2; /* the head; its body; both again, without the body */
+		assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		msg = message(ROLE_MESSAGE, 0, "", 3000);
+		msg.told = i == 0;
+		assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
+	}
+	match_end(m, false);
+	match_free(m);
+	assert_int_equal(times[1], 2001);
+	assert_int_equal(times[2], 3000);
 }
 
 static void messages_without_memory_are_counted(void **state)
@@ -684,6 +721,7 @@ int main(void)
 		cmocka_unit_test(what_finds_no_room_until_the_next_write_is_counted),
 		cmocka_unit_test(for_a_file_nothing_is_left_out),
 		cmocka_unit_test(a_stream_outlives_its_protocol),
+		cmocka_unit_test(a_message_that_was_a_body_keeps_its_time),
 		cmocka_unit_test(messages_without_memory_are_counted),
 		cmocka_unit_test(oneway_is_done_at_once),
 		cmocka_unit_test(failed_allocations_never_pair_wrongly),

@@ -308,6 +308,43 @@ static void the_newer_of_two_versions_is_used(void **state)
 	schemas_free(s);
 }
 
+/* protobuf.js's reflection: message p.M { E e = 1; } enum p.E { ONE = 1; }, where e's type is "E" and not ".p.E". */
+static void types_named_as_their_message_sees_them_are_found(void **state)
+{
+	static const char file[] = "\x0a\x01"
+				   "f"
+				   "\x12\x01"
+				   "p"
+				   "\x22\x11"
+				   "\x0a\x01"
+				   "M"
+				   "\x12\x0c"
+				   "\x0a\x01"
+				   "e"
+				   "\x18\x01\x20\x01\x28\x0e\x32\x01"
+				   "E"
+				   "\x2a\x0c"
+				   "\x0a\x01"
+				   "E"
+				   "\x12\x07"
+				   "\x0a\x03"
+				   "ONE"
+				   "\x10\x01";
+	struct schemas *s = schemas_new(0, 1 << 20);
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_int_equal(schemas_learn(s, SLICE_LIT(file)), 1);
+	assert_true(pb_json(&out, SLICE_LIT("\x08\x01"), "p.M", s, false));
+	assert_true(slice_eq(buf_slice(&out), SLICE_LIT("{\"e\":\"ONE\"}")));
+	assert_null(schemas_enum(s, ".p.M F"));
+	assert_null(schemas_enum(s, ".p.M"));
+	assert_null(schemas_enum(s, "."));
+	assert_null(schemas_enum(s, ". "));
+	buf_release(&out);
+	schemas_free(s);
+}
+
 static void what_is_no_descriptor_is_refused_and_memory_is_bounded(void **state)
 {
 	struct schemas *s = schemas_new(1000, 2000);
@@ -365,6 +402,7 @@ int main(void)
 		cmocka_unit_test(large_messages_are_cut),
 		cmocka_unit_test(methods_and_files_from_the_wire_are_learned_once),
 		cmocka_unit_test(the_newer_of_two_versions_is_used),
+		cmocka_unit_test(types_named_as_their_message_sees_them_are_found),
 		cmocka_unit_test(what_is_no_descriptor_is_refused_and_memory_is_bounded),
 	};
 
