@@ -123,6 +123,9 @@ await test("unticking a container in the panel changes what is captured, at once
 	curl("http://web/seq/page-unseen", "-o", "/dev/null");
 	await page.getByRole("radio", { name: "All", exact: true }).click();
 	await until("the agent obeys again", async () => !(await off()));
+	/* All of it are more rows than there is room for: conversations of unknown protocols are among them. */
+	await page.keyboard.press("Escape");
+	await filter("path:/seq/page-");
 	curl("http://web/seq/page-seen", "-o", "/dev/null");
 	await until("what came after", shows(/page-seen/));
 	assert.equal(await shows(/page-unseen/)(), false);
