@@ -11,7 +11,6 @@ G=$PWD/tests/e2e/grpc
 PY=/usr/bin/python3 # Debian's, which has grpcio; its TLS is Debian's OpenSSL
 export PYTHONDONTWRITEBYTECODE=1
 case $LIMPID in /*) ;; *) LIMPID=$PWD/$LIMPID ;; esac
-case $CACHE in /*) ;; *) CACHE=$PWD/$CACHE ;; esac
 
 # node_modules: from npm's registry, as the machine reaches it.
 node_modules() {

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 
 LIMPID=${LIMPID:-build/limpid}
-CACHE=${LIMPID_CACHE:-build/cache}
+CACHE=$(realpath -m "${LIMPID_CACHE:-build/cache}") # some work in other directories
 TMP=$(mktemp -d)
 mkdir -p "$CACHE"
 n_tests=0
