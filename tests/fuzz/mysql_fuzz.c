@@ -49,7 +49,7 @@ static void take(struct msg *m)
 	must(h->body.data.n <= 4096 + limits.decoded_bytes, "more kept than allowed");
 	must(h->body.captured == h->body.len || (m->flags & (FLOW_TRUNCATED | FLOW_AFTER_GAP)),
 	     "silent truncation");
-	must(!m->arena || h->op || h->status || m->flags, "a message without a name");
+	must(!m->arena || h->op || h->status || m->flags || m->cut, "a message without a name");
 	arena_free(m->arena);
 }
 
