@@ -3,7 +3,8 @@
 // that it needs (Ctrl+R, L, T, W, N, P).
 import { closeDetail, detailOpen, go, openDetail, page, select, selection, shownEnd, step, view } from "../session";
 import { clearAsked, pickerOpen, toggleRecording } from "./top-bar";
-import { copyCurl, turnTab } from "./detail";
+import { turnTab } from "./detail";
+import { copyCurl } from "./detail-copy";
 import { confirmClear, helpOpen } from "./dialogs";
 import { draft, focusFilter, setFilterText } from "./filter-box";
 import { pageRows } from "./grid";

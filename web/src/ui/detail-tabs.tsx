@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tabs of the detail: which there are, for which flows, and what they show.
+import type { ComponentChildren } from "preact";
+import type { Flow } from "../model/api";
+import type { Tab } from "../model/route";
+import { tab } from "../session";
+import { BodyPane } from "./body";
+import { Connection } from "./detail-connection";
+import { Headers, Sides } from "./detail-headers";
+import { Timing } from "./detail-timing";
+import { Messages } from "./messages";
+
+export interface DetailTab {
+	id: Tab;
+	label: string;
+	has?: (f: Flow) => boolean; /* absent: every flow */
+	show: (f: Flow) => ComponentChildren;
+}
+
+/* In their order on screen; one that is not in model/route.ts cannot be linked to. */
+const ALL: readonly DetailTab[] = [
+	{ id: "messages", label: "Messages", has: (f) => !!f.stream, show: (f) => <Messages f={f} /> },
+	{ id: "headers", label: "Headers", show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} /> },
+	{ id: "body", label: "Body", show: (f) => <Bodies f={f} /> },
+	{ id: "timing", label: "Timing", show: (f) => <Timing f={f} /> },
+	{ id: "connection", label: "Connection", show: (f) => <Connection f={f} /> },
+];
+
+export const tabsOf = (f: Flow | null): readonly DetailTab[] => ALL.filter((t) => !t.has || (f && t.has(f)));
+/* The one to show: that of the last flow, if this one has it. */
+export function shownTab(f: Flow | null): DetailTab {
+	const all = tabsOf(f);
+	return all.find((t) => t.id === tab.value) ?? all.find((t) => t.id === "headers")!;
+}
+
+function Bodies({ f }: { f: Flow }) {
+	const req = !!f.request?.body?.captured;
+	const resp = !!f.response?.body?.captured;
+	/* An empty side leaves its room to the other. */
+	const only = req && !resp ? "req" : resp && !req ? "resp" : "";
+	return (
+		<div class={`sides ${only ? "one" : ""}`}>
+			{only !== "resp" && (
+				<section class="side" aria-label="Request">
+					<BodyPane key={`${f.id}req`} f={f} side="req" title="Request" />
+				</section>
+			)}
+			{only !== "req" && (
+				<section class="side" aria-label="Response">
+					<BodyPane key={`${f.id}resp`} f={f} side="resp" title="Response" />
+				</section>
+			)}
+		</div>
+	);
+}
