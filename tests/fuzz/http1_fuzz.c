@@ -47,7 +47,8 @@ static void take(struct msg *m)
 	must(h->body.data.n <= limits.decoded_bytes, "more decoded than allowed");
 	must(h->body.captured == h->body.len || (m->flags & (FLOW_TRUNCATED | FLOW_AFTER_GAP)),
 	     "silent truncation");
-	must(!m->arena || h->op || h->status, "a message without a name");
+	must(!m->arena || h->op || h->status || m->role == ROLE_MESSAGE || m->role == ROLE_END,
+	     "a message without a name");
 	arena_free(m->arena);
 }
 
