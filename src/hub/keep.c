@@ -27,7 +27,7 @@ struct keep {
 	struct keep_hooks hooks;
 	struct buf batch, waiting; /* records: 4 bytes of length, then the flow as protobuf */
 	size_t nbatch, nwaiting;
-	uint64_t oldest_ns, retry_ns; /* retry_ns: not before; 0: not failing */
+	uint64_t stored_ns, retry_ns; /* the last commit; not before, 0: not failing */
 	struct known_agent agents[KEEP_AGENTS_MAX];
 	size_t nagents;
 	bool numbers_changed, capture_changed;
@@ -178,8 +178,6 @@ void keep_batch_end(struct keep *k, const char *agent_id, uint64_t seq)
 		   k->waiting.n + k->batch.n > KEEP_BYTES_MAX) {
 		a->refusing = true; /* its next hello says from where on to send again */
 	} else {
-		if (k->nwaiting == 0)
-			k->oldest_ns = hub_now_ns();
 		buf_put(&k->waiting, buf_slice(&k->batch));
 		if (k->waiting.failed) {
 			a->refusing = true;
@@ -320,6 +318,7 @@ static int commit(struct keep *k, uint64_t now_ns)
 	} else {
 		k->retry_ns = now_ns + KEEP_RETRY_NS;
 	}
+	k->stored_ns = now_ns;
 	arena_free(a);
 	report(k, r);
 	return r == -EUCLEAN ? r : 0;
@@ -336,7 +335,7 @@ uint64_t keep_due_ns(const struct keep *k)
 		return UINT64_MAX;
 	if (k->retry_ns)
 		return k->retry_ns;
-	return k->capture_changed || k->nwaiting >= KEEP_ROWS ? 0 : k->oldest_ns + KEEP_NS;
+	return k->capture_changed || k->nwaiting >= KEEP_ROWS ? 0 : k->stored_ns + KEEP_NS;
 }
 
 int keep_run(struct keep *k, uint64_t now_ns, bool all)

@@ -11,7 +11,7 @@
 #include "hub/state.h"
 
 #define KEEP_ROWS	1000		     /* commit at so many flows */
-#define KEEP_NS		UINT64_C(50000000)   /* or when the oldest waits that long */
+#define KEEP_NS		UINT64_C(50000000)   /* or so long after the last commit: what comes alone is stored at once */
 #define KEEP_RETRY_NS	UINT64_C(1000000000) /* after a failure */
 #define KEEP_BYTES_MAX	(64u << 20) /* of flows that wait; then an agent has to come again */
 #define KEEP_AGENTS_MAX 256	    /* whose numbers are remembered */

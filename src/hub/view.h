@@ -12,7 +12,9 @@
 #include "hub/list.h"
 
 #define VIEW_ROWS_MAX 500
-#define VIEW_TICK_NS  UINT64_C(100000000) /* at least that between two ticks */
+/* Between two ticks; but one more may follow at once after a pause, so that what comes alone is seen at once.  Never more than
+ * ten in any second. */
+#define VIEW_TICK_NS UINT64_C(112000000)
 
 struct view;
 
@@ -52,7 +54,7 @@ int64_t view_find(struct view *v, const struct list *l, uint64_t n);
 
 /* --- what is sent by itself --- */
 
-/* A tick may go out: the last one was acknowledged, is 100 ms old, and there is something new.  common_version: of
+/* A tick may go out: the last one was acknowledged and long enough ago, and there is something new.  common_version: of
  * what else a tick tells. */
 bool view_due(const struct view *v, const struct list *l, uint64_t common_version, uint64_t now_ns);
 /* When it is worth asking again; UINT64_MAX: after an ack, or a change. */

@@ -45,7 +45,8 @@ struct view {
 	uint64_t changed[CHANGED_MAX];
 	size_t nchanged;
 
-	uint64_t seq, acked, last_ns;
+	uint64_t seq, acked;
+	uint64_t tick_ns; /* when the next tick would be due at an even pace; it may come VIEW_TICK_NS before that */
 	uint64_t seen_version, seen_common;
 	uint64_t sent_end;   /* place up to which rows may have been sent */
 	uint64_t sent_count; /* base + matched at the last tick */

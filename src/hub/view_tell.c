@@ -68,7 +68,7 @@ int64_t view_find(struct view *v, const struct list *l, uint64_t n)
 
 bool view_due(const struct view *v, const struct list *l, uint64_t common_version, uint64_t now_ns)
 {
-	if (v->seq > v->acked || (v->seq > 0 && now_ns < v->last_ns + VIEW_TICK_NS))
+	if (v->seq > v->acked || now_ns < view_due_at(v))
 		return false;
 	return v->force || v->seen_version != l->version || v->seen_common != common_version ||
 	       v->stale || !view_done(v, l);
@@ -76,7 +76,9 @@ bool view_due(const struct view *v, const struct list *l, uint64_t common_versio
 
 uint64_t view_due_at(const struct view *v)
 {
-	return v->seq > v->acked ? UINT64_MAX : v->last_ns + VIEW_TICK_NS;
+	if (v->seq > v->acked)
+		return UINT64_MAX;
+	return v->tick_ns > VIEW_TICK_NS ? v->tick_ns - VIEW_TICK_NS : 0;
 }
 
 void view_tag(const struct view *v, struct buf *out)
@@ -143,7 +145,7 @@ void view_tick(struct view *v, const struct list *l, struct slice common, uint64
 	}
 	v->force = v->nchanged > 0;
 	v->stale = false;
-	v->last_ns = now_ns;
+	v->tick_ns = (now_ns > v->tick_ns ? now_ns : v->tick_ns) + VIEW_TICK_NS;
 	v->seen_version = l->version;
 	v->seen_common = common_version;
 }

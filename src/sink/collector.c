@@ -40,11 +40,13 @@ static void close_batch(struct collector *c)
 	(void)queue_push(&c->q, c->next_seq++, c->open_flows, &c->open);
 	c->stats.batches++;
 	c->open_flows = 0;
+	c->closed_ns = c->now_ns;
 }
 
+/* What comes alone goes at once; what comes all the time, every BATCH_NS. */
 static void finish_batch_in_time(struct collector *c)
 {
-	if (c->open_flows > 0 && c->now_ns - c->open_ns >= BATCH_NS)
+	if (c->open_flows > 0 && c->now_ns - c->closed_ns >= BATCH_NS)
 		close_batch(c);
 }
 
@@ -58,8 +60,7 @@ static int collector_write(struct sink *s, const struct flow *f)
 		return -EAGAIN;
 	}
 	c->stats.flows++;
-	if (c->open_flows++ == 0)
-		c->open_ns = c->now_ns;
+	c->open_flows++;
 	if (!queue_trim(&c->q, c->open.n)) { /* this batch alone is over the limit */
 		c->q.dropped_flows += c->open_flows;
 		c->open_flows = 0;

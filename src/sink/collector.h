@@ -87,7 +87,7 @@ int collector_fd(const struct sink *s); /* -1: not connected */
 bool collector_wants_write(const struct sink *s);
 /* The descriptor is ready, or may be.  0, or negative errno after which the socket was closed. */
 int collector_io(struct sink *s, uint64_t now_ns);
-/* Every 100 ms or so: sends what has waited 50 ms, pings, notices a dead hub. */
+/* Every 100 ms or so, and after writes: sends what there is, unless it did so within the last 50 ms, pings, notices a dead hub. */
 void collector_tick(struct sink *s, uint64_t now_ns);
 /* The whole list each time it changes; the hub replaces its own. */
 void collector_containers(struct sink *s, const struct collector_container *list, size_t n);

@@ -25,7 +25,7 @@ struct collector {
 
 	struct buf open; /* flows of the batch that is being filled */
 	size_t open_flows;
-	uint64_t open_ns, next_seq;
+	uint64_t closed_ns, next_seq; /* closed_ns: when the last one was closed */
 	struct queue q;
 	struct said hello, containers, health;
 

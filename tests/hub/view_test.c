@@ -389,11 +389,42 @@ static void without_an_ack_there_is_no_further_tick(void **state)
 	view_ack(view, 99); /* one that was never sent */
 	assert_false(view_due(view, &list, 1, now_ns + 10 * VIEW_TICK_NS));
 	view_ack(view, 1);
-	assert_false(view_due(view, &list, 1, now_ns + VIEW_TICK_NS - 1));
-	assert_true(view_due_at(view) == now_ns + VIEW_TICK_NS);
-	assert_true(view_due(view, &list, 1, now_ns + VIEW_TICK_NS));
+	assert_true(view_due(view, &list, 1, now_ns));
 	buf_release(&upd);
 	buf_release(&t);
+}
+
+/* Rows come all the time: whatever second is looked at, there are ten ticks in it at most; after a pause there is one at once. */
+static void ticks_are_ten_a_second_at_most(void **state)
+{
+	enum { STEP = 1000000, SECOND = 1000 };
+	bool ticked[5 * SECOND] = { false };
+	unsigned seq = 0, in_second = 0;
+
+	(void)state;
+	sub("", 10);
+	now_ns = UINT64_C(50000000000);
+	for (unsigned ms = 0; ms < 5 * SECOND; ms++, now_ns += STEP) {
+		struct buf upd = { 0 }, t = { 0 };
+		bool quiet = ms >= 2 * SECOND && ms < 3 * SECOND;
+
+		if (!quiet)
+			put(ms + 1, 200);
+		scan();
+		ticked[ms] = view_due(view, &list, 1, now_ns);
+		if (ticked[ms]) {
+			view_tick(view, &list, (struct slice){ 0 }, 1, now_ns, &upd, &t);
+			view_ack(view, ++seq);
+		}
+		in_second += ticked[ms];
+		in_second -= ms >= SECOND && ticked[ms - SECOND];
+		assert_true(in_second <= 10);
+		if (ms > SECOND && ms < 2 * SECOND)
+			assert_true(in_second >= 8);
+		buf_release(&upd);
+		buf_release(&t);
+	}
+	assert_true(ticked[3 * SECOND]);
 }
 
 static void when_nothing_happened_nothing_is_sent(void **state)
@@ -661,6 +692,7 @@ int main(void)
 		T(a_row_that_comes_to_match_is_added_at_the_end),
 		T(the_watched_flow_is_reported_wherever_it_is),
 		T(without_an_ack_there_is_no_further_tick),
+		T(ticks_are_ten_a_second_at_most),
 		T(when_nothing_happened_nothing_is_sent),
 		T(following_can_be_switched),
 		T(rows_dropped_at_the_front_are_counted),
