@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows lie in chunks that never move, used as a ring of chunks.  What rows share (names, addresses, targets) is
- * interned: an end of a connection is one blob, its address followed by its names. */
+ * interned: an end of a connection is one blob: its address and pid, followed by its names. */
 #include "hub/list.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#include "hub/trace.h"
 
 #define CHUNK 4096
 
@@ -104,6 +106,7 @@ void list_release(struct list *l)
 /* --- from a flow --------------------------------------------------------------------------------------- */
 
 #define NAMES 8
+#define HEAD  (sizeof(((struct flow_peer *)NULL)->addr) + sizeof(((struct flow_peer *)NULL)->pid))
 
 static uint32_t put_blob(struct intern *t, const uint8_t *head, size_t nhead,
 			 const char *const names[NAMES])
@@ -142,7 +145,11 @@ static uint32_t put_peer(struct list *l, const struct flow_peer *p, const char *
 {
 	const char *const names[NAMES] = { p->comm, p->container, p->container_id, path, p->pod, p->ns };
 
-	return put_blob(&l->blobs, p->addr, 16, names);
+	uint8_t head[HEAD];
+
+	memcpy(head, p->addr, 16);
+	memcpy(head + 16, &p->pid, sizeof(p->pid));
+	return put_blob(&l->blobs, head, sizeof(head), names);
 }
 
 static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret, const char **ret_path)
@@ -151,10 +158,11 @@ static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret, c
 	const char *names[NAMES];
 
 	*ret_path = NULL;
-	if (s.n < 16)
+	if (s.n < HEAD)
 		return;
-	get_blob(s, 16, names);
+	get_blob(s, HEAD, names);
 	memcpy(ret->addr, s.p, 16);
+	memcpy(&ret->pid, s.p + 16, sizeof(ret->pid));
 	ret->comm = names[0];
 	ret->container = names[1];
 	ret->container_id = names[2];
@@ -202,6 +210,7 @@ static void put_conn(struct list *l, struct row *r, const struct flow *f)
 	r->tls = id;
 	r->cport = c->client.port;
 	r->sport = c->server.port;
+	r->conn = (uint32_t)c->id;
 	r->bits = (uint8_t)((r->bits & ~ROW_UNIX) | (flow_is_unix(c) ? ROW_UNIX : 0));
 }
 
@@ -220,6 +229,24 @@ static uint64_t said(const struct flow *f, size_t side, uint64_t body_len)
 	return f->streams && f->stream.bytes[side] > body_len ? f->stream.bytes[side] : body_len;
 }
 
+/* Rows that a statement sent, or else changed. */
+static uint32_t rows_of(const struct flow_half *resp)
+{
+	const char *best = NULL;
+	unsigned long long n;
+
+	for (size_t i = 0; i < resp->nattrs; i++) {
+		if (strcmp(resp->attrs[i].key, "rows") == 0) {
+			best = resp->attrs[i].value;
+			break;
+		}
+		if (!best && strcmp(resp->attrs[i].key, "affected") == 0)
+			best = resp->attrs[i].value;
+	}
+	n = best ? strtoull(best, NULL, 10) : 0;
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 /* Later facts win; a side that this write does not have is left as it was. */
 static void fill(struct list *l, struct row *r, const struct flow *f)
 {
@@ -236,6 +263,8 @@ static void fill(struct list *l, struct row *r, const struct flow *f)
 		replace(t, &r->host, host_of(f), 256);
 		replace(t, &r->req_type, f->req.body.type, 256);
 		r->req_len = said(f, 0, f->req.body.len);
+		r->trace = trace_fold(trace_id(&f->req));
+		r->request = trace_fold(trace_request(&f->req));
 		if (f->req.target && strlen(f->req.target) > LIST_TARGET_MAX)
 			r->bits |= ROW_CUT;
 	}
@@ -244,6 +273,7 @@ static void fill(struct list *l, struct row *r, const struct flow *f)
 		replace(t, &r->reason, f->resp.reason, 256);
 		replace(t, &r->resp_type, f->resp.body.type, 256);
 		r->resp_len = said(f, 1, f->resp.body.len);
+		r->rows = rows_of(&f->resp);
 	}
 	if (f->state == FLOW_OPEN)
 		r->dur_ns = ROW_NO_DURATION;
@@ -312,6 +342,7 @@ void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
 	get_peer(l, r->server, &ret->conn.server, &ret->conn.path);
 	ret->conn.client.port = r->cport;
 	ret->conn.server.port = r->sport;
+	ret->conn.id = r->conn;
 	if (r->tls) {
 		const char *names[NAMES];
 

@@ -24,6 +24,9 @@ struct row {
 	/* Numbers in strings; of client and server in blobs. */
 	uint32_t proto, op, target, status, reason, host, req_type, resp_type;
 	uint32_t client, server, tls;
+	uint32_t conn;		 /* the connection's number, its low bits */
+	uint32_t trace, request; /* hub/trace.h */
+	uint32_t rows;		 /* of a statement: rows sent, or else affected */
 	uint16_t cport, sport, flags;
 	uint8_t state, bits;
 };
@@ -54,7 +57,7 @@ uint64_t list_place(const struct list *l, uint64_t n);
 size_t list_bytes(const struct list *l);
 void list_release(struct list *l);
 
-/* The row as a flow, as far as it is known here; pointers live as long as the row. */
+/* The row as a flow, as far as it is known here; pointers live as long as the row.  Its conn.id has 32 bits only. */
 struct row_flow {
 	struct flow flow;
 	struct flow_conn conn;
