@@ -28,6 +28,7 @@ if (!opt.out) {
 	process.exit(2);
 }
 const out = path.resolve(opt.out);
+const INITIAL_MAX = 60000; /* bytes, compressed */
 
 const TYPES = {
 	".html": "text/html; charset=utf-8",
@@ -46,6 +47,30 @@ function check() {
 		p.on("error", reject);
 		p.on("exit", (code) => resolve(code ?? 1));
 	});
+}
+
+/* A style sheet of a page that is loaded later is text in that page's code, which adopts it. */
+const lazyStyles = {
+	name: "lazy-styles",
+	setup(build) {
+		build.onLoad({ filter: /(\/style\/lazy\/.*|\/uplot\/.*)\.css$/ }, async ({ path: file }) => {
+			const css = await readFile(file, "utf8");
+			const r = await esbuild.transform(css, { loader: "css", minify: !opt.dev, legalComments: "none" });
+			return { contents: r.code, loader: "text" };
+		});
+	},
+};
+
+/* What is fetched before anything shows: the index's files and what they import at once. */
+function initial(meta) {
+	const first = new Set();
+	const add = (file) => {
+		if (first.has(path.basename(file))) return;
+		first.add(path.basename(file));
+		for (const i of meta.outputs[file].imports) if (i.kind === "import-statement") add(i.path);
+	};
+	for (const [file, o] of Object.entries(meta.outputs)) if (o.entryPoint && /(main\.tsx|theme-early\.ts|page\.css)$/.test(o.entryPoint)) add(file);
+	return first;
 }
 
 async function bundle() {
@@ -67,6 +92,7 @@ async function bundle() {
 		legalComments: "none",
 		charset: "utf8",
 		define: { "process.env.NODE_ENV": '"production"' },
+		plugins: [lazyStyles],
 		metafile: true,
 		write: false,
 		logLevel: "warning",
@@ -170,8 +196,11 @@ async function main() {
 		await mkdir(path.dirname(path.resolve(opt.table)), { recursive: true });
 		await writeFile(opt.table, table(assets));
 	}
-	const sum = (f) => assets.reduce((n, a) => n + f(a), 0);
-	console.log(`page: ${assets.length} files, ${sum((a) => a.n)} bytes, ${sum((a) => a.br?.length ?? a.n)} compressed`);
+	const sum = (f, list = assets) => list.reduce((n, a) => n + f(a), 0);
+	const first = initial(built.metafile);
+	const atOnce = sum((a) => a.br?.length ?? a.n, assets.filter((a) => !a.immutable || a.file.endsWith(".svg") || first.has(path.basename(a.file))));
+	console.log(`page: ${assets.length} files, ${sum((a) => a.n)} bytes, ${sum((a) => a.br?.length ?? a.n)} compressed, ${atOnce} of these at once`);
+	if (!opt.dev && atOnce > INITIAL_MAX) throw new Error(`what is fetched at once is ${atOnce} bytes, and ${INITIAL_MAX} is the limit: import() what can wait`);
 }
 
 main().catch((e) => {

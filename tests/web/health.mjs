@@ -12,7 +12,7 @@ try {
 	const page = await browser.tab({ url });
 	await page.goto(`${url}#t=${token}`);
 	await page.waitForSelector("#grid .row:not([hidden])");
-	await page.keyboard.press("2");
+	await page.keyboard.press("5");
 	await until("the table is drawn", () => page.locator("table.missing").isVisible());
 	const drawn = await page.locator("table.missing tr[data-key]").evaluateAll((rows) =>
 		rows.map((r) => [r.dataset.key, [...r.querySelectorAll("td")].map((c) => (c.innerText.trim() ? Number(c.innerText.replace(/[\u202f\s]/g, "")) : null))]),

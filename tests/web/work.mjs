@@ -150,7 +150,7 @@ const LOST = { "conn.moved_bytes": 48211934, "conn.captured_bytes": 41092110, "l
 export async function health() {
 	await test("Health says which TLS is in which process, what is not read and what to do", async () => {
 		feeder.say({ health: { facts: FACTS, counters: {}, tls: LEDGER, tls_left_out: 12 } });
-		await page.keyboard.press("2");
+		await page.keyboard.press("5");
 		await until("the ledger is there", async () => /Processes and their TLS/.test(await text(".ledger")));
 		const t = await text(".ledger");
 		assert.match(t, /billing\s+java · pid 4711[\s\S]*none known[\s\S]*java tls[\s\S]*there is no library to probe[\s\S]*0 B of 8\.\d MB\s+14 connections, 14 not read/);
@@ -173,7 +173,7 @@ export async function health() {
 	});
 	await test("Health shows agents, their facts with what to do, and every loss", async () => {
 		feeder.say({ health: { facts: FACTS, counters: { ...LOST, "conn.open": 42, "conn.truncated": 1, "conn.undecrypted_now": 2, "loss.ring_records": 7 } } });
-		await page.keyboard.press("2");
+		await page.keyboard.press("5");
 		await until("it is there", async () => /testhost/.test(await text(".health")) && /42/.test(await text(".health")));
 		const t = await text(".health");
 		assert.match(t, /A probe could not be attached/);

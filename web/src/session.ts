@@ -11,6 +11,7 @@ import type { Effect, FollowEvent } from "./model/follow";
 import { formatRoute, parseRoute } from "./model/route";
 import type { Page, Tab } from "./model/route";
 import { View } from "./model/view";
+import { args } from "./state/args";
 
 export type Link = "connecting" | "open" | "lost" | "signin";
 /* Rows that a tick carries while following: more than fit on a screen. */
@@ -444,14 +445,22 @@ function saveRoute(): void {
 		filter: filter.peek(),
 		selected: detailOpen.peek() ? selected.peek() : null,
 		tab: tab.peek(),
+		args: args.peek(),
 	});
 	if (hash !== location.hash) history.replaceState(null, "", hash);
 }
+
+let argsKnown = false; /* subscribing calls at once, when the address may still hold the token */
+args.subscribe(() => {
+	if (argsKnown) saveRoute();
+	argsKnown = true;
+});
 
 export function readRoute(): void {
 	const r = parseRoute(location.hash);
 	page.value = r.page;
 	tab.value = r.tab;
+	args.value = r.args;
 	applyFilter(r.filter);
 	if (r.selected && r.selected !== selected.peek()) {
 		selectedRow = selectedAt = -1;

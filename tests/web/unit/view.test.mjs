@@ -160,10 +160,14 @@ test("channel: the pause before a new attempt grows, with a bound and jitter", (
 });
 
 test("route: what is in the address bar comes back from it", () => {
-	const r = { page: "flows", filter: 'path:/a&b "ü" -status:2xx', selected: "0193-ab", tab: "body" };
+	const r = { page: "flows", filter: 'path:/a&b "ü" -status:2xx', selected: "0193-ab", tab: "body", args: {} };
 	assert.deepEqual(parseRoute(formatRoute(r)), r);
-	assert.equal(formatRoute({ page: "health", filter: "", selected: null, tab: "headers" }), "#/health");
-	assert.deepEqual(parseRoute(""), { page: "flows", filter: "", selected: null, tab: "headers" });
+	assert.equal(formatRoute({ page: "health", filter: "", selected: null, tab: "headers", args: {} }), "#/health");
+	assert.deepEqual(parseRoute(""), { page: "flows", filter: "", selected: null, tab: "headers", args: {} });
+	assert.deepEqual(parseRoute("#/map?range=15m&by=project&Evil=1&f=a").args, { range: "15m", by: "project" });
+	assert.equal(formatRoute(parseRoute("#/metrics?range=15m&f=a")), "#/metrics?f=a&range=15m");
+	assert.equal(formatRoute({ ...parseRoute("#/map?range=15m"), page: "flows" }), "#/flows");
+	assert.equal(parseRoute("#/evil").page, "flows");
 	assert.equal(parseRoute("#/flows?sel=../../x&tab=evil").selected, null);
 	assert.equal(parseRoute("#/flows?tab=evil").tab, "headers");
 });

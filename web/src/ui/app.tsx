@@ -10,6 +10,7 @@ import { setFilterText } from "./filter-box";
 import { FirstRun } from "./first-run";
 import { mountGrid } from "./grid";
 import { HealthPage } from "./health";
+import { Lazy } from "./lazy";
 import { Icon } from "./icons";
 import { Picker } from "./picker";
 import { Splitter, dock, maximised, part } from "./split";
@@ -133,10 +134,25 @@ export function App() {
 			<Guard name="The bar">
 				<TopBar />
 			</Guard>
-			{page.value === "flows" && <ViewLine />}
+			{page.value !== "health" && <ViewLine />}
 			<Banner />
 			<div class="stage">
 				<FlowsPage />
+				{page.value === "map" && (
+					<Guard key="map" name="The map">
+						<Lazy name="Map" load={() => import("./map")} />
+					</Guard>
+				)}
+				{page.value === "sql" && (
+					<Guard key="sql" name="SQL">
+						<Lazy name="SQL" load={() => import("./sql")} />
+					</Guard>
+				)}
+				{page.value === "metrics" && (
+					<Guard key="metrics" name="Metrics">
+						<Lazy name="Metrics" load={() => import("./metrics")} />
+					</Guard>
+				)}
 				{page.value === "health" && (
 					<Guard name="Health">
 						<HealthPage />

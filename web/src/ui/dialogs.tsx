@@ -75,7 +75,7 @@ const KEYS: [string, [string, string][]][] = [
 		[
 			["/ Ctrl+F", "filter"],
 			["Esc", "back to the list"],
-			["1 2", "Flows, Health"],
+			["1 2 3 4 5", "Flows, Map, SQL, Metrics, Health"],
 			["?", "these keys"],
 		],
 	],

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { ApiError, api } from "../model/api";
 import { utf16Offset } from "../model/format";
-import { applyFilter, check, filter, go } from "../session";
+import { applyFilter, check, filter, go, page } from "../session";
 import { Icon } from "./icons";
 
 const DELAY_MS = 120;
@@ -85,7 +85,7 @@ export function FilterBox() {
 		if (e.key === "Enter") {
 			clearTimeout(timer);
 			void judge(draft.peek());
-			go("flows");
+			if (page.peek() === "health") go("flows"); /* the other pages show what the filter leaves, too */
 		}
 		const grid = document.getElementById("grid");
 		if (grid) grid.focus(); /* at once: the next key may already be on its way */

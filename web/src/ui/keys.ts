@@ -2,6 +2,7 @@
 // The keyboard.  Single letters act only where no text is being typed; nothing is taken from the browser
 // that it needs (Ctrl+R, L, T, W, N, P).
 import { closeDetail, detailOpen, go, openDetail, page, select, selection, shownEnd, step, view } from "../session";
+import { PAGES } from "../model/route";
 import { clearAsked, pickerOpen, toggleRecording } from "./top-bar";
 import { turnTab } from "./detail";
 import { copyCurl } from "./detail-copy";
@@ -56,8 +57,7 @@ const LIST: Record<string, () => void> = {
 };
 const ANYWHERE: Record<string, () => void> = {
 	"/": () => focusFilter(),
-	"1": () => go("flows"),
-	"2": () => go("health"),
+	...Object.fromEntries(PAGES.map(([p], i) => [String(i + 1), () => go(p)])),
 	"?": () => (helpOpen.value = true),
 	Escape: escape,
 };

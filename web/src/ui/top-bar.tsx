@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { count } from "../model/format";
 import { capture, changeCapture, check, clearAll, containers, filter, follow, go, live, matched, page, scanning, step, total } from "../session";
-import type { Page } from "../model/route";
+import { PAGES } from "../model/route";
 import { confirmClear } from "./dialogs";
 import { FilterBox } from "./filter-box";
 import { Icon, Logo } from "./icons";
@@ -31,10 +31,6 @@ function captureText(): string {
 export function TopBar() {
 	const recording = !capture.value?.paused;
 	const paused = follow.value.mode === "paused";
-	const tabs: [Page, string, string][] = [
-		["flows", "Flows", "1"],
-		["health", "Health", "2"],
-	];
 	return (
 		<header class="top">
 			<div class="brand">
@@ -42,8 +38,8 @@ export function TopBar() {
 				<h1>Limpid</h1>
 			</div>
 			<nav class="pages" aria-label="Pages">
-				{tabs.map(([p, label, key]) => (
-					<button class="page-tab" aria-current={page.value === p ? "page" : undefined} title={`${label} (${key})`} onClick={() => go(p)}>
+				{PAGES.map(([p, label], i) => (
+					<button class="page-tab" aria-current={page.value === p ? "page" : undefined} title={`${label} (${i + 1})`} onClick={() => go(p)}>
 						{label}
 					</button>
 				))}
@@ -110,7 +106,7 @@ export function ViewLine() {
 					</>
 				)}
 			</p>
-			{live.value && total.value > 0 && (
+			{live.value && total.value > 0 && (filtered || page.value === "flows") && (
 				<p class="view-state">
 					{filtered && (
 						<span class="num">
@@ -118,15 +114,17 @@ export function ViewLine() {
 							{count(matched.value)} of {count(total.value)}
 						</span>
 					)}
-					<button
-						class={`follow mode-${f.mode}`}
-						aria-pressed={f.mode === "follow"}
-						title={f.mode === "follow" ? "The list moves with new rows" : "Move with new rows again (F)"}
-						onClick={() => step(f.mode === "paused" ? { type: "space" } : { type: "newest" })}
-					>
-						<span class="follow-mark" aria-hidden="true" />
-						{f.mode === "follow" ? "Following" : f.mode === "paused" ? "Paused" : "Held"}
-					</button>
+					{page.value === "flows" && (
+						<button
+							class={`follow mode-${f.mode}`}
+							aria-pressed={f.mode === "follow"}
+							title={f.mode === "follow" ? "The list moves with new rows" : "Move with new rows again (F)"}
+							onClick={() => step(f.mode === "paused" ? { type: "space" } : { type: "newest" })}
+						>
+							<span class="follow-mark" aria-hidden="true" />
+							{f.mode === "follow" ? "Following" : f.mode === "paused" ? "Paused" : "Held"}
+						</button>
+					)}
 				</p>
 			)}
 		</div>
