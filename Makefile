@@ -155,7 +155,6 @@ lint: $(TIDY) $(BENCHES)
 F        := $(B)/fuzz
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(F)/%)
-FUZZ_SECONDS ?= 5
 FUZZ_OBJ := $(call obj,$(F),$(LIB_SRC) $(PB_C))
 FUZZ_CC  := $(CCACHE) $(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 $(F)/obj/%.o: src/%.c | $(GEN_HDR)
@@ -171,7 +170,7 @@ $(F)/%_fuzz: tests/fuzz/%_fuzz.c $(F)/liblimpid.a
 	$(FUZZ_CC) -fsanitize=fuzzer -o $@ $< $(F)/liblimpid.a $(LIBS)
 .PHONY: fuzz
 fuzz: $(FUZZERS)
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz $(FUZZERS)
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/run fuzz $(FUZZERS)
 
 # --- the kernel side's checker: few libraries, because a virtual machine gets a copy of them ------------------------
 CHECK_SRC := $(wildcard tests/bpf/*.c)
@@ -237,7 +236,7 @@ help:
 	'sudo make e2e        the real thing: containers, kernel, browser' \
 	'sudo make test-kernels   the capture checks on kernels 5.10 to 7 and on arm64, in virtual machines (FULL=1: all of them)' \
 	'make kernels-table   what that run found, into the README' \
-	'make fuzz            every parser for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
+	'make fuzz            every parser: the same 10,000 inputs each, or new ones for FUZZ_SECONDS=60 each' \
 	'sudo make bench      overhead and speed, as ratios; writes build/bench' \
 	'sudo make install    PREFIX=$(PREFIX)'
 

@@ -45,10 +45,11 @@ static void take(struct msg *m)
 	must(h->body.captured <= limits.body_bytes, "more kept than allowed");
 	must(h->body.captured <= h->body.len, "more kept than sent");
 	must(h->body.data.n <= limits.decoded_bytes, "more decoded than allowed");
-	must(h->body.captured == h->body.len || (m->flags & (FLOW_TRUNCATED | FLOW_AFTER_GAP)),
+	/* What is spoken inside (gRPC-Web, SSE) has targets of its own. */
+	must(m->proto || h->body.captured == h->body.len ||
+		     (m->flags & (FLOW_TRUNCATED | FLOW_AFTER_GAP)),
 	     "silent truncation");
-	must(!m->arena || h->op || h->status || m->role == ROLE_MESSAGE || m->role == ROLE_END,
-	     "a message without a name");
+	must(m->proto || !m->arena || h->op || h->status || m->role == ROLE_END, "a message without a name");
 	arena_free(m->arena);
 }
 
@@ -85,8 +86,9 @@ static void parse(struct run *r, int side)
 		free((void *)(uintptr_t)in.p);
 		r->need[side] = 0;
 		must(got.used <= in.n, "more consumed than there was");
+		/* Several messages may come of bytes that were consumed with the first. */
 		idle = got.used || got.kind == PARSE_BAD ? 0 : idle + 1;
-		must(idle < 3, "no progress");
+		must(idle < (got.kind == PARSE_MSG ? 100000 : 3), "no progress");
 		if (got.kind == PARSE_MSG || (got.kind == PARSE_STOP && got.has_msg))
 			take(&m);
 		else
