@@ -194,6 +194,18 @@ static void flow_body(struct conn *c, const char *id, struct arena *a)
 	body_answer(c, b, name);
 }
 
+static void flow_related(struct conn *c, const char *id, struct arena *a)
+{
+	struct flow f;
+	uint64_t row;
+	int r = load(c, id, a, 0, &f, &row);
+
+	if (r < 0)
+		load_failed(c, r);
+	else
+		api_related(c, &f, row);
+}
+
 void api_flow(struct conn *c, const char *rest)
 {
 	size_t n = strcspn(rest, "/");
@@ -201,7 +213,8 @@ void api_flow(struct conn *c, const char *rest)
 	char id[37];
 
 	if (n != 36 || (rest[n] && strcmp(rest + n, "/body") != 0 &&
-			strcmp(rest + n, "/messages") != 0)) {
+			strcmp(rest + n, "/messages") != 0 &&
+			strcmp(rest + n, "/related") != 0)) {
 		answer_error(c, 404, "there is no such flow");
 		return;
 	}
@@ -210,6 +223,8 @@ void api_flow(struct conn *c, const char *rest)
 	a = arena_new(FLOW_MEMORY);
 	if (!a)
 		answer_error(c, 503, "the hub is out of memory");
+	else if (rest[n] && rest[n + 1] == 'r')
+		flow_related(c, id, a);
 	else if (rest[n] && rest[n + 1] == 'm')
 		flow_messages(c, id, a);
 	else if (rest[n])

@@ -99,6 +99,8 @@ void api_counters(const struct hub_state *st, struct buf *out);
 bool api_number(const struct conn *c, const char *name, int64_t *ret);
 /* flow_api.c */
 void api_flow(struct conn *c, const char *rest); /* rest: what follows /api/flow/ */
+/* related_api.c: f is whole, row its number. */
+void api_related(struct conn *c, const struct flow *f, uint64_t row);
 /* tab.c */
 int tab_begin(struct conn *c);
 int tab_input(struct conn *c, struct slice in, bool binary, bool final); /* -1: close */
