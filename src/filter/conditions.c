@@ -42,6 +42,21 @@ static bool is_tls(const struct flow *f)
 	return f->conn->tls != NULL;
 }
 
+static bool is_marked(const struct flow *f)
+{
+	return f->mark && f->mark->colour;
+}
+
+static bool is_noted(const struct flow *f)
+{
+	return f->mark && f->mark->note;
+}
+
+static bool is_pinned(const struct flow *f)
+{
+	return f->mark && f->mark->pinned;
+}
+
 static const struct condition conditions[] = {
 	{ "error", is_error, "failed by its protocol's own rules, or broken off" },
 	{ "slow", is_slow, "took a second or more" },
@@ -51,6 +66,9 @@ static const struct condition conditions[] = {
 	{ "gap", is_gap, "bytes were lost" },
 	{ "midstream", is_midstream, "its connection was open before capture began" },
 	{ "tls", is_tls, "encrypted on the wire" },
+	{ "marked", is_marked, "somebody gave it a colour on the page" },
+	{ "noted", is_noted, "somebody wrote a note beside it" },
+	{ "pinned", is_pinned, "somebody pinned it: it is evicted last" },
 	{ 0 },
 };
 

@@ -329,6 +329,20 @@ static bool t_cert(const struct flow *f, const char *arg, visit_fn visit, void *
 		     see(visit, ctx, t->issuer));
 }
 
+static bool t_mark(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	const char digit[] = { (char)('0' + (f->mark ? f->mark->colour % 10 : 0)), '\0' };
+
+	(void)arg;
+	return see(visit, ctx, digit) || (f->mark && see(visit, ctx, flow_mark_name(f->mark->colour)));
+}
+
+static bool t_note(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
+{
+	(void)arg;
+	return f->mark && see(visit, ctx, f->mark->note);
+}
+
 static bool t_ip(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
 {
 	(void)arg;
@@ -440,6 +454,10 @@ static const struct key keys[] = {
 	{ "cipher", KIND_TEXT, false, FILTER_SUMMARY, t_cipher, NULL, "cipher suite of TLS" },
 	{ "cert", KIND_TEXT, false, FILTER_HEADERS, t_cert, NULL,
 	  "names or issuer of the server's certificate, before TLS 1.3" },
+	{ "mark", KIND_CHOICE, false, FILTER_SUMMARY, t_mark, NULL,
+	  "colour that somebody marked it with on the page: 1 to 6, or red; 0 for none" },
+	{ "note", KIND_TEXT, false, FILTER_SUMMARY, t_note, NULL,
+	  "what somebody noted beside it on the page" },
 	{ "is", KIND_IS, false, FILTER_SUMMARY, NULL, NULL, "a condition: is:error" },
 	{ "ip", KIND_ADDRESS, false, FILTER_SUMMARY, t_ip, NULL,
 	  "address or network at either end" },

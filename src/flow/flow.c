@@ -73,6 +73,14 @@ const char *flow_tls_flag_name(unsigned flag)
 	return NULL;
 }
 
+const char *flow_mark_name(unsigned colour)
+{
+	static const char *const names[FLOW_MARK_MAX] = { "red",   "orange", "yellow",
+							  "green", "blue",   "purple" };
+
+	return colour > 0 && colour <= FLOW_MARK_MAX ? names[colour - 1] : NULL;
+}
+
 const char *flow_flag_name(unsigned flag)
 {
 	static const struct {

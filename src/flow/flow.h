@@ -121,6 +121,15 @@ struct flow_stream {
 	uint64_t left_out;	 /* messages of these that were dropped before they were written */
 };
 
+#define FLOW_MARK_MAX 6	   /* colours */
+#define FLOW_NOTE_MAX 2000 /* bytes of UTF-8 */
+/* What people noted beside a flow; never a part of what an agent sends. */
+struct flow_mark {
+	unsigned colour; /* 1 to FLOW_MARK_MAX; 0: none */
+	bool pinned;	 /* evicted last */
+	const char *note; /* NULL: none */
+};
+
 struct flow {
 	uint8_t id[16];	  /* UUID version 7 (RFC 9562, 5.7); the same in all writes of this flow */
 	int64_t epoch_ns; /* add to a CLOCK_MONOTONIC value of this flow for Unix time */
@@ -135,11 +144,14 @@ struct flow {
 	struct flow_stream stream;
 	const struct flow_msg *msgs; /* only those new since the last write */
 	size_t nmsgs;
+	const struct flow_mark *mark; /* NULL: none, or not looked at */
 };
 
 /* f is borrowed until the call returns. */
 typedef void (*flow_fn)(void *ctx, const struct flow *f);
 
+/* "red", "orange", ... of 1 to FLOW_MARK_MAX; NULL of any other number. */
+const char *flow_mark_name(unsigned colour);
 /* Unix time of the flow's first byte, ns. */
 int64_t flow_time_ns(const struct flow *f);
 /* From the first byte of the request to the last of the answer; 0 when either is missing. */

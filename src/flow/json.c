@@ -371,6 +371,16 @@ void flow_json_messages(struct buf *out, const struct flow *f, const struct flow
 		put_stream(out, &f->stream);
 }
 
+static void put_mark(struct buf *out, const struct flow_mark *m)
+{
+	if (m && m->colour)
+		num(out, "mark", m->colour);
+	if (m && m->pinned)
+		buf_puts(out, ",\"pinned\":true");
+	if (m && m->note)
+		str(out, "note", m->note);
+}
+
 void flow_json(struct buf *out, const struct flow *f, const struct flow_json_options *opts)
 {
 	static const struct flow_json_options everything = { .body_max = SIZE_MAX };
@@ -409,5 +419,6 @@ void flow_json(struct buf *out, const struct flow *f, const struct flow_json_opt
 	key(out, "failed");
 	buf_puts(out, f->failed ? "true" : "false");
 	put_bits(out, "flags", f->flags, flow_flag_name);
+	put_mark(out, f->mark);
 	buf_puts(out, "}");
 }

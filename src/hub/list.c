@@ -16,7 +16,8 @@ int list_init(struct list *l, size_t max_rows, size_t max_bytes)
 	l->nchunks = max_rows / CHUNK + 2;
 	l->chunks = calloc(l->nchunks, sizeof(*l->chunks));
 	l->changes = calloc(LIST_CHANGES, sizeof(*l->changes));
-	if (l->chunks && l->changes)
+	l->rescued = calloc(LIST_RESCUED, sizeof(*l->rescued));
+	if (l->chunks && l->changes && l->rescued)
 		return 0;
 	list_release(l);
 	return -ENOMEM;
@@ -64,12 +65,23 @@ static void forget(struct list *l, const struct row *r)
 	intern_drop(&l->blobs, r->client);
 	intern_drop(&l->blobs, r->server);
 	intern_drop(&l->strings, r->tls);
+	intern_drop(&l->strings, r->mark);
+}
+
+static void rescue(struct list *l, const struct row *r)
+{
+	struct flow_mark m;
+
+	if (row_mark(l, r, &m) && m.pinned && l->nrescued < LIST_RESCUED)
+		memcpy(l->rescued[l->nrescued++], r->id, 16);
 }
 
 static void drop_first(struct list *l)
 {
 	uint64_t chunk = l->base / CHUNK;
 
+	tally_row(l, at(l, l->base), -1);
+	rescue(l, at(l, l->base));
 	forget(l, at(l, l->base));
 	l->base++;
 	l->version++;
@@ -89,6 +101,7 @@ void list_clear(struct list *l)
 {
 	while (l->base < l->end)
 		drop_first(l);
+	l->nrescued = 0; /* what is cleared is not to come back */
 	l->version++;
 }
 
@@ -98,6 +111,7 @@ void list_release(struct list *l)
 		free(l->chunks[i]);
 	free(l->chunks);
 	free(l->changes);
+	free(l->rescued);
 	intern_release(&l->strings);
 	intern_release(&l->blobs);
 	*l = (struct list){ 0 };
@@ -309,6 +323,7 @@ int list_put(struct list *l, uint64_t n, const struct flow *f)
 		return -ESTALE;
 	if (pos < l->end) {
 		r = at(l, pos);
+		tally_row(l, r, -1);
 		l->changes[l->nchanges++ % LIST_CHANGES] = pos;
 	} else {
 		r = append(l);
@@ -319,8 +334,28 @@ int list_put(struct list *l, uint64_t n, const struct flow *f)
 		l->end++;
 	}
 	fill(l, r, f);
+	if (f->mark)
+		(void)list_set_mark(l, r, f->mark); /* without memory: not shown, but stored */
+	tally_row(l, r, 1);
 	l->version++;
 	return 0;
+}
+
+int list_mark(struct list *l, uint64_t n, const struct flow_mark *m)
+{
+	uint64_t pos = list_place(l, n);
+	struct row *r;
+	int e;
+
+	if (pos >= l->end || at(l, pos)->n != n)
+		return -ENOENT;
+	r = at(l, pos);
+	tally_row(l, r, -1);
+	e = list_set_mark(l, r, m);
+	tally_row(l, r, 1);
+	l->changes[l->nchanges++ % LIST_CHANGES] = pos;
+	l->version++;
+	return e;
 }
 
 /* --- to a flow ----------------------------------------------------------------------------------------- */
@@ -380,6 +415,8 @@ void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
 	f->resp.reason = text(l, r->reason);
 	f->resp.body.len = r->resp_len;
 	f->resp.body.type = text(l, r->resp_type);
+	if (row_mark(l, r, &ret->mark))
+		f->mark = &ret->mark;
 	if (r->host) {
 		ret->host = (struct flow_attr){ "host", text(l, r->host) };
 		f->req.headers = &ret->host;

@@ -9,6 +9,7 @@
 
 #include "flow/flow.h"
 #include "hub/intern.h"
+#include "hub/tally.h"
 
 #define LIST_TARGET_MAX 4096 /* bytes kept of a target */
 #define ROW_TARGET_MAX	1024 /* bytes of it sent in a row */
@@ -27,6 +28,7 @@ struct row {
 	uint32_t conn;		 /* the connection's number, its low bits */
 	uint32_t trace, request; /* hub/trace.h */
 	uint32_t rows;		 /* of a statement: rows sent, or else affected */
+	uint32_t mark; /* in strings: colour, pin and note (tally.h); 0: none */
 	uint16_t cport, sport, flags;
 	uint8_t state, bits;
 };
@@ -40,7 +42,12 @@ struct list {
 	/* Places that changed, the newest LIST_CHANGES of them; nchanges counts from the start. */
 	uint64_t *changes, nchanges;
 	size_t max_rows, max_bytes;
+	struct tally tally; /* of the rows kept */
+	/* Pinned flows that gave way, for whoever calls to put them back with a new number; at most LIST_RESCUED. */
+	uint8_t (*rescued)[16];
+	size_t nrescued;
 };
+#define LIST_RESCUED 1000
 #define LIST_CHANGES 16384
 
 /* max_bytes bounds the memory held, about. */
@@ -48,6 +55,12 @@ int list_init(struct list *l, size_t max_rows, size_t max_bytes);
 /* A number that is not known is added at the end, else its row is changed.  Rows at the front give way.
  * 0; -ENOMEM; -ESTALE: a number before the first one kept. */
 int list_put(struct list *l, uint64_t n, const struct flow *f);
+/* What people noted beside row n: of the row that has it, and of its later writes.  0; -ENOENT; -ENOMEM. */
+int list_mark(struct list *l, uint64_t n, const struct flow_mark *m);
+/* The same of one row, which is not counted (tally.h) meanwhile. */
+int list_set_mark(struct list *l, struct row *r, const struct flow_mark *m);
+/* False: nothing.  The note is borrowed from the row. */
+bool row_mark(const struct list *l, const struct row *r, struct flow_mark *ret);
 void list_drop_below(struct list *l, uint64_t n); /* rows with a lower number */
 void list_clear(struct list *l);
 /* The row at a place in [base, end), until the next change. */
@@ -63,6 +76,7 @@ struct row_flow {
 	struct flow_conn conn;
 	struct flow_tls tls;
 	struct flow_attr host;
+	struct flow_mark mark;
 };
 void row_flow(const struct list *l, const struct row *r, struct row_flow *ret);
 /* One row of docs/api.md.  r NULL: a row that was evicted. */

@@ -77,6 +77,16 @@ static void gone(struct buf *out)
 		"\"resp_len\":0,\"type\":null,\"flags\":[]}");
 }
 
+static void put_mark(struct buf *out, const struct flow_mark *m)
+{
+	if (m && m->colour)
+		buf_printf(out, ",\"mark\":%u", m->colour);
+	if (m && m->pinned)
+		buf_puts(out, ",\"pinned\":true");
+	if (m && m->note)
+		str(out, "note", slice_str(m->note), false);
+}
+
 void row_json(struct buf *out, const struct list *l, const struct row *r)
 {
 	struct row_flow rf;
@@ -113,5 +123,6 @@ void row_json(struct buf *out, const struct list *l, const struct row *r)
 	buf_printf(out, ",\"req_len\":%" PRIu64 ",\"resp_len\":%" PRIu64, r->req_len, r->resp_len);
 	str(out, "type", slice_str(r->resp_type ? f->resp.body.type : f->req.body.type), true);
 	put_flags(out, r->flags);
+	put_mark(out, f->mark);
 	buf_puts(out, target.n > ROW_TARGET_MAX ? ",\"cut\":true}" : "}");
 }

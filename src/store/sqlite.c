@@ -40,13 +40,31 @@ static const char *const texts[STMT_MAX] = {
 		" FROM msgs WHERE row=?1 AND seq<?2 ORDER BY seq DESC LIMIT ?3",
 	[STMT_MSG_COUNT] = "SELECT count(*) FROM msgs WHERE row=?1",
 	[STMT_MSG_TRIM] = "DELETE FROM msgs WHERE row=?1 AND seq>?2 AND seq<=?3",
-	[STMT_SCAN] = "SELECT row, pb FROM flows WHERE row BETWEEN ?1 AND ?2 ORDER BY row",
+	[STMT_SCAN] = "SELECT row, pb, colour, pinned, note FROM flows LEFT JOIN marks USING(row)"
+		      " WHERE row BETWEEN ?1 AND ?2 ORDER BY row",
 	[STMT_BOUNDS] = "SELECT (SELECT min(row) FROM flows), (SELECT max(row) FROM flows),"
 			" (SELECT min(ts) FROM flows)",
-	[STMT_TS] = "SELECT row, ts FROM flows ORDER BY row LIMIT ?1",
+	[STMT_TS] = "SELECT row, ts, pinned FROM flows LEFT JOIN marks USING(row)"
+		    " ORDER BY row LIMIT ?1",
 	[STMT_DROP_FLOWS] = "DELETE FROM flows WHERE row<=?1",
 	[STMT_DROP_BODIES] = "DELETE FROM bodies WHERE key<=?1",
 	[STMT_DROP_MSGS] = "DELETE FROM msgs WHERE row<=?1",
+	[STMT_DROP_MARKS] = "DELETE FROM marks WHERE row<=?1",
+	[STMT_MARK_FIND] = "SELECT row FROM flows WHERE id=?1",
+	[STMT_MARK_GET] = "SELECT colour, pinned, note FROM marks WHERE row=?1",
+	[STMT_MARK_PUT] =
+		"INSERT OR REPLACE INTO marks(row,colour,pinned,note) VALUES(?1,?2,?3,?4)",
+	[STMT_MARK_DROP] = "DELETE FROM marks WHERE row=?1",
+	[STMT_PINS] = "SELECT count(*) FROM marks WHERE pinned=1",
+	[STMT_PINNED_UNTIL] = "SELECT row FROM marks WHERE pinned=1 AND row<=?1 ORDER BY row LIMIT 1",
+	[STMT_LAST_NUMBER] = "SELECT max((SELECT max(row) FROM flows),"
+			     " (SELECT seq FROM sqlite_sequence WHERE name='flows'))",
+	[STMT_NUMBER_SET] = "UPDATE sqlite_sequence SET seq=?1 WHERE name='flows'",
+	[STMT_MOVE_FLOW] = "UPDATE flows SET row=?2 WHERE row=?1",
+	[STMT_MOVE_BODIES] =
+		"UPDATE bodies SET key=key-?1*2+?2*2 WHERE key BETWEEN ?1*2 AND ?1*2+1",
+	[STMT_MOVE_MSGS] = "UPDATE msgs SET row=?2 WHERE row=?1",
+	[STMT_MOVE_MARK] = "UPDATE marks SET row=?2 WHERE row=?1",
 	[STMT_KV_PUT] = "INSERT OR REPLACE INTO kv(key,value) VALUES(?1,?2)",
 	[STMT_KV_GET] = "SELECT value FROM kv WHERE key=?1",
 };
@@ -398,6 +416,8 @@ static void sqlite_close(struct store *s)
 const struct store_ops store_sqlite = {
 	.open = sqlite_open,
 	.put = store_put,
+	.mark = store_mark,
+	.renumber = store_renumber,
 	.commit = store_commit,
 	.trim = store_trim,
 	.clear = store_clear,

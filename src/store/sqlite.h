@@ -29,6 +29,19 @@ enum store_stmt {
 	STMT_DROP_FLOWS,
 	STMT_DROP_BODIES,
 	STMT_DROP_MSGS,
+	STMT_DROP_MARKS,
+	STMT_MARK_FIND,
+	STMT_MARK_GET,
+	STMT_MARK_PUT,
+	STMT_MARK_DROP,
+	STMT_PINS,
+	STMT_PINNED_UNTIL,
+	STMT_LAST_NUMBER,
+	STMT_NUMBER_SET,
+	STMT_MOVE_FLOW,
+	STMT_MOVE_BODIES,
+	STMT_MOVE_MSGS,
+	STMT_MOVE_MARK,
 	STMT_KV_PUT,
 	STMT_KV_GET,
 	STMT_MAX,
@@ -91,10 +104,21 @@ struct slice store_column(sqlite3_stmt *st, int at); /* borrowed until the next 
 const char *store_column_text(sqlite3_stmt *st, int at, struct arena *a);
 /* The first six columns.  0; -EUCLEAN, -ENOMEM. */
 int store_column_body(struct store *s, sqlite3_stmt *st, struct arena *a, struct flow_body *ret);
+/* Three columns from at on, into room; f->mark is left alone where there is none. */
+int store_column_mark(sqlite3_stmt *st, int at, struct arena *a, struct flow_mark *room,
+		      struct flow *f);
 int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t max_msgs,
 		struct flow *ret, uint64_t *ret_row);
 int store_scan(struct store *s, uint64_t first, uint64_t last, bool bodies,
 	       bool (*fn)(void *ctx, uint64_t row, const struct flow *f), void *ctx);
+/* sqlite_mark.c */
+int store_mark(struct store *s, const uint8_t id[16], const struct store_mark *change,
+	       struct arena *a, uint64_t *ret_row, struct flow_mark *ret);
+/* Sets f->mark; its parts lie in a. */
+int store_get_mark(struct store *s, uint64_t row, struct arena *a, struct flow *f);
+int store_renumber(struct store *s, uint64_t row, uint64_t *ret_row);
+/* Of the pinned flows with numbers up to last, all get new ones.  *ret_n: how many. */
+int store_renumber_until(struct store *s, uint64_t last, uint64_t *ret_n);
 /* sqlite_limit.c */
 int64_t store_trim(struct store *s, uint64_t now_ns);
 int store_clear(struct store *s);

@@ -46,11 +46,16 @@ static int drop(struct store *s, enum store_stmt which, uint64_t last, uint64_t 
 	return r;
 }
 
-static int drop_until(struct store *s, uint64_t last, int64_t *total)
+/* pinned: those too. */
+static int drop_until(struct store *s, uint64_t last, bool pinned, int64_t *total)
 {
 	uint64_t n = 0, rows = 0;
 	int r = store_begin(s);
 
+	if (r == 0 && !pinned)
+		r = store_renumber_until(s, last, &n);
+	if (r == 0)
+		r = drop(s, STMT_DROP_MARKS, last, &n);
 	if (r == 0)
 		r = drop(s, STMT_DROP_BODIES, last * 2 + 1, &n);
 	if (r == 0)
@@ -68,18 +73,24 @@ static int drop_until(struct store *s, uint64_t last, int64_t *total)
 	return 0;
 }
 
-/* The highest of the first n rows, all of them older than before_ns unless that is 0; 0: none. */
-static uint64_t oldest(struct store *s, unsigned n, int64_t before_ns)
+/* The highest of the first n rows that are not pinned, all of them older than before_ns unless that is 0; 0: none.
+ * pinned: of the first n rows, pinned or not. */
+static uint64_t oldest(struct store *s, unsigned n, int64_t before_ns, bool pinned)
 {
 	sqlite3_stmt *st = store_prepared(s, STMT_TS);
 	uint64_t last = 0;
 
 	if (!st)
 		return 0;
-	sqlite3_bind_int64(st, 1, n);
-	while (sqlite3_step(st) == SQLITE_ROW &&
-	       (before_ns == 0 || sqlite3_column_int64(st, 1) < before_ns))
+	sqlite3_bind_int64(st, 1, n + STORE_PINS_MAX);
+	while (n > 0 && sqlite3_step(st) == SQLITE_ROW) {
+		if (sqlite3_column_int(st, 2) && !pinned)
+			continue;
+		if (before_ns != 0 && sqlite3_column_int64(st, 1) >= before_ns)
+			break;
 		last = (uint64_t)sqlite3_column_int64(st, 0);
+		n--;
+	}
 	sqlite3_reset(st);
 	return last;
 }
@@ -91,8 +102,8 @@ static int trim_age(struct store *s, uint64_t now_ns, int64_t *total)
 
 	if (s->lim.max_age_ns == 0 || now_ns <= s->lim.max_age_ns)
 		return 0;
-	while (r == 0 && (last = oldest(s, STEP_ROWS, (int64_t)(now_ns - s->lim.max_age_ns))))
-		r = drop_until(s, last, total);
+	while (r == 0 && (last = oldest(s, STEP_ROWS, (int64_t)(now_ns - s->lim.max_age_ns), false)))
+		r = drop_until(s, last, false, total);
 	return r;
 }
 
@@ -101,6 +112,7 @@ static int trim_bytes(struct store *s, int64_t *total)
 	struct pages p = pages(s);
 	uint64_t target = s->lim.max_bytes - s->lim.max_bytes / 16, last, rows, n;
 	struct store_stats st = { 0 };
+	bool all_pinned;
 	int r = 0;
 
 	if (s->lim.max_bytes == 0)
@@ -111,10 +123,13 @@ static int trim_bytes(struct store *s, int64_t *total)
 		n = (uint64_t)((double)rows *
 			       (1.0 - (double)target / (double)((p.all - p.unused) * p.size)));
 		n = n < 16 ? 16 : n > STEP_ROWS ? STEP_ROWS : n;
-		last = oldest(s, (unsigned)n, 0);
+		last = oldest(s, (unsigned)n, 0, false);
+		all_pinned = last == 0;
+		if (all_pinned)
+			last = oldest(s, (unsigned)n, 0, true);
 		if (last == 0)
 			break;
-		r = drop_until(s, last, total);
+		r = drop_until(s, last, all_pinned, total);
 		p = pages(s);
 	}
 	return r;
@@ -145,7 +160,8 @@ int store_clear(struct store *s)
 
 	/* Without WHERE whole pages are given back and no row is looked at. */
 	if (r == 0)
-		r = store_exec(s, "DELETE FROM bodies; DELETE FROM msgs; DELETE FROM flows");
+		r = store_exec(s, "DELETE FROM bodies; DELETE FROM msgs; DELETE FROM marks;"
+				  " DELETE FROM flows");
 	if (r == 0)
 		r = store_commit(s);
 	if (r < 0) {

@@ -129,6 +129,8 @@ int store_by_id(struct store *s, const uint8_t id[16], struct arena *a, size_t m
 
 	if (r == 0)
 		r = complete(s, row, a, max_msgs, &f);
+	if (r == 0)
+		r = store_get_mark(s, row, a, &f);
 	if (r == 0) {
 		*ret = f;
 		*ret_row = row;
@@ -152,6 +154,20 @@ int store_messages(struct store *s, const uint8_t id[16], const struct store_win
 	return r;
 }
 
+int store_column_mark(sqlite3_stmt *st, int at, struct arena *a, struct flow_mark *room,
+		      struct flow *f)
+{
+	if (sqlite3_column_type(st, at) == SQLITE_NULL)
+		return 0;
+	*room = (struct flow_mark){
+		.colour = (unsigned)sqlite3_column_int(st, at),
+		.pinned = sqlite3_column_int(st, at + 1),
+		.note = store_column_text(st, at + 2, a),
+	};
+	f->mark = room;
+	return arena_short(a) ? -ENOMEM : 0;
+}
+
 int store_scan(struct store *s, uint64_t first, uint64_t last, bool bodies,
 	       bool (*fn)(void *ctx, uint64_t row, const struct flow *f), void *ctx)
 {
@@ -166,13 +182,14 @@ int store_scan(struct store *s, uint64_t first, uint64_t last, bool bodies,
 	while (more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct arena *a = arena_new(SCAN_MEMORY);
 		uint64_t row = (uint64_t)sqlite3_column_int64(st, 0);
+		struct flow_mark mark;
 		struct flow f;
 
 		if (!a) {
 			r = -ENOMEM;
 			break;
 		}
-		if (unpack(store_column(st, 1), a, &f) == 0 &&
+		if (unpack(store_column(st, 1), a, &f) == 0 && store_column_mark(st, 2, a, &mark, &f) == 0 &&
 		    (!bodies || complete(s, row, a, SCAN_MESSAGES, &f) == 0))
 			more = fn(ctx, row, &f);
 		arena_free(a);

@@ -50,6 +50,12 @@ const struct store_step store_steps[] = {
 	  "ALTER TABLE msgs ADD COLUMN shown BLOB;" },
 	/* flow_msg.attrs: keys and values in turn, each with its NUL. */
 	{ "ALTER TABLE msgs ADD COLUMN attrs BLOB;" },
+	/* struct flow_mark; a row with nothing in it is deleted. */
+	{ "CREATE TABLE marks("
+	  " row INTEGER PRIMARY KEY,"
+	  " colour INTEGER NOT NULL,"
+	  " pinned INTEGER NOT NULL,"
+	  " note TEXT);" },
 };
 const int store_steps_n = sizeof(store_steps) / sizeof(store_steps[0]);
 

@@ -26,6 +26,14 @@ struct store_window { /* messages to read, in their order */
 	bool before;   /* or the last ones with a smaller one */
 };
 
+#define STORE_PINS_MAX 1000
+
+/* Which parts of a mark are to become what `to` says. */
+struct store_mark {
+	bool colour, pinned, note;
+	struct flow_mark to;
+};
+
 struct store;
 struct store_ops { /* sqlite; later clickhouse */
 	/* The one writer.  0; -EACCES, -EROFS, -ENOSPC: cannot be written; -EUCLEAN: was corrupt and has
@@ -39,9 +47,17 @@ struct store_ops { /* sqlite; later clickhouse */
 	 * error, also of set and commit: everything since the last commit is undone, to be put again later:
 	 * -ENOSPC, -EIO, -ENOMEM, -EUCLEAN (damaged: close it, which sets it aside, and open again). */
 	int (*put)(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new);
+	/* Changes what people noted beside a flow.  *ret_row: its number; *ret: what holds now, the note in a.  -ENOENT;
+	 * -EDQUOT: STORE_PINS_MAX flows are pinned; else as put. */
+	int (*mark)(struct store *s, const uint8_t id[16], const struct store_mark *change,
+		    struct arena *a, uint64_t *ret_row, struct flow_mark *ret);
+	/* Gives a pinned flow, whose turn it is to be evicted from the list, the next free number.  0, and *ret_row;
+	 * -ENOENT: there is no such number, or it is not pinned; else as put. */
+	int (*renumber)(struct store *s, uint64_t row, uint64_t *ret_row);
 	/* Makes everything put and set so far durable against the end of this process.  0; as put. */
 	int (*commit)(struct store *s);
-	/* Rows deleted, or negative errno.  now_ns is Unix time. */
+	/* Rows deleted, or negative errno.  now_ns is Unix time.  Pinned flows among them are not deleted, but get a new number
+	 * each, above all others, unless there is nothing else left. */
 	int64_t (*trim)(struct store *s, uint64_t now_ns);
 	int (*clear)(struct store *s);
 	/* Small texts that outlive the flows: capture settings, agents' batch numbers, saved filters.
