@@ -98,7 +98,7 @@ static bool address(struct value *v)
 
 static bool condition(struct value *v, struct filter_error *err)
 {
-	char list[120] = "";
+	char list[140] = "";
 	size_t n = 0;
 
 	for (const struct condition *c = condition_table(); c->name; c++) {
@@ -106,7 +106,8 @@ static bool condition(struct value *v, struct filter_error *err)
 			v->cond = c;
 			return true;
 		}
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", c->name);
+		if (n < sizeof(list))
+			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", c->name);
 	}
 	(void)snprintf(err->text, sizeof(err->text), "is: takes one of %s", list);
 	return false;

@@ -8,6 +8,7 @@
 #include "flow/json.h"
 #include "hub/body.h"
 #include "hub/keep.h"
+#include "hub/marks.h"
 #include "hub/serve.h"
 #include "hub/transfer.h"
 
@@ -234,6 +235,45 @@ static void import(struct conn *c, const char *rest)
 		await(c, COMMAND_IMPORT, NULL, &c->q.body);
 }
 
+/* id: 36 characters, or blanks: those that the body lists. */
+static void mark_flows(struct conn *c, const char *id)
+{
+	struct buf part = { 0 };
+	struct marks_change m;
+	const char *why;
+	int r = marks_parse(buf_slice(&c->q.body), id[0] == ' ' ? NULL : id, &m, &why);
+
+	if (r < 0) {
+		answer_error(c, 400, why);
+		return;
+	}
+	marks_release(&m);
+	buf_put(&part, slice_str(id));
+	buf_put(&part, buf_slice(&c->q.body));
+	if (part.failed)
+		answer_error(c, 503, "the hub is out of memory");
+	else
+		await(c, COMMAND_MARK, NULL, &part);
+	buf_release(&part);
+}
+
+static void flow_mark(struct conn *c, const char *rest)
+{
+	char id[37];
+
+	(void)snprintf(id, sizeof(id), "%.36s", rest);
+	if (strlen(id) != 36 || strcmp(rest + 36, "/mark") != 0)
+		answer_error(c, 404, "there is no such call: see docs/api.md");
+	else
+		mark_flows(c, id);
+}
+
+static void marks(struct conn *c, const char *rest)
+{
+	(void)rest;
+	mark_flows(c, "                                    ");
+}
+
 static void poll_command(struct conn *c)
 {
 	int r;
@@ -243,6 +283,10 @@ static void poll_command(struct conn *c)
 	c->q.ticket = 0;
 	if (r == 0)
 		answer(c, 204, NULL, (struct slice){ 0 });
+	else if (r == -ENOENT)
+		answer_error(c, 404, "there is no such flow: it was deleted, or never was");
+	else if (r == -EDQUOT)
+		answer_error(c, 400, "1,000 flows are pinned, and no more can be: let some of them go first");
 	else if (r == -EAGAIN)
 		answer_error(c, 503, "the hub is still reading its database: try again in a moment");
 	else if (r == -ENOSPC)
@@ -286,6 +330,8 @@ static const struct route {
 	{ "POST", "/api/login", false, login },
 	{ "GET", "/api/flows", false, flows },
 	{ "GET", "/api/flow/", true, api_flow },
+	{ "PATCH", "/api/flow/", true, flow_mark },
+	{ "PATCH", "/api/marks", false, marks },
 	{ "GET", "/api/filter/check", false, filter_check },
 	{ "GET", "/api/containers", false, containers },
 	{ "GET", "/api/capture", false, capture_get },

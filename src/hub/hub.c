@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "hub/keep.h"
+#include "hub/marks.h"
 #include "hub/web.h"
 
 #define TICK_NS	      UINT64_C(100000000)
@@ -108,6 +109,8 @@ static int run_commands(struct hub *h)
 			r = apply_part(h, &cmd->part);
 		else if (cmd->kind == COMMAND_IMPORT)
 			r = import(h, cmd);
+		else if (cmd->kind == COMMAND_MARK)
+			r = marks_apply(&h->st, h->ops, h->store, buf_slice(&cmd->part));
 		else
 			r = clear(h);
 		hub_lock(&h->st);
@@ -346,6 +349,8 @@ static int on_time(struct hub *h, uint64_t now)
 		h->next_trim_ns = now + TRIM_NS;
 		r = trim(h);
 	}
+	if (r == 0 && !h->loading) /* other failures show when flows are written */
+		r = marks_rescue(&h->st, h->ops, h->store) == -EUCLEAN ? -EUCLEAN : 0;
 	if (now >= h->next_tick_ns) {
 		h->next_tick_ns = now + TICK_NS;
 		ingest_tick(h->ingest, now);

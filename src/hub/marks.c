@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define APPLY_MEMORY (64u << 20)
+#define APPLY_MEMORY ((size_t)1 << 30) /* a flow with its bodies */
 
 /* --- what is asked ----------------------------------------------------------------------------------------- */
 

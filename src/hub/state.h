@@ -11,7 +11,13 @@
 #include "hub/list.h"
 #include "store/store.h"
 
-enum hub_command_kind { COMMAND_CLEAR, COMMAND_CAPTURE, COMMAND_CAPTURE_PART, COMMAND_IMPORT };
+enum hub_command_kind {
+	COMMAND_CLEAR,
+	COMMAND_CAPTURE,
+	COMMAND_CAPTURE_PART,
+	COMMAND_IMPORT,
+	COMMAND_MARK, /* part: as of marks_apply */
+};
 struct hub_command { /* from the web thread to the main thread */
 	enum hub_command_kind kind;
 	struct capture capture;

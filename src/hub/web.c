@@ -250,6 +250,8 @@ static void make_common(struct web *w)
 	buf_clear(&w->common);
 	buf_puts(&w->common, "\"counters\":");
 	api_counters(st, &w->common);
+	buf_puts(&w->common, ",\"tally\":");
+	tally_json(&st->list, &w->common);
 	buf_printf(&w->common, ",\"agents\":%zu,\"capture\":", agents_connected(&st->agents));
 	capture_json(&w->common, &st->capture);
 	w->common_version = st->version + st->agents.version;
