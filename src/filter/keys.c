@@ -463,6 +463,8 @@ static const struct key keys[] = {
 	  "address or network at either end" },
 	{ "port", KIND_NUMBER, false, FILTER_SUMMARY, NULL, n_port, "the server's port" },
 	{ "pid", KIND_NUMBER, false, FILTER_HEADERS, NULL, n_pid, "process id" },
+	{ "shape", KIND_TEXT, false, FILTER_SUMMARY, key_shape, NULL, "what was asked, values left out" },
+	{ "trace", KIND_TEXT, false, FILTER_HEADERS, key_trace, NULL, "traceparent, x-request-id, ..." },
 	{ "conn", KIND_NUMBER, false, FILTER_HEADERS, NULL, n_conn, "connection number" },
 	{ "size", KIND_SIZE, false, FILTER_SUMMARY, NULL, n_size, "both bodies as sent: 10kb" },
 	{ "req.size", KIND_SIZE, false, FILTER_SUMMARY, NULL, n_req_size, "request body as sent" },

@@ -39,6 +39,9 @@ struct key {
 const struct key *key_table(void); /* ends with a NULL name */
 /* The key of a name as written ("req.header.host"); *ret_arg points into name. */
 const struct key *key_find(const char *name, const char **ret_arg);
+/* belong.c */
+bool key_shape(const struct flow *f, const char *arg, visit_fn visit, void *ctx);
+bool key_trace(const struct flow *f, const char *arg, visit_fn visit, void *ctx);
 /* The conditions of `is:`. */
 struct condition {
 	const char *name;

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "hub/trace.h"
+#include "flow/trace.h"
 
 #define CHUNK 4096
 

@@ -26,7 +26,7 @@ struct row {
 	uint32_t proto, op, target, status, reason, host, req_type, resp_type;
 	uint32_t client, server, tls;
 	uint32_t conn;		 /* the connection's number, its low bits */
-	uint32_t trace, request; /* hub/trace.h */
+	uint32_t trace, request; /* flow/trace.h */
 	uint32_t rows;		 /* of a statement: rows sent, or else affected */
 	uint32_t mark; /* in strings: colour, pin and note (tally.h); 0: none */
 	uint16_t cport, sport, flags;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "hub/trace.h"
+#include "flow/trace.h"
 
 #define RIVALS_MAX 512			      /* requests that are served at the same time */
 #define LOST_NS	   INT64_C(10000000000) /* what was never answered may have caused things for so long */

@@ -4,9 +4,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "flow/shape.h"
+#include "flow/trace.h"
 #include "hub/related.h"
 #include "hub/serve.h"
-#include "hub/shape.h"
 
 #define PIECE	     20000 /* rows between two times that others may have the lock */
 #define GROUPS	     64
@@ -172,18 +173,16 @@ static void put_rows(struct buf *out, const struct list *l, const char *key, con
 
 static void put_ids(struct buf *out, const struct flow_half *req)
 {
-	static const char *const names[] = { "traceparent", "b3", "x-b3-traceid", "uber-trace-id", "sentry-trace",
-					     "x-datadog-trace-id", "x-cloud-trace-context", "x-amzn-trace-id",
-					     "x-request-id", "x-correlation-id", "request-id" };
+	const char *const *names = trace_headers();
 	const char *comma = "";
 
 	buf_puts(out, ",\"ids\":[");
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const char *v = flow_header(req, names[i]);
+	for (; *names; names++) {
+		const char *v = flow_header(req, *names);
 
 		if (!v)
 			continue;
-		buf_printf(out, "%s{\"name\":\"%s\",\"value\":", comma, names[i]);
+		buf_printf(out, "%s{\"name\":\"%s\",\"value\":", comma, *names);
 		buf_put_json_str(out, slice_cut(slice_str(v), 0, 256));
 		buf_puts(out, "}");
 		comma = ",";

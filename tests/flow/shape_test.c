@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "hub/shape.h"
+#include "flow/shape.h"
 
 static void is(const char *proto, const char *op, const char *target, const char *want)
 {

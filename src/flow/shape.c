@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* No parser of SQL: a walk over tokens (PostgreSQL documentation, 4.1 "Lexical Structure"; MySQL Reference Manual, 9.1
  * "Literal Values", 9.7 "Comments").  What is cut off inside a literal ends there. */
-#include "hub/shape.h"
+#include "flow/shape.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
-#include "hub/trace.h"
+#include "flow/trace.h"
 
 #define LOW UINT64_C(0xa3ce929d0e0e4736)
 

@@ -5,8 +5,8 @@
  * blank.  Of anything else: the operation and the target's path, with numbers, UUIDs and long hexadecimal
  * words replaced by *.
  */
-#ifndef LIMPID_HUB_SHAPE_H
-#define LIMPID_HUB_SHAPE_H
+#ifndef LIMPID_FLOW_SHAPE_H
+#define LIMPID_FLOW_SHAPE_H
 
 #include "base/bytes.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/trace.h"
+#include "flow/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -143,6 +143,15 @@ uint64_t trace_request(const struct flow_half *req)
 	for (; *v; v++)
 		h = (h ^ (uint8_t)*v) * UINT64_C(0x100000001b3);
 	return h ? h : 1;
+}
+
+const char *const *trace_headers(void)
+{
+	static const char *const names[] = { "traceparent", "b3", "x-b3-traceid", "uber-trace-id", "sentry-trace",
+					     "x-datadog-trace-id", "x-cloud-trace-context", "x-amzn-trace-id",
+					     "x-request-id", "x-correlation-id", "request-id", NULL };
+
+	return names;
 }
 
 uint32_t trace_fold(uint64_t id)
