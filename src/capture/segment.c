@@ -252,7 +252,7 @@ void segments_finish(struct segments *t)
 {
 	for (struct link *l = t->open.next; l != &t->open; l = l->next)
 		for (int i = 0; i < 2; i++)
-			tcp_lose_holes(t, LINK_OWNER(l, struct tcp, lru), i);
+			tcp_lose_rest(t, LINK_OWNER(l, struct tcp, lru), i);
 }
 
 void segments_free(struct segments *t)

@@ -104,12 +104,16 @@ void tcp_lose(struct segments *t, struct tcp *c, int from, uint64_t limit)
 	}
 }
 
-void tcp_lose_holes(struct segments *t, struct tcp *c, int from)
+void tcp_lose_rest(struct segments *t, struct tcp *c, int from)
 {
 	struct half *h = &c->half[from];
 
 	while (h->nranges)
 		tcp_lose(t, c, from, h->ranges[0].from);
+	if (h->fin != SEGMENT_NEVER) /* all before it was sent */
+		tcp_lose(t, c, from, h->fin);
+	else if (h->acked > h->next + 1) /* one more is a FIN that was missed */
+		tcp_lose(t, c, from, h->acked);
 }
 
 /* Adds [from, to), of which nothing is in the ranges yet, between those at i - 1 and i.  False: no room. */

@@ -104,11 +104,8 @@ void tcp_close(struct segments *t, struct tcp *c, unsigned how)
 {
 	if (c->closed)
 		return;
-	for (int i = 0; i < 2; i++) {
-		tcp_lose_holes(t, c, i);
-		if (c->half[i].acked > c->half[i].next + 1) /* one is a FIN that was missed */
-			tcp_lose(t, c, i, c->half[i].acked);
-	}
+	for (int i = 0; i < 2; i++)
+		tcp_lose_rest(t, c, i);
 	tcp_tell_close(t, c, how);
 	c->closed = true;
 	t->nopen--;

@@ -70,8 +70,8 @@ void tcp_put(struct segments *t, struct tcp *c, int from, uint64_t off, struct s
 	     uint32_t len);
 /* The bytes up to the first that came behind the hole, or up to limit, are lost. */
 void tcp_lose(struct segments *t, struct tcp *c, int from, uint64_t limit);
-void tcp_lose_holes(struct segments *t, struct tcp *c,
-		    int from); /* all that something came behind of */
+/* All that something came behind of, or that must have been sent. */
+void tcp_lose_rest(struct segments *t, struct tcp *c, int from);
 
 /* --- segment_conns.c --- */
 

@@ -62,6 +62,7 @@ struct layer {
 	bool owed;	   /* a request from before capture waits for its answer */
 	bool force;	   /* the end: holes and late requests are waited for no longer */
 	bool spoke;	   /* its protocol gave a message */
+	bool ending;	   /* a direction ended, and not yet all exchanges for it */
 	struct dir dir[2]; /* by enum ev_dir */
 	const struct proto *proto;
 	const struct proto *was; /* before it was put to sleep */
@@ -175,6 +176,9 @@ void layer_feed(struct layer *l);
 void layer_finish(struct layer *l);
 void layer_drop_state(struct layer *l);	 /* the parser goes, its matcher stays */
 void layer_drop_parser(struct layer *l); /* what is pending was emitted, or is lost */
+/* Nobody is left to answer: what waits is over.  But a request of which a part came goes on, and what is missing of one
+ * may still be given up. */
+void layer_end_exchanges(struct layer *l);
 /* Gives up reading; nothing is emitted. */
 void layer_release(struct layer *l);
 void layer_opaque(struct layer *l);

@@ -430,7 +430,7 @@ static bool drain(struct layer *l)
 
 static void end_side(struct layer *l, enum side side)
 {
-	struct dir *d = layer_dir(l, side), *req = layer_dir(l, SIDE_REQ);
+	struct dir *d = layer_dir(l, side);
 	struct msg msg = { 0 };
 	uint64_t since;
 
@@ -452,9 +452,7 @@ static void end_side(struct layer *l, enum side side)
 	}
 	if (d->s)
 		pass(l, d, head(d).n);
-	/* Nobody is left to answer; but what is missing of a request may still be given up. */
-	if (layer_dir(l, SIDE_RESP)->ended && (req->ended || !req->has_total))
-		match_end(l->m, l->c->reset);
+	l->ending = true;
 }
 
 void layer_total(struct layer *l, enum ev_dir dir, uint64_t total)
@@ -519,6 +517,7 @@ void layer_feed(struct layer *l)
 	}
 	end_side(l, SIDE_REQ);
 	end_side(l, SIDE_RESP);
+	layer_end_exchanges(l);
 }
 
 void layer_finish(struct layer *l)

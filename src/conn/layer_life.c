@@ -71,6 +71,21 @@ uint64_t layer_skip_gap(struct layer *l, struct dir *d, uint64_t unkept)
 	return rest + n;
 }
 
+void layer_end_exchanges(struct layer *l)
+{
+	const struct dir *req;
+	uint64_t since;
+
+	if (!l->ending || l->phase != PHASE_PARSE || !layer_dir(l, SIDE_RESP)->ended)
+		return;
+	req = layer_dir(l, SIDE_REQ);
+	if (!req->ended &&
+	    (req->has_total || req->begin_ns || (req->s && stream_has_gap(req->s, &since))))
+		return;
+	l->ending = false;
+	match_end(l->m, l->c->reset);
+}
+
 void layer_drop_state(struct layer *l)
 {
 	if (l->proto && l->proto->done)
@@ -113,6 +128,7 @@ static void begin_anew(struct layer *l)
 {
 	talk_rebase(l);
 	l->look_ns = 0;
+	l->ending = false;
 	layer_release(l);
 	for (int i = 0; i < 2; i++) {
 		struct dir *d = &l->dir[i];

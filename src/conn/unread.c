@@ -160,6 +160,8 @@ static void emit(struct conn *c, bool ended)
 	f.req.target = t->sni ? t->sni : name;
 	f.resp.status = t->alert ? t->alert : r->code;
 	f.state = state_of(c, &f, ended);
+	if (c->raw.dir[EV_READ].after_gap || c->raw.dir[EV_WRITE].after_gap) /* of the handshake; the rest is only counted */
+		f.flags |= FLOW_AFTER_GAP;
 	s->reason = reason;
 	s->told = wire(c, EV_READ) + wire(c, EV_WRITE);
 	conn_emit_tls(&c->raw, &f, t);

@@ -384,6 +384,26 @@ static void what_was_acknowledged_may_come_a_little_later(void **state)
 	assert_int_equal(stats.tcp.lost_bytes, 0);
 }
 
+static void what_is_missing_at_the_end_of_the_file_is_lost(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	wire_init(&w, WIRE_PCAP, false, 1); /* acknowledged */
+	wire_connect(&w);
+	wire_say(&w, 0, "abc");
+	w.seq[0] += 100;
+	wire_tcp(&w, 1, WIRE_ACK, 0, "");
+	gives(&w, "client 40000-80\n>0 abc\n>3 [100]\n");
+	wire_init(&w, WIRE_PCAP, false, 1); /* before a FIN */
+	wire_connect(&w);
+	wire_say(&w, 0, "abc");
+	w.seq[0] += 100;
+	wire_tcp(&w, 0, WIRE_FIN | WIRE_ACK, 0, "");
+	gives(&w, "client 40000-80\n>0 abc\n>3 [100]\n");
+	assert_int_equal(stats.tcp.lost_bytes, 100);
+}
+
 static void a_connection_without_its_beginning_is_joined(void **state)
 {
 	struct wire w;
@@ -638,6 +658,7 @@ int main(void)
 		cmocka_unit_test(segments_out_of_order_and_again_are_sorted),
 		cmocka_unit_test(what_was_acknowledged_and_never_came_is_lost),
 		cmocka_unit_test(what_was_acknowledged_may_come_a_little_later),
+		cmocka_unit_test(what_is_missing_at_the_end_of_the_file_is_lost),
 		cmocka_unit_test(a_connection_without_its_beginning_is_joined),
 		cmocka_unit_test(resets_and_ports_used_again_end_a_connection),
 		cmocka_unit_test(what_two_interfaces_saw_one_after_the_other_counts_once),

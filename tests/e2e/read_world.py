@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """read_world.py - what 37-read.sh captures: a server, a client, and what can happen to packets."""
 import http.server
+import json
 import os
 import pty
 import socket
@@ -190,6 +191,41 @@ def overlapping(out):
     return done
 
 
+def lossy(out, every, first):
+    """One packet of so many is missing, if it says anything."""
+    return [p for i, p in enumerate(out) if i % every != first or not payload(p[1])]
+
+
+def flows(limpid, capture):
+    """What was said, as text; not who, nor when."""
+    told = subprocess.run([limpid, "read", "--json", capture], capture_output=True, text=True, check=True).stdout
+    said = set()
+    for line in told.splitlines():
+        f = json.loads(line)
+        if f["proto"] == "tls":  # a FIN that was sent with lost bytes counts as one of them
+            f["request"]["body"] = f["response"]["body"] = None
+        keys = ("proto", "state", "failed", "request", "response", "messages", "flags")
+        said.add(json.dumps({key: f[key] for key in keys} | {"server": f["server"]["port"]}, sort_keys=True))
+    return said
+
+
+def losses(limpid, capture, target):
+    """Each packet is missing in turn, then each so many of them: what differs from the whole says so."""
+    head, out = packets(capture)
+    whole = flows(limpid, capture)
+    ways = [(f"packet {i}", out[:i] + out[i + 1:]) for i, p in enumerate(out) if payload(p[1])]
+    ways += [(f"packets {first} and every {every}th", lossy(out, every, first)) for every in (5, 23) for first in range(every)]
+    differ = 0
+    for name, left in ways:
+        write(target, head, left)
+        other = flows(limpid, target) - whole
+        differ += 1 if other else 0
+        for f in other:
+            assert json.loads(f)["flags"], f"without {name}: {f[:300]} ... {f[-200:]}"
+    print(f"{len(ways)} losses, {differ} make a difference")
+    assert differ > len(ways) // 2
+
+
 def change(how, source, target):
     head, out = packets(source)
     changed = {
@@ -198,8 +234,7 @@ def change(how, source, target):
         "tagged": lambda o: [(w, f[:12] + b"\x88\xa8\x00\x07\x81\x00\x00\x08" + f[12:]) for w, f in o],
         "fragmented": fragmented,
         "overlapping": overlapping,
-        "lossy": lambda o: [p for i, p in enumerate(o) if i % 23 != 11 or not payload(p[1])],
-        "one-way": lambda o: [p for p in o if not payload(p[1])[:5] == b"HTTP/"],
+        "lossy": lambda o: lossy(o, 23, 11),
     }[how](out)
     assert changed != out, "nothing was changed"
     write(target, head, changed)
@@ -226,7 +261,8 @@ def progress(limpid, capture):
 
 def main():
     what, args = sys.argv[1], sys.argv[2:]
-    {"serve": serve, "talk": talk, "change": change, "progress": progress}[what](*args)
+    {"serve": serve, "talk": talk, "change": change, "losses": losses, "progress": progress}[what](*args)
 
 
-main()
+if __name__ == "__main__":
+    main()
