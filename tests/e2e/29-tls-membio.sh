@@ -26,7 +26,10 @@ serve() { # serve NAME COMMAND...: with PORT in the environment
 }
 ended() { [ "$(grep -c ^peer "$1")" -ge "$2" ]; } # ended FILE N: so many connections were told of
 # A server goes on writing to its file: what is new of it since `mark` goes to told.out.
-mark() { before=$(grep -c ^peer "$1"); }
+mark() {
+	before=$(grep -c ^peer "$1")
+	from_here
+}
 told() { # told FILE N: it says so much of N connections more
 	[ "$(grep -c ^peer "$1")" -ge $((before + $2)) ] && grep ^peer "$1" | tail -n +$((before + 1)) >"$TMP/told.out"
 }

@@ -11,19 +11,24 @@ build_programs() { # $TMP/peer, $TMP/watch, $TMP/cert.pem, $TMP/key.pem
 			-subj /CN=localhost 2>/dev/null
 }
 
+# A client's port may be one that an earlier connection of the same server had: what is compared is what was captured from here on.
+from_here() { seen_lines=$(wc -l <"$TMP/watch.out"); }
+seen_lines=0
+conn_lines() { tail -n +$((seen_lines + 1)) "$1" | grep "^conn $2"; } # conn_lines WATCH-OUTPUT PATTERN
+
 # matching WATCH-OUTPUT PID PORT PORT BYTES HASH BYTES HASH: connections captured exactly so
-matching() { grep -c "^conn $2 $3 $4 .* sent $5 $6 received $7 $8 holes 0 .* raw-after 0$" "$1"; }
+matching() { conn_lines "$1" "$2 $3 $4 .* sent $5 $6 received $7 $8 holes 0 .* raw-after 0$" | grep -c .; }
 
 # captured PEER-OUTPUT WATCH-OUTPUT: each peer's connection was captured once, and complete
 captured() {
 	local pid lp rp s sh r rh ok=yes
 	while read -r _ pid lp rp _ s sh _ r rh; do
-		until_true 20 grep -q "^conn $pid $lp $rp " "$2"
-		if [ "$(grep -c "^conn $pid $lp $rp " "$2")" != 1 ] ||
+		until_true 20 conn_lines "$2" "$pid $lp $rp "
+		if [ "$(conn_lines "$2" "$pid $lp $rp " | grep -c .)" != 1 ] ||
 			[ "$(matching "$2" "$pid" "$lp" "$rp" "$s" "$sh" "$r" "$rh")" != 1 ]; then
 			ok=no
 			echo "wanted: peer $pid $lp $rp sent $s $sh received $r $rh"
-			grep "^conn .* $lp $rp " "$2"
+			conn_lines "$2" ".* $lp $rp "
 		fi
 	done < <(grep ^peer "$1")
 	grep -q ^peer "$1" && [ $ok = yes ]
@@ -51,6 +56,7 @@ stop() { # closes its input, or asks it to end
 }
 
 watch() { # watch [ENV=...] [OPTION...]
+	seen_lines=0
 	start watch env "$@"
 	until_true 30 grep -q ^ready "$TMP/watch.out" || {
 		not_ok "capture begins"
