@@ -153,7 +153,7 @@ static size_t arena_bytes(const struct proto_limits *lim)
 	/* A field of three bytes costs a pair of pointers; trailers come once more. */
 	size_t heads = 16 * lim->head_bytes + 65536, body = lim->body_bytes + lim->body_bytes / 2;
 
-	return heads + body + lim->decoded_bytes;
+	return heads + body + lim->decoded_bytes + FLOW_SHOWN_MAX;
 }
 
 static enum kind kind_of(const struct http1_head *hd)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/http1_body.h"
 
+#include "proto/binary_body.h"
 #include "proto/coding.h"
 #include "proto/http1_content.h"
 
@@ -341,10 +342,22 @@ static void undo_codings(struct http1_dir *d, const struct proto_limits *lim)
 	}
 }
 
+static void show(struct http1_dir *d, const struct proto_limits *lim)
+{
+	struct flow_body *b = &d->msg.half.body;
+	bool partial = d->hole || d->msg.cut || b->captured < b->len || d->msg.flags & FLOW_TRUNCATED;
+	bool coded = b->encoding || d->codings;
+	struct slice in = d->hole && !coded ? slice_cut(b->data, 0, d->whole) : b->data;
+
+	if (!(d->msg.flags & FLOW_DECODE_ERROR) && !binary_body_show(b, in, d->msg.arena, partial, lim))
+		d->msg.flags |= FLOW_TRUNCATED;
+}
+
 void http1_body_finish(struct http1_dir *d, const struct proto_limits *lim, struct msg *out)
 {
 	if (d->msg.arena) {
 		undo_codings(d, lim);
+		show(d, lim);
 		http1_attrs(d, &d->msg);
 		if (arena_short(d->msg.arena))
 			d->msg.flags |= FLOW_TRUNCATED;

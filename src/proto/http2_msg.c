@@ -9,7 +9,7 @@ struct arena *http2_msg_arena(const struct proto_limits *lim)
 	/* A field of two bytes on the wire may be 4 KB of text, and costs pointers; trailers come once more. */
 	size_t heads = 16 * lim->head_bytes + 65536, body = lim->body_bytes + lim->body_bytes / 2;
 
-	return arena_new(heads + body + lim->decoded_bytes);
+	return arena_new(heads + body + lim->decoded_bytes + FLOW_SHOWN_MAX);
 }
 
 /* --- heads ------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/http_body.h"
 
+#include "proto/binary_body.h"
 #include "proto/coding.h"
 
 void http_body_keep(struct http_body *k, struct msg *m, struct slice s,
@@ -46,8 +47,18 @@ void http_body_lost(struct http_body *k, struct msg *m, uint64_t n, bool spare)
 	k->hole = true;
 }
 
-void http_body_decode(const struct http_body *k, struct msg *m, const char *list,
-		      const struct proto_limits *lim)
+static void show(const struct http_body *k, struct msg *m, bool coded, const struct proto_limits *lim)
+{
+	struct flow_body *b = &m->half.body;
+	bool partial = k->hole || m->cut || b->captured < b->len || m->flags & FLOW_TRUNCATED;
+	struct slice in = k->hole && !coded ? slice_cut(b->data, 0, k->whole) : b->data;
+
+	if (!(m->flags & FLOW_DECODE_ERROR) && !binary_body_show(b, in, m->arena, partial, lim))
+		m->flags |= FLOW_TRUNCATED;
+}
+
+static void undo_codings(const struct http_body *k, struct msg *m, const char *list,
+			 const struct proto_limits *lim)
 {
 	struct flow_body *b = &m->half.body;
 	bool partial = k->hole || m->cut || b->captured < b->len;
@@ -68,4 +79,11 @@ void http_body_decode(const struct http_body *k, struct msg *m, const char *list
 		m->flags |= FLOW_DECODE_ERROR | FLOW_TRUNCATED;
 		break;
 	}
+}
+
+void http_body_decode(const struct http_body *k, struct msg *m, const char *list,
+		      const struct proto_limits *lim)
+{
+	undo_codings(k, m, list, lim);
+	show(k, m, list != NULL, lim);
 }

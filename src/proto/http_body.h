@@ -17,7 +17,8 @@ void http_body_keep(struct http_body *k, struct msg *m, struct slice s,
 void http_body_lost(struct http_body *k, struct msg *m, uint64_t n, bool spare);
 /* Nothing more is kept. */
 bool http_body_full(const struct http_body *k, const struct msg *m, const struct proto_limits *lim);
-/* Undoes the codings of list (as in Content-Encoding; NULL: none), once, when nothing more comes. */
+/* Undoes the codings of list (as in Content-Encoding; NULL: none) and makes what people see of bytes that are no text, once, when
+ * nothing more comes. */
 void http_body_decode(const struct http_body *k, struct msg *m, const char *list,
 		      const struct proto_limits *lim);
 
