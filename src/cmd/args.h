@@ -54,6 +54,9 @@ struct args {
 	uint64_t count;
 	const char *running; /* URL of a page, with its token */
 	const char *from;    /* a recording or capture to export */
+	bool with_secrets;   /* of an export: as it was said */
+	const char *redact[ARGS_LIST]; /* more of what an export hides: export/redact.h */
+	size_t nredact;
 	struct schemas *schemas; /* that --proto-descriptors gave, or NULL; for the whole life of the program */
 	/* hidden commands */
 	const char *word;

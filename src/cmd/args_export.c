@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-enum key { KEY_READ = 'r', KEY_DB = 0x300, KEY_RUNNING };
+#include "export/redact.h"
+
+enum key { KEY_READ = 'r', KEY_DB = 0x300, KEY_RUNNING, KEY_WITH_SECRETS, KEY_REDACT };
 
 static error_t option(int key, char *arg, struct argp_state *state)
 {
@@ -19,7 +21,17 @@ static error_t option(int key, char *arg, struct argp_state *state)
 	case KEY_READ:
 		a->from = arg;
 		return 0;
+	case KEY_WITH_SECRETS:
+		a->with_secrets = true;
+		return 0;
+	case KEY_REDACT:
+		if (a->nredact == REDACT_RULES_MAX)
+			argp_error(state, "--redact: at most %d rules", REDACT_RULES_MAX);
+		a->redact[a->nredact++] = arg;
+		return 0;
 	case ARGP_KEY_END:
+		if (a->with_secrets && a->nredact)
+			argp_error(state, "--with-secrets hides nothing: leave --redact out");
 		if (!!a->db + !!a->running + !!a->from > 1)
 			argp_error(state, "give one of --running, --db and --read");
 		return 0;
@@ -33,6 +45,9 @@ static const struct argp_option export_options[] = {
 	{ "running", KEY_RUNNING, "URL", 0, "a running Limpid: the address that it printed, with the token", 4 },
 	{ "db", KEY_DB, "FILE", 0, "a database (default /var/lib/limpid/limpid.db); it may be in use", 4 },
 	{ "read", KEY_READ, "FILE", 0, "a recording of limpid record, or a capture", 4 },
+	{ NULL, 0, NULL, 0, "What is written:", 5 },
+	{ "with-secrets", KEY_WITH_SECRETS, NULL, 0, "as it was said; else passwords, tokens, cookies and card numbers become REDACTED", 5 },
+	{ "redact", KEY_REDACT, "RULE", 0, "hide this, too: the NAME of a header, cookie, parameter, field or column, or an /EXPRESSION/ (repeatable)", 5 },
 	{ 0 },
 };
 static const struct argp_option import_options[] = {

@@ -19,6 +19,7 @@
 #include "cmd/run.h"
 #include "cmd/target.h"
 #include "export/export.h"
+#include "export/redact.h"
 #include "flow/pb.h"
 #include "store/pick.h"
 
@@ -28,15 +29,17 @@
 #define TELL_NS	   200000000
 #define HEAD_BYTES 24 /* before the records of a piece (docs/api.md) */
 #define TRIES	   150
+#define FLOW_MEMORY ((size_t)1 << 30)
 
 struct exporting {
 	const struct args *args;
 	const struct export_ops *ops;
 	struct exporter *exporter;
 	const struct filter *filter;
+	struct redact *redact; /* NULL: as it was said */
 	int fd;
 	struct buf out;
-	uint64_t written, left_out, unread, bytes, done, of;
+	uint64_t written, left_out, unread, kept_back, bytes, done, of;
 	struct {
 		char name[24];
 		uint64_t n;
@@ -99,10 +102,21 @@ static void tell(struct exporting *e)
 static void one_flow(void *ctx, const struct flow *f)
 {
 	struct exporting *e = ctx;
+	struct arena *a = NULL;
+	struct flow bare;
 	int r;
 
 	if (e->stop)
 		return;
+	if (e->redact) {
+		a = arena_new(FLOW_MEMORY);
+		if (!a || redact_flow(e->redact, f, a, &bare) < 0) {
+			e->kept_back++; /* rather nothing than a secret */
+			arena_free(a);
+			return;
+		}
+		f = &bare;
+	}
 	r = e->ops->flow(e->exporter, f, &e->out);
 	if (r < 0) {
 		e->err = r;
@@ -112,6 +126,7 @@ static void one_flow(void *ctx, const struct flow *f)
 	} else {
 		e->written++;
 	}
+	arena_free(a);
 	if (e->out.n >= WRITE_AT)
 		write_out(e);
 	tell(e);
@@ -315,6 +330,11 @@ static void summary(struct exporting *e, const char *to)
 			 e->ops->name, (int)b.n, (const char *)b.p);
 	if (e->unread)
 		log_warn("%llu flows could not be read and are left out", (unsigned long long)e->unread);
+	if (e->kept_back)
+		log_warn("%llu flows are left out: their secrets could not be found (memory, or an expression of --redact)",
+			 (unsigned long long)e->kept_back);
+	if (e->redact)
+		log_info("%llu secrets are hidden; --with-secrets writes what was said", (unsigned long long)redact_count(e->redact));
 	if (remark)
 		log_info("%s", remark);
 	buf_release(&b);
@@ -372,6 +392,7 @@ static int wait_for(pid_t pid)
 int run_export(const struct args *a)
 {
 	struct exporting e = { .args = a, .ops = export_find(a->word) };
+	char why[300] = "";
 	struct target to;
 	pid_t pid;
 	int rc;
@@ -381,6 +402,11 @@ int run_export(const struct args *a)
 		return EXIT_USAGE;
 	}
 	e.filter = run_filter(a);
+	rc = a->with_secrets ? 0 : redact_new(&e.redact, a->redact, a->nredact, why, sizeof(why));
+	if (rc < 0) {
+		log_error("--redact: %s", rc == -EINVAL ? why : "out of memory");
+		return EXIT_USAGE;
+	}
 	/* opened before anything is given up, and before the file of that name is read */
 	rc = target_open(&to, a->output);
 	if (rc < 0) {
@@ -401,6 +427,7 @@ int run_export(const struct args *a)
 		log_error("cannot write %s: %s", a->output, strerror(errno));
 		rc = 1;
 	}
+	redact_free(e.redact);
 	filter_free((struct filter *)(uintptr_t)e.filter);
 	return rc;
 }

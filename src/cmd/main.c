@@ -30,7 +30,7 @@ static const struct command commands[] = {
 	  ARGS_CAPTURE | ARGS_OUTPUT, false },
 	{ "export", "flows into a file: har, jsonl or pcapng", run_export, "har|jsonl|pcapng [FILTER] -o FILE",
 	  "Writes what was captured as a HAR file (browsers' tools), as JSON lines (docs/flow.md) or as a capture with the "
-	  "decrypted payload (Wireshark, tshark).  The file holds everything that was said, passwords included.\v"
+	  "decrypted payload (Wireshark, tshark).  Passwords, tokens, cookies and card numbers become REDACTED: docs/redaction.md.\v"
 	  "Without --running, --db or --read the usual database of this machine is read, also while Limpid runs.  -o - "
 	  "writes to standard output.  docs/export.md says what each format keeps.",
 	  ARGS_WORD | ARGS_FILTER | ARGS_OUTPUT | ARGS_EXPORT | ARGS_DECODE, false },

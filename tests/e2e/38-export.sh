@@ -38,23 +38,41 @@ chmod 755 "$TMP"
 	npm install --silent --no-audit --no-fund --no-save --prefix "$CACHE/har-validator" $HAR_VALIDATOR >"$TMP/npm.log" 2>&1 ||
 	note "npm: $(tail -n 2 "$TMP/npm.log")"
 
+# --- secrets -------------------------------------------------------------------------------------------------------
+# What must not be in any export that was not asked to keep it; "innocent" must be in all of them.
+printf '%s\n' '{"v":1,"ts":"2026-11-22T13:00:00Z","duration_ns":1000,"proto":"http1","l4":"tcp","state":"done","client":{"ip":"10.0.0.1","port":1},"server":{"ip":"10.0.0.2","port":80},"request":{"op":"POST","target":"/innocent?access_token=hunter2","headers":[["Host","a"],["Authorization","Bearer hunter2"],["Cookie","sid=hunter2"],["Content-Type","application/json"],["Content-Length","36"]],"body":{"len":36,"captured":36,"type":"application/json","text":"{\"user\":\"ann\",\"password\":\"hunter2\"}"}},"response":{"status":"200","reason":"OK","headers":[["Set-Cookie","sid=hunter2; Path=/"],["Content-Type","text/plain"],["Content-Length","42"]],"body":{"len":42,"captured":42,"type":"text/plain","text":"card 4111 1111 1111 1111, customer C-hunt3"}}}' \
+	'{"v":1,"ts":"2026-11-22T13:00:01Z","duration_ns":1000,"proto":"postgres","l4":"tcp","state":"done","client":{"ip":"10.0.0.1","port":2},"server":{"ip":"10.0.0.2","port":5432},"request":{"op":"Execute","target":"INSERT INTO users (name, password) VALUES ($1, $2) RETURNING password -- innocent","attrs":{"params":"[\"ann\",\"hunter2\"]"}},"response":{"status":"INSERT","attrs":{"columns":"[\"password\"]","types":"[\"text\"]","tag":"INSERT 0 1"},"body":{"len":11,"captured":11,"type":"application/x-ndjson","text":"[\"hunter2\"]\n"}}}' \
+	>"$TMP/secrets.jsonl"
+check "flows with secrets" $LIMPID import "$TMP/secrets.jsonl" --db "$TMP/s.db"
+for format in jsonl har pcapng; do
+	check "$format of them" $LIMPID export $format --db "$TMP/s.db" --redact '/C-[a-z0-9]+/' -o "$TMP/s.$format"
+	equal "$format has what is no secret" yes "$(grep -qa innocent "$TMP/s.$format" && echo yes)"
+	equal "$format has no secret" 0 "$(grep -caE 'hunter2|hunt3|4111 1111' "$TMP/s.$format")"
+	$LIMPID export $format --db "$TMP/s.db" --with-secrets -o "$TMP/t.$format" 2>/dev/null
+	equal "$format has them when that is asked for" yes "$(grep -qa hunter2 "$TMP/t.$format" && echo yes)"
+done
+check "without them the HAR is one" har_ok "$TMP/s.har"
+equal "and says how many there were" "8 secrets are hidden" \
+	"$($LIMPID export jsonl --db "$TMP/s.db" -o /dev/null 2>&1 | grep -o '[0-9]* secrets are hidden')"
+equal "a rule that is none is refused" 2 "$($LIMPID export jsonl --db "$TMP/s.db" --redact '/(/' -o /dev/null 2>"$TMP/err"; echo $?)"
+
 # --- round trips ---------------------------------------------------------------------------------------------------
 tests/export/make-flows >"$TMP/made.jsonl"
 equal "there are conversations to export" yes "$([ "$(wc -l <"$TMP/made.jsonl")" -ge 18 ] && echo yes)"
 check "JSON lines go into a database" $LIMPID import "$TMP/made.jsonl" --db "$TMP/a.db"
-check "and come out of it" $LIMPID export jsonl --db "$TMP/a.db" -o "$TMP/a.jsonl"
+check "and come out of it" $LIMPID export jsonl --with-secrets --db "$TMP/a.db" -o "$TMP/a.jsonl"
 hub_up hub
 check "they go into a running hub" $LIMPID import "$TMP/a.jsonl" --running "$URL"
-check "and come out of it" $LIMPID export jsonl --running "$URL" -o "$TMP/b.jsonl"
+check "and come out of it" $LIMPID export jsonl --with-secrets --running "$URL" -o "$TMP/b.jsonl"
 check "as the same text" cmp "$TMP/a.jsonl" "$TMP/b.jsonl"
 check "a second import changes nothing" $LIMPID import "$TMP/a.jsonl" --running "$URL"
-$LIMPID export jsonl --running "$URL" -o - 2>/dev/null >"$TMP/c.jsonl"
+$LIMPID export jsonl --with-secrets --running "$URL" -o - 2>/dev/null >"$TMP/c.jsonl"
 check "not even the number of flows" cmp "$TMP/a.jsonl" "$TMP/c.jsonl"
-$LIMPID export jsonl proto:http1 --running "$URL" -o - 2>/dev/null >"$TMP/filtered.jsonl"
+$LIMPID export jsonl --with-secrets proto:http1 --running "$URL" -o - 2>/dev/null >"$TMP/filtered.jsonl"
 check "a filter chooses" cmp <(grep '"proto":"http1"' "$TMP/a.jsonl") "$TMP/filtered.jsonl"
-check "a HAR file is written" $LIMPID export har --running "$URL" -o "$TMP/a.har"
+check "a HAR file is written" $LIMPID export har --with-secrets --running "$URL" -o "$TMP/a.har"
 check "read into another database" $LIMPID import "$TMP/a.har" --db "$TMP/h.db"
-$LIMPID export har --db "$TMP/h.db" -o "$TMP/b.har" 2>/dev/null
+$LIMPID export har --with-secrets --db "$TMP/h.db" -o "$TMP/b.har" 2>/dev/null
 check "and written again as the same text" cmp "$TMP/a.har" "$TMP/b.har"
 check "a database in use is not written beside its hub" grep -q "running URL" \
 	<($LIMPID import "$TMP/a.jsonl" --db "$TMP/hub/flows.db" 2>&1)
@@ -64,13 +82,13 @@ check "har-validator accepts it" har_ok "$TMP/a.har"
 jq '.log.entries[0].request |= del(.url)' "$TMP/a.har" >"$TMP/bad.har"
 if har_ok "$TMP/bad.har" 2>/dev/null; then not_ok "har-validator refuses a bad one"; else ok "har-validator refuses a bad one"; fi
 equal "other protocols are left out and counted" "3 of postgres, 5 of mysql, 3 of redis, 1 of tcp" \
-	"$($LIMPID export har --running "$URL" -o /dev/null 2>&1 | sed -n 's/.*for them: //p')"
+	"$($LIMPID export har --with-secrets --running "$URL" -o /dev/null 2>&1 | sed -n 's/.*for them: //p')"
 equal "WebSocket messages are where Chromium has them" "send 1 hello receive 1 zzz receive 2 /wA" \
 	"$(jq -r '[.log.entries[]._webSocketMessages // empty | .[] | "\(.type) \(.opcode) \(.data[:5] | rtrimstr("=") | .[:5])"] | join(" ") | sub("zzzzz"; "zzz")' "$TMP/a.har")"
 
 # --- pcapng ------------------------------------------------------------------------------------------------------------
 P=$TMP/a.pcapng
-check "a capture is written" $LIMPID export pcapng --running "$URL" -o "$P"
+check "a capture is written" $LIMPID export pcapng --with-secrets --running "$URL" -o "$P"
 equal "no frame is malformed, no segment missing" "" \
 	"$(tshark -r "$P" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
 		-Y '_ws.malformed || tcp.analysis.flags || tcp.checksum.status == 0 || ip.checksum.status == 0' 2>/dev/null)"
@@ -101,7 +119,7 @@ equal "packets are in the order of time" "" "$(tshark -r "$P" -T fields -e frame
 
 # --- and back ------------------------------------------------------------------------------------------------------------
 check "the capture is imported" $LIMPID import "$P" --db "$TMP/p.db"
-$LIMPID export jsonl --db "$TMP/p.db" -o "$TMP/p.jsonl" 2>/dev/null
+$LIMPID export jsonl --with-secrets --db "$TMP/p.db" -o "$TMP/p.jsonl" 2>/dev/null
 # what was said, without who, when and what only the first capture knew
 said() {
 	jq -cS 'select(.proto | IN("http1", "http2", "grpc", "sse", "websocket")) |
@@ -118,7 +136,7 @@ equal "HTTP and its kin are all there" 10 "$(wc -l <"$TMP/p.said")"
 
 # --- files ---------------------------------------------------------------------------------------------------------------
 equal "the file is its owner's alone" 600 "$(stat -c %a "$P")"
-if $LIMPID export har --running "${URL}0" -o "$TMP/none.har" 2>"$TMP/err"; then not_ok "a wrong token fails"; else ok "a wrong token fails"; fi
+if $LIMPID export har --with-secrets --running "${URL}0" -o "$TMP/none.har" 2>"$TMP/err"; then not_ok "a wrong token fails"; else ok "a wrong token fails"; fi
 equal "and leaves no file" "" "$(cd "$TMP" && ls -d none.har* 2>/dev/null)"
 printf '{"log":{"entries":[{"a":1},{' >"$TMP/cut.har"
 check "a file that is cut off is said so" grep -q "cut off" <($LIMPID import "$TMP/cut.har" --db "$TMP/x.db" 2>&1)
@@ -129,7 +147,7 @@ check "so is a file of another kind" grep -q "no HAR file, no JSON lines and no 
 
 # --- a recording -----------------------------------------------------------------------------------------------------------
 for format in har jsonl pcapng; do
-	check "a recording becomes $format" $LIMPID export $format --read tests/recordings/tls.rec -o "$TMP/rec.$format"
+	check "a recording becomes $format" $LIMPID export $format --with-secrets --read tests/recordings/tls.rec -o "$TMP/rec.$format"
 done
 check "its HAR is valid" har_ok "$TMP/rec.har"
 equal "TLS is decrypted in it" "GET /tls" "$(fields http.request "$TMP/rec.pcapng" http.request.method http.request.uri)"
@@ -146,7 +164,7 @@ for n in range(20000):
 PY
 hub_up many
 check "20,000 flows go into a hub" $LIMPID import "$TMP/many.jsonl" --running "$URL"
-check "and come out, in pieces" $LIMPID export jsonl --running "$URL" -o "$TMP/many2.jsonl"
+check "and come out, in pieces" $LIMPID export jsonl --with-secrets --running "$URL" -o "$TMP/many2.jsonl"
 check "as they were" cmp "$TMP/many.jsonl" "$TMP/many2.jsonl"
 equal "a pipe that ends early ends the export" "/0" \
-	"$($LIMPID export jsonl --running "$URL" -o - 2>/dev/null | head -n 1 | jq -r .request.target)"
+	"$($LIMPID export jsonl --with-secrets --running "$URL" -o - 2>/dev/null | head -n 1 | jq -r .request.target)"
