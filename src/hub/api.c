@@ -8,7 +8,9 @@
 #include "flow/json.h"
 #include "hub/body.h"
 #include "hub/keep.h"
+#include "hub/complete.h"
 #include "hub/marks.h"
+#include "hub/saved.h"
 #include "hub/serve.h"
 #include "hub/transfer.h"
 
@@ -46,7 +48,7 @@ bool api_number(const struct conn *c, const char *name, int64_t *ret)
 
 static void flows(struct conn *c, const char *rest)
 {
-	const char *filter = request_arg(c, "f");
+	const char *filter = request_arg(c, "f"), *sort = request_arg(c, "sort");
 	struct filter_error e = { 0 };
 	int64_t n = 100;
 	char text[256];
@@ -62,12 +64,23 @@ static void flows(struct conn *c, const char *rest)
 	c->q.n = n > VIEW_ROWS_MAX ? VIEW_ROWS_MAX : (size_t)n;
 	c->view = view_new();
 	r = c->view ? view_sub(c->view, filter ? filter : "", 0, -1, &e) : -ENOMEM;
+	if (r == 0 && sort) {
+		bool desc = sort[0] == '-';
+		enum order_by by = order_by_name(sort + desc);
+
+		view_sort(c->view, by, desc, -1);
+		r = by == ORDER_NONE ? -ENOENT : 0;
+	}
 	if (r == 0) { /* answered when the filter has run over everything */
 		lws_cancel_service(c->w->context);
 		return;
 	}
 	view_free(c->view);
 	c->view = NULL;
+	if (r == -ENOENT) {
+		answer_error(c, 400, "sort is a column's name, or - and its name: see docs/api.md");
+		return;
+	}
 	(void)snprintf(text, sizeof(text), "at byte %zu of the filter: %s", e.at, e.text);
 	answer_error(c, r == -EINVAL ? 400 : 503, r == -EINVAL ? text : "the hub is out of memory");
 }
@@ -95,6 +108,7 @@ static void filter_check(struct conn *c, const char *rest)
 	struct filter_error e = { 0 };
 	struct filter *q = NULL;
 	int r = filter_new(&q, text ? text : "", &e);
+	int64_t at = -1;
 
 	(void)rest;
 	buf_clear(out);
@@ -102,17 +116,25 @@ static void filter_check(struct conn *c, const char *rest)
 		filter_sentence(q, &sentence);
 		buf_puts(out, "{\"ok\":true,\"sentence\":");
 		buf_put_json_str(out, buf_slice(&sentence));
-		buf_puts(out, "}");
 	} else {
 		buf_printf(out, "{\"ok\":false,\"error\":{\"at\":%zu,\"len\":%zu,\"text\":", e.at,
 			   e.len);
 		buf_put_json_str(out,
 				 slice_str(r == -EINVAL ? e.text : "the hub is out of memory"));
-		buf_puts(out, "}}");
+		buf_puts(out, "}");
+	}
+	if (!api_number(c, "at", &at)) {
+		answer_error(c, 400, "at is a number of bytes");
+	} else {
+		if (at >= 0 && !c->w->reader) /* without it fewer values are known */
+			(void)c->w->ops->open_reader(&c->w->reader, c->w->st->o->db_path);
+		if (at >= 0)
+			complete_json(out, c->w->st, c->w->ops, c->w->reader, text ? text : "", (size_t)at);
+		buf_puts(out, "}");
+		answer_own(c, 200, NULL);
 	}
 	filter_free(q);
 	buf_release(&sentence);
-	answer_own(c, 200, NULL);
 }
 
 static void containers(struct conn *c, const char *rest)
@@ -274,6 +296,32 @@ static void marks(struct conn *c, const char *rest)
 	mark_flows(c, "                                    ");
 }
 
+static void saved_get(struct conn *c, const char *rest)
+{
+	(void)rest;
+	buf_clear(&c->a.own);
+	hub_lock(c->w->st);
+	if (c->w->st->saved.n > 0)
+		buf_put(&c->a.own, buf_slice(&c->w->st->saved));
+	else
+		buf_puts(&c->a.own, "[]");
+	hub_unlock(c->w->st);
+	answer_own(c, 200, NULL);
+}
+
+static void saved_put(struct conn *c, const char *rest)
+{
+	struct buf list = { 0 };
+	const char *why;
+
+	(void)rest;
+	if (saved_parse(buf_slice(&c->q.body), &list, &why) < 0)
+		answer_error(c, 400, why);
+	else
+		await(c, COMMAND_SAVED, NULL, &list);
+	buf_release(&list);
+}
+
 static void poll_command(struct conn *c)
 {
 	int r;
@@ -333,6 +381,8 @@ static const struct route {
 	{ "PATCH", "/api/flow/", true, flow_mark },
 	{ "PATCH", "/api/marks", false, marks },
 	{ "GET", "/api/filter/check", false, filter_check },
+	{ "GET", "/api/saved", false, saved_get },
+	{ "PUT", "/api/saved", false, saved_put },
 	{ "GET", "/api/containers", false, containers },
 	{ "GET", "/api/capture", false, capture_get },
 	{ "PUT", "/api/capture", false, capture_put },

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,13 +17,13 @@
 #include "base/log.h"
 #include "hub/keep.h"
 #include "hub/marks.h"
+#include "hub/saved.h"
 #include "hub/web.h"
 
 #define TICK_NS	      UINT64_C(100000000)
 #define TRIM_NS	      UINT64_C(1000000000)
 #define LOAD_FIRST_NS UINT64_C(500000000) /* before anybody is let in */
 #define LOAD_NS	      UINT64_C(20000000)  /* between two looks at the sockets */
-#define ROW_BYTES     400 /* of memory per row of the list, with what it refers to */
 
 struct hub {
 	struct hub_state st;
@@ -111,6 +110,8 @@ static int run_commands(struct hub *h)
 			r = import(h, cmd);
 		else if (cmd->kind == COMMAND_MARK)
 			r = marks_apply(&h->st, h->ops, h->store, buf_slice(&cmd->part));
+		else if (cmd->kind == COMMAND_SAVED)
+			r = saved_apply(&h->st, h->ops, h->store, &cmd->part);
 		else
 			r = clear(h);
 		hub_lock(&h->st);
@@ -398,27 +399,16 @@ static int run(struct hub *h)
 
 static void finish(struct hub *h)
 {
-	struct hub_command *cmd;
-
 	h->ending = true;
 	web_stop(h->web);
 	ingest_close(h->ingest);
 	keep_close(h->keep);
 	h->ops->close(h->store);
-	while ((cmd = h->st.first)) {
-		h->st.first = cmd->next;
-		hub_command_free(cmd);
-	}
-	list_release(&h->st.list);
-	agents_release(&h->st.agents);
-	capture_release(&h->st.capture);
 	if (h->epoll >= 0)
 		close(h->epoll);
 	if (h->signals >= 0)
 		close(h->signals);
-	if (h->st.wake_main >= 0)
-		close(h->st.wake_main);
-	(void)pthread_mutex_destroy(&h->st.lock);
+	hub_state_release(&h->st);
 	free(h);
 }
 
@@ -431,23 +421,6 @@ static void ready(const struct hub_options *o, const char *line)
 	(void)!write(o->ready_fd, "\n", 1);
 }
 
-static int init_state(struct hub_state *st, const struct hub_options *o)
-{
-	uint8_t boot[16];
-	size_t rows = o->max_rows ? o->max_rows : 1000000;
-
-	st->o = o;
-	st->last = &st->first;
-	st->wake_main = -1;
-	st->started_ns = hub_now_ns();
-	if (getrandom(boot, sizeof(boot), 0) != sizeof(boot))
-		return -EIO;
-	for (size_t i = 0; i < sizeof(boot); i++)
-		(void)snprintf(st->boot + 2 * i, 3, "%02x", boot[i]);
-	(void)pthread_mutex_init(&st->lock, NULL);
-	return list_init(&st->list, rows, rows * ROW_BYTES);
-}
-
 /* One life of the hub, until it is stopped or its database has to be opened again. */
 static int live(const struct hub_options *o, bool *first, char *err, size_t errlen)
 {
@@ -458,11 +431,12 @@ static int live(const struct hub_options *o, bool *first, char *err, size_t errl
 		return -ENOMEM;
 	h->ops = &store_sqlite;
 	h->epoll = h->signals = h->stop = -1;
-	r = init_state(&h->st, o);
+	r = hub_state_init(&h->st, o);
 	if (r == 0)
 		r = open_store(h, err, errlen);
 	if (r == 0) {
 		load_capture(h);
+		saved_load(&h->st, h->ops, h->store);
 		r = open_loop(h);
 	}
 	if (r == 0)

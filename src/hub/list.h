@@ -79,6 +79,8 @@ struct row_flow {
 	struct flow_mark mark;
 };
 void row_flow(const struct list *l, const struct row *r, struct row_flow *ret);
+/* The best name known of an end, `src` or `dst` of a row: container, else process, else path or address. */
+void row_name(const struct flow_peer *p, const char *path, char *ret, size_t n);
 /* One row of docs/api.md.  r NULL: a row that was evicted. */
 void row_json(struct buf *out, const struct list *l, const struct row *r);
 /* The container id of a blob that is an end of a connection, or NULL. */

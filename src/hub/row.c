@@ -3,6 +3,7 @@
 #include "hub/list.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static void str(struct buf *out, const char *key, struct slice s, bool or_null)
 {
@@ -26,8 +27,7 @@ static void put_ip(struct buf *out, const char *key, const struct flow_peer *p, 
 			   ip, p->port);
 }
 
-/* The best name known. */
-static void put_name(struct buf *out, const char *key, const struct flow_peer *p, const char *path)
+void row_name(const struct flow_peer *p, const char *path, char *ret, size_t n)
 {
 	const char *name = p->container ? p->container : p->comm ? p->comm : path;
 	char ip[46], in_pod[FLOW_NAME_MAX];
@@ -35,7 +35,15 @@ static void put_name(struct buf *out, const char *key, const struct flow_peer *p
 	if (p->pod)
 		name = flow_container_name(p, in_pod);
 	flow_addr_format(p->addr, ip);
-	str(out, key, slice_str(name ? name : ip), false);
+	(void)snprintf(ret, n, "%s", name ? name : ip); /* names are shorter, as the list keeps them */
+}
+
+static void put_name(struct buf *out, const char *key, const struct flow_peer *p, const char *path)
+{
+	char name[FLOW_NAME_MAX + 64];
+
+	row_name(p, path, name, sizeof(name));
+	str(out, key, slice_str(name), false);
 }
 
 static void put_flags(struct buf *out, unsigned flags)

@@ -69,7 +69,7 @@ struct conn {
 	struct buf in;
 	struct message *first, **last;
 	size_t queued;
-	uint64_t seen_containers;
+	uint64_t seen_containers, seen_saved;
 	bool subscribed, closing;
 };
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/state.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+
+#define ROW_BYTES 400 /* of memory per row of the list, with what it refers to */
 
 uint64_t hub_now_ns(void)
 {
@@ -11,6 +16,39 @@ uint64_t hub_now_ns(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+int hub_state_init(struct hub_state *st, const struct hub_options *o)
+{
+	uint8_t boot[16];
+
+	st->o = o;
+	st->last = &st->first;
+	st->wake_main = -1;
+	st->started_ns = hub_now_ns();
+	(void)pthread_mutex_init(&st->lock, NULL);
+	if (getrandom(boot, sizeof(boot), 0) != sizeof(boot))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(boot); i++)
+		(void)snprintf(st->boot + 2 * i, 3, "%02x", boot[i]);
+	return list_init(&st->list, o->max_rows, o->max_rows * ROW_BYTES);
+}
+
+void hub_state_release(struct hub_state *st)
+{
+	struct hub_command *cmd;
+
+	while ((cmd = st->first)) {
+		st->first = cmd->next;
+		hub_command_free(cmd);
+	}
+	list_release(&st->list);
+	agents_release(&st->agents);
+	capture_release(&st->capture);
+	buf_release(&st->saved);
+	if (st->wake_main >= 0)
+		close(st->wake_main);
+	(void)pthread_mutex_destroy(&st->lock);
 }
 
 uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct capture *c,

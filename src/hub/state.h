@@ -16,7 +16,8 @@ enum hub_command_kind {
 	COMMAND_CAPTURE,
 	COMMAND_CAPTURE_PART,
 	COMMAND_IMPORT,
-	COMMAND_MARK, /* part: as of marks_apply */
+	COMMAND_MARK,  /* part: as of marks_apply */
+	COMMAND_SAVED, /* part: as of saved_apply */
 };
 struct hub_command { /* from the web thread to the main thread */
 	enum hub_command_kind kind;
@@ -38,6 +39,8 @@ struct hub_state {
 	struct list list;
 	struct agents agents;
 	struct capture capture;
+	struct buf saved; /* named filters as JSON; empty: none */
+	uint64_t saved_version;
 	struct store_stats store;
 	char store_error[256]; /* "": none */
 	uint64_t flows, rejected;
@@ -58,6 +61,9 @@ static inline void hub_unlock(struct hub_state *st)
 }
 
 uint64_t hub_now_ns(void); /* CLOCK_MONOTONIC */
+/* o is borrowed.  0; -EIO, -ENOMEM; hub_state_release either way. */
+int hub_state_init(struct hub_state *st, const struct hub_options *o);
+void hub_state_release(struct hub_state *st);
 /* Web thread: hands a command to the main thread; takes over c and part, each may be NULL.  Its ticket; 0: out of
  * memory. */
 uint64_t hub_command(struct hub_state *st, enum hub_command_kind kind, struct capture *c,

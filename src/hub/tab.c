@@ -42,6 +42,7 @@ int tab_begin(struct conn *c)
 	hub_lock(st);
 	st->clients++;
 	c->seen_containers = st->agents.containers_version;
+	c->seen_saved = st->saved_version;
 	hub_unlock(st);
 	buf_printf(&b, "{\"op\":\"hello\",\"version\":\"%s\",\"boot\":\"%s\"}", LIMPID_VERSION,
 		   st->boot);
@@ -133,6 +134,22 @@ static void op_follow(struct conn *c, const cJSON *j)
 	view_follow(c->view, cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(j, "on")));
 }
 
+static void op_sort(struct conn *c, const cJSON *j)
+{
+	const cJSON *by = cJSON_GetObjectItemCaseSensitive(j, "by");
+	uint64_t tag = whole(j, "view", UINT64_MAX);
+
+	view_sort(c->view, cJSON_IsString(by) ? order_by_name(by->valuestring) : ORDER_NONE,
+		  cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(j, "desc")),
+		  tag == UINT64_MAX ? -1 : (int64_t)tag);
+}
+
+static void op_stop(struct conn *c, const cJSON *j)
+{
+	(void)j;
+	view_stop(c->view);
+}
+
 static void op_rows(struct conn *c, const cJSON *j)
 {
 	uint64_t from = whole(j, "from", 0), req = whole(j, "req", 0);
@@ -193,6 +210,7 @@ int tab_message(struct conn *c, struct slice in)
 		const char *name;
 		void (*fn)(struct conn *c, const cJSON *j);
 	} ops[] = { { "sub", op_sub },	 { "follow", op_follow }, { "rows", op_rows },
+		    { "sort", op_sort }, { "stop", op_stop },
 		    { "find", op_find }, { "watch", op_watch },	  { "ack", op_ack } };
 	cJSON *j = cJSON_ParseWithLength((const char *)in.p, in.n);
 	const cJSON *op = cJSON_GetObjectItemCaseSensitive(j, "op");
@@ -241,6 +259,12 @@ void tab_tick(struct conn *c, uint64_t now_ns)
 	if (c->seen_containers != st->agents.containers_version) {
 		c->seen_containers = st->agents.containers_version;
 		buf_puts(&tick, "{\"op\":\"containers\"}");
+		(void)send_buf(c, &tick);
+		buf_clear(&tick);
+	}
+	if (c->seen_saved != st->saved_version) {
+		c->seen_saved = st->saved_version;
+		buf_puts(&tick, "{\"op\":\"saved\"}");
 		(void)send_buf(c, &tick);
 		buf_clear(&tick);
 	}

@@ -41,6 +41,10 @@ static void forget_rows(struct view *v)
 	v->stale = false;
 	v->sent_end = v->sent_count = 0;
 	v->list_base = UINT64_MAX; /* not looked at yet */
+	order_release(&v->order);
+	v->sorting = SORT_NONE;
+	v->stopping = false;
+	v->stopped = 0;
 }
 
 void view_free(struct view *v)
@@ -182,16 +186,6 @@ void view_drop_front(struct view *v, const struct list *l)
 	}
 }
 
-uint64_t view_base(const struct view *v)
-{
-	return v->base;
-}
-
-uint64_t view_matched(const struct view *v)
-{
-	return v->filter ? v->nrows : v->list_base == UINT64_MAX ? 0 : v->scanned - v->list_base;
-}
-
 /* --- deciding -------------------------------------------------------------------------------------------- */
 
 static bool needs_store(const struct view *v, const struct row *r)
@@ -209,9 +203,11 @@ static bool matches(const struct view *v, const struct list *l, const struct row
 
 static bool in_window(const struct view *v, uint64_t pos)
 {
-	uint64_t matched = view_matched(v);
+	uint64_t found = view_found(v);
 
-	if (matched > 0 && pos >= view_place(v, matched > TAIL ? matched - TAIL : 0))
+	if (v->sorting != SORT_NONE)
+		return view_sort_shows(v, pos);
+	if (found > 0 && pos >= view_found_place(v, found > TAIL ? found - TAIL : 0))
 		return true;
 	for (size_t i = 0; i < WINDOWS; i++)
 		if (pos >= v->windows[i].lo && pos < v->windows[i].hi)
@@ -281,12 +277,25 @@ static void want_store(struct view *v, uint64_t first, uint64_t last)
 	v->nhits = 0;
 }
 
-bool view_scan(struct view *v, const struct list *l, size_t max)
+static void pass_over(struct view *v, const struct list *l)
+{
+	v->stopping = false;
+	if (!v->filter || v->scanned >= l->end)
+		return;
+	v->stopped += l->end - v->scanned;
+	v->scanned = l->end;
+	v->store_wanted = false;
+	v->force = true;
+}
+
+static bool find_rows(struct view *v, const struct list *l, size_t max)
 {
 	const struct row *r;
 
 	view_drop_front(v, l);
 	follow_changes(v, l);
+	if (v->stopping)
+		pass_over(v, l);
 	if (!v->filter) {
 		v->scanned = l->end;
 		return false;
@@ -315,6 +324,18 @@ bool view_scan(struct view *v, const struct list *l, size_t max)
 			add_row(v, v->scanned);
 	}
 	return v->scanned < l->end;
+}
+
+static bool found_all(const struct view *v, const struct list *l)
+{
+	return v->scanned >= l->end && !v->store_wanted && v->nrecheck == 0;
+}
+
+bool view_scan(struct view *v, const struct list *l, size_t max)
+{
+	bool more = find_rows(v, l, max);
+
+	return view_sort_step(v, l, max, found_all(v, l)) || more;
 }
 
 bool view_wants(const struct view *v, uint64_t *ret_first, uint64_t *ret_last, bool *ret_bodies)
@@ -364,5 +385,5 @@ void view_tried(struct view *v, const struct list *l, uint64_t last)
 
 bool view_done(const struct view *v, const struct list *l)
 {
-	return v->scanned >= l->end && !v->store_wanted && v->nrecheck == 0;
+	return found_all(v, l) && (v->sorting == SORT_NONE || v->sorting == SORT_READY);
 }

@@ -10,6 +10,7 @@
 
 #include "filter/filter.h"
 #include "hub/list.h"
+#include "hub/order.h"
 
 #define VIEW_ROWS_MAX 500
 /* Between two ticks; but one more may follow at once after a pause, so that what comes alone is seen at once.  Never more than
@@ -25,6 +26,11 @@ void view_free(struct view *v);
  * 0; -EINVAL: *ret_err says why and nothing changed; -ENOMEM. */
 int view_sub(struct view *v, const char *filter, size_t n, int64_t tag,
 	     struct filter_error *ret_err);
+/* From now on the rows that there are, in the order of a column; those that come later are only counted.  Done when view_scan
+ * has nothing more to do.  ORDER_NONE: all rows as they come again.  tag as of view_sub. */
+void view_sort(struct view *v, enum order_by by, bool desc, int64_t tag);
+/* Looks no further for older rows that match; those that come are still looked at. */
+void view_stop(struct view *v);
 void view_follow(struct view *v, bool on);
 /* ids in the 36-character form; others are ignored.  At most 64. */
 void view_watch(struct view *v, const char *const *ids, size_t n);

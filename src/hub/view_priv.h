@@ -16,6 +16,14 @@ struct window {
 	uint64_t lo, hi; /* places, [lo, hi) */
 };
 
+enum sort_state {
+	SORT_NONE,
+	SORT_WAIT, /* for the filter to have looked at everything */
+	SORT_COLLECT,
+	SORT_MERGE,
+	SORT_READY
+};
+
 struct view {
 	struct filter *filter; /* NULL: everything */
 	int64_t tag;
@@ -33,6 +41,12 @@ struct view {
 	uint64_t scanned;	  /* every place before this was decided */
 	uint64_t list_base;	  /* of the list, when it was last looked at */
 	uint64_t seen_change;
+
+	enum sort_state sorting;
+	struct order order;
+	uint64_t sort_next, sort_end; /* rows to be taken, counted from the view's first ever */
+	bool stopping;		      /* what was not looked at is passed over, with the next scan */
+	uint64_t stopped;	      /* so many rows were; 0: none */
 
 	uint64_t store_first, store_last;
 	uint64_t *hits, *recheck; /* numbers that matched; places to be decided again */
@@ -54,10 +68,23 @@ struct view {
 
 /* view.c: drops what the list has dropped; first of all in every call that takes the list. */
 void view_drop_front(struct view *v, const struct list *l);
-/* The place of the view's row i. */
-static inline uint64_t view_place(const struct view *v, uint64_t i)
+/* Rows that were found, in the order in which they came to match: how many, and the place of one. */
+static inline uint64_t view_found(const struct view *v)
+{
+	return v->filter ? v->nrows : v->list_base == UINT64_MAX ? 0 : v->scanned - v->list_base;
+}
+static inline uint64_t view_found_place(const struct view *v, uint64_t i)
 {
 	return v->filter ? v->rows[v->first + i] : v->list_base + i;
 }
+/* The place of the view's row i, of view_matched. */
+static inline uint64_t view_place(const struct view *v, uint64_t i)
+{
+	return v->sorting == SORT_NONE ? view_found_place(v, i) : v->order.items[i].pos;
+}
+/* view_sort.c: goes on with sorting; true: there is more to do. */
+bool view_sort_step(struct view *v, const struct list *l, size_t max, bool found_all);
+/* Is the place among the sorted rows that the tab holds? */
+bool view_sort_shows(const struct view *v, uint64_t pos);
 
 #endif

@@ -20,6 +20,22 @@ static void put_rows(const struct view *v, const struct list *l, struct buf *out
 	buf_puts(out, "]");
 }
 
+/* Which places they are; sorted, which of the order. */
+static struct window window_of(const struct view *v, uint64_t from, uint64_t to)
+{
+	struct window w = { UINT64_MAX, 0 };
+
+	if (v->sorting != SORT_NONE)
+		return (struct window){ from, to };
+	for (uint64_t i = from; i < to; i++) {
+		uint64_t pos = view_place(v, i);
+
+		w.lo = pos < w.lo ? pos : w.lo;
+		w.hi = pos + 1 > w.hi ? pos + 1 : w.hi;
+	}
+	return w;
+}
+
 void view_rows(struct view *v, const struct list *l, struct buf *out, uint64_t from, size_t n)
 {
 	uint64_t matched, to;
@@ -30,16 +46,22 @@ void view_rows(struct view *v, const struct list *l, struct buf *out, uint64_t f
 	from = from > matched ? matched : from;
 	to = n > VIEW_ROWS_MAX ? from + VIEW_ROWS_MAX : from + n;
 	to = to > matched ? matched : to;
-	*w = (struct window){ UINT64_MAX, 0 };
-	for (uint64_t i = from; i < to; i++) {
-		uint64_t pos = view_place(v, i);
-
-		w->lo = pos < w->lo ? pos : w->lo;
-		w->hi = pos + 1 > w->hi ? pos + 1 : w->hi;
-	}
-	if (w->hi > v->sent_end)
+	*w = window_of(v, from, to);
+	if (v->sorting != SORT_NONE)
+		v->sent_end = UINT64_MAX;
+	else if (w->hi > v->sent_end)
 		v->sent_end = w->hi;
 	put_rows(v, l, out, from, to);
+}
+
+static int64_t find_sorted(const struct view *v, const struct list *l, uint64_t n)
+{
+	uint64_t pos = list_place(l, n);
+
+	for (uint64_t i = 0; i < view_matched(v); i++)
+		if (view_place(v, i) == pos)
+			return (int64_t)i;
+	return -1;
 }
 
 int64_t view_find(struct view *v, const struct list *l, uint64_t n)
@@ -48,6 +70,8 @@ int64_t view_find(struct view *v, const struct list *l, uint64_t n)
 	int64_t best = -1;
 
 	view_drop_front(v, l);
+	if (v->sorting != SORT_NONE)
+		return find_sorted(v, l, n);
 	pos = list_place(l, n + 1); /* rows before this have a number of at most n */
 	if (!v->filter)
 		return (int64_t)((pos < v->scanned ? pos : v->scanned) - v->list_base) - 1;
@@ -116,13 +140,19 @@ void view_tick(struct view *v, const struct list *l, struct slice common, uint64
 
 	view_drop_front(v, l);
 	matched = view_matched(v);
-	end = v->base + matched;
+	end = view_base(v) + matched;
 	put_upd(v, l, upd);
 	v->seq++;
 	buf_printf(tick, "{\"op\":\"tick\",\"seq\":%" PRIu64, v->seq);
 	view_tag(v, tick);
 	buf_printf(tick, ",\"total\":%" PRIu64 ",\"matched\":%" PRIu64 ",\"base\":%" PRIu64,
-		   l->end - l->base, matched, v->base);
+		   l->end - l->base, matched, view_base(v));
+	if (v->sorting != SORT_NONE)
+		buf_printf(tick, ",\"sorted\":{\"ready\":%s,\"fresh\":%" PRIu64 "}",
+			   v->sorting == SORT_READY ? "true" : "false",
+			   v->sorting == SORT_READY ? v->base + view_found(v) - v->sort_end : 0);
+	if (v->stopped)
+		buf_printf(tick, ",\"stopped\":%" PRIu64, v->stopped);
 	if (!view_done(v, l))
 		buf_printf(tick, ",\"scan\":{\"done\":%" PRIu64 ",\"of\":%" PRIu64 "}",
 			   v->scanned - l->base, l->end - l->base);
@@ -137,9 +167,9 @@ void view_tick(struct view *v, const struct list *l, struct slice common, uint64
 	from = matched > v->n ? matched - v->n : 0;
 	if (v->sent_count > v->base + from)
 		from = v->sent_count > end ? matched : v->sent_count - v->base;
-	put_rows(v, l, tick, v->follow ? from : matched, matched);
+	put_rows(v, l, tick, v->follow && v->sorting == SORT_NONE ? from : matched, matched);
 	buf_puts(tick, "}");
-	if (v->follow) {
+	if (v->follow && v->sorting == SORT_NONE) {
 		v->sent_count = end;
 		v->sent_end = matched > 0 && v->scanned > v->sent_end ? v->scanned : v->sent_end;
 	}

@@ -115,6 +115,74 @@ static void a_pinned_row_comes_back_when_its_turn_to_go_has_come(void **state)
 	assert_string_equal(matching(h, "is:pinned"), "");
 }
 
+/* Labels and counts that are offered at the end of a text. */
+static const char *offered(const struct hub_running *h, const char *text, unsigned at)
+{
+	static char got[600];
+	char path[200];
+	const cJSON *i;
+	cJSON *j;
+
+	(void)snprintf(path, sizeof(path), "/api/filter/check?q=%s&at=%u", text, at);
+	j = hub_get_json(h, path);
+	got[0] = '\0';
+	cJSON_ArrayForEach(i, cJSON_GetObjectItem(j, "complete")) {
+		const cJSON *n = cJSON_GetObjectItem(i, "count");
+
+		(void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s %d,", cJSON_GetObjectItem(i, "text")->valuestring, n ? n->valueint : 0);
+	}
+	cJSON_Delete(j);
+	return got;
+}
+
+static void completion_is_from_what_was_captured(void **state)
+{
+	const struct hub_running *h = *state;
+
+	hub_feed(h, 1, 30);
+	assert_string_equal(offered(h, "stat", 4), "status 0,");
+	assert_string_equal(offered(h, "status:", 7), "200 27,500 3,");
+	assert_string_equal(offered(h, "status:5", 8), "500 3,");
+	assert_string_equal(offered(h, "src:", 4), "web 30,");
+	assert_string_equal(offered(h, "is:er", 5), "error 0,unanswered 0,");
+	assert_string_equal(offered(h, "header.h", 8), "Host 30,");
+	assert_string_equal(offered(h, "header.host:", 12), "api.test 30,");
+	assert_string_equal(offered(h, "body:x", 6), "");
+	assert_int_equal(hub_status_of(h, "GET", "/api/filter/check?q=a&at=x", HUB_BEARER, NULL), 400);
+}
+
+static void saved_filters_are_checked_kept_and_shared(void **state)
+{
+	static const char list[] = "[{\"name\":\"mine \\\"1\\\"\",\"filter\":\"status>=500 -path:\\\"/h x\\\"\"},{\"name\":\"b\",\"filter\":\"\"}]";
+	struct hub_running *h = *state;
+	struct web_reply r;
+
+	assert_int_equal(hub_status_of(h, "PUT", "/api/saved", HUB_BEARER, list), 204);
+	assert_int_equal(hub_status_of(h, "PUT", "/api/saved", HUB_BEARER, "[{\"name\":\"x\",\"filter\":\"statsu:1\"}]"), 400);
+	assert_int_equal(hub_status_of(h, "PUT", "/api/saved", HUB_BEARER, "[{\"name\":\"\",\"filter\":\"\"}]"), 400);
+	assert_int_equal(hub_status_of(h, "PUT", "/api/saved", HUB_BEARER, "{}"), 400);
+	for (int i = 0; i < 2; i++) {
+		r = web_ask(h->http, "GET", "/api/saved", HUB_BEARER, NULL);
+		assert_int_equal(r.status, 200);
+		assert_string_equal((const char *)r.body, list);
+		web_free(&r);
+		if (i == 0) {
+			assert_int_equal(hub_end(h), 0);
+			hub_start(h);
+		}
+	}
+}
+
+static void rows_are_given_in_the_order_of_a_column(void **state)
+{
+	const struct hub_running *h = *state;
+
+	hub_feed(h, 1, 20);
+	assert_string_equal(matching(h, "is:error&sort=-ts"), "20,10");
+	assert_string_equal(matching(h, "path:/item/1&sort=target"), "1,10,11,12,13,14,15,16,17,18,19");
+	assert_int_equal(hub_status_of(h, "GET", "/api/flows?sort=colour", HUB_BEARER, NULL), 400);
+}
+
 /* --- counts ------------------------------------------------------------------------------------------------------ */
 
 static const char *tally(const struct list *l)
@@ -175,6 +243,9 @@ int main(void)
 		T(marks_are_on_rows_in_filters_and_over_a_restart),
 		T(several_at_once_and_what_is_refused),
 		T(a_pinned_row_comes_back_when_its_turn_to_go_has_come),
+		T(completion_is_from_what_was_captured),
+		T(saved_filters_are_checked_kept_and_shared),
+		T(rows_are_given_in_the_order_of_a_column),
 		cmocka_unit_test(rows_are_counted_as_they_come_change_and_go),
 	};
 
