@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of keys: what each reads from a flow. */
-#include "filter/node.h"
+#include "filter/ends.h"
 
 #include <strings.h>
 
@@ -112,54 +112,6 @@ static bool t_query(const struct flow *f, const char *arg, visit_fn visit, void 
 	return hit;
 }
 
-static bool peer_names(const struct flow_peer *p, visit_fn visit, void *ctx)
-{
-	char ip[46];
-
-	flow_addr_format(p->addr, ip);
-	return see(visit, ctx, p->container) || see(visit, ctx, p->pod) ||
-	       see(visit, ctx, p->comm) || see(visit, ctx, ip[0] ? ip : NULL);
-}
-
-static bool t_src(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
-{
-	(void)arg;
-	return peer_names(&f->conn->client, visit, ctx);
-}
-
-static bool t_dst(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
-{
-	(void)arg;
-	return peer_names(&f->conn->server, visit, ctx) || see(visit, ctx, f->conn->path);
-}
-
-static bool t_sock(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
-{
-	(void)arg;
-	return see(visit, ctx, f->conn->path);
-}
-
-static bool t_l4(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
-{
-	(void)arg;
-	return see(visit, ctx, f->conn->l4);
-}
-
-#define BOTH_ENDS(fn, field)                                                             \
-	static bool fn(const struct flow *f, const char *arg, visit_fn visit, void *ctx) \
-	{                                                                                \
-		(void)arg;                                                               \
-		return see(visit, ctx, f->conn->client.field) ||                         \
-		       see(visit, ctx, f->conn->server.field);                           \
-	}
-BOTH_ENDS(t_container, container)
-BOTH_ENDS(t_container_id, container_id)
-BOTH_ENDS(t_image, image)
-BOTH_ENDS(t_project, project)
-BOTH_ENDS(t_pod, pod)
-BOTH_ENDS(t_ns, ns)
-BOTH_ENDS(t_proc, comm)
-
 static bool headers_named(const struct flow_half *h, const char *name, visit_fn visit, void *ctx)
 {
 	for (size_t i = 0; i < h->nheaders; i++)
@@ -260,8 +212,8 @@ static bool any_header(const struct flow_half *h, visit_fn visit, void *ctx)
 
 static bool t_any(const struct flow *f, const char *arg, visit_fn visit, void *ctx)
 {
-	return t_url(f, arg, visit, ctx) || t_op(f, arg, visit, ctx) || t_src(f, arg, visit, ctx) ||
-	       t_dst(f, arg, visit, ctx) || see(visit, ctx, f->resp.status) ||
+	return t_url(f, arg, visit, ctx) || t_op(f, arg, visit, ctx) || key_src(f, arg, visit, ctx) ||
+	       key_dst(f, arg, visit, ctx) || see(visit, ctx, f->resp.status) ||
 	       see(visit, ctx, f->resp.reason) || any_header(&f->req, visit, ctx) ||
 	       any_header(&f->resp, visit, ctx) || t_body(f, arg, visit, ctx);
 }
@@ -411,24 +363,36 @@ static const struct key keys[] = {
 	{ "url", KIND_TEXT, false, FILTER_SUMMARY, t_url, NULL, "scheme, host and target" },
 	{ "query", KIND_TEXT, true, FILTER_SUMMARY, t_query, NULL,
 	  "query.NAME: one parameter, decoded" },
-	{ "src", KIND_TEXT, false, FILTER_SUMMARY, t_src, NULL,
+	{ "src", KIND_TEXT, false, FILTER_SUMMARY, key_src, NULL,
 	  "client: container, pod, process or address" },
-	{ "dst", KIND_TEXT, false, FILTER_SUMMARY, t_dst, NULL,
+	{ "dst", KIND_TEXT, false, FILTER_SUMMARY, key_dst, NULL,
 	  "server: container, pod, process, address or socket path" },
-	{ "sock", KIND_TEXT, false, FILTER_SUMMARY, t_sock, NULL,
+	{ "sock", KIND_TEXT, false, FILTER_SUMMARY, key_sock, NULL,
 	  "path of the unix socket; abstract names begin with @" },
-	{ "l4", KIND_CHOICE, false, FILTER_SUMMARY, t_l4, NULL, "tcp, unix or udp" },
-	{ "container", KIND_TEXT, false, FILTER_SUMMARY, t_container, NULL,
+	{ "l4", KIND_CHOICE, false, FILTER_SUMMARY, key_l4, NULL, "tcp, unix or udp" },
+	{ "container", KIND_TEXT, false, FILTER_SUMMARY, key_container, NULL,
 	  "container at either end" },
-	{ "container.id", KIND_TEXT, false, FILTER_HEADERS, t_container_id, NULL,
+	{ "container.id", KIND_TEXT, false, FILTER_HEADERS, key_container_id, NULL,
 	  "container id at either end" },
-	{ "image", KIND_TEXT, false, FILTER_HEADERS, t_image, NULL, "image at either end" },
-	{ "compose", KIND_TEXT, false, FILTER_HEADERS, t_project, NULL,
+	{ "image", KIND_TEXT, false, FILTER_HEADERS, key_image, NULL, "image at either end" },
+	{ "compose", KIND_TEXT, false, FILTER_SUMMARY, key_project, NULL,
 	  "Compose project at either end" },
-	{ "pod", KIND_TEXT, false, FILTER_SUMMARY, t_pod, NULL, "Kubernetes pod at either end" },
-	{ "ns", KIND_TEXT, false, FILTER_SUMMARY, t_ns, NULL,
+	{ "src.compose", KIND_TEXT, false, FILTER_SUMMARY, key_src_project, NULL,
+	  "Compose project of the client" },
+	{ "dst.compose", KIND_TEXT, false, FILTER_SUMMARY, key_dst_project, NULL,
+	  "Compose project of the server" },
+	{ "service", KIND_TEXT, false, FILTER_SUMMARY, key_service, NULL,
+	  "what a container or pod is one of: web for shop-web-2" },
+	{ "src.service", KIND_TEXT, false, FILTER_SUMMARY, key_src_service, NULL, "the client's" },
+	{ "dst.service", KIND_TEXT, false, FILTER_SUMMARY, key_dst_service, NULL, "the server's" },
+	{ "pod", KIND_TEXT, false, FILTER_SUMMARY, key_pod, NULL, "Kubernetes pod at either end" },
+	{ "ns", KIND_TEXT, false, FILTER_SUMMARY, key_ns, NULL,
 	  "Kubernetes namespace at either end" },
-	{ "proc", KIND_TEXT, false, FILTER_SUMMARY, t_proc, NULL, "process name at either end" },
+	{ "src.ns", KIND_TEXT, false, FILTER_SUMMARY, key_src_ns, NULL,
+	  "Kubernetes namespace of the client" },
+	{ "dst.ns", KIND_TEXT, false, FILTER_SUMMARY, key_dst_ns, NULL,
+	  "Kubernetes namespace of the server" },
+	{ "proc", KIND_TEXT, false, FILTER_SUMMARY, key_proc, NULL, "process name at either end" },
 	{ "header", KIND_TEXT, true, FILTER_HEADERS, t_header, NULL,
 	  "header.NAME in request or answer" },
 	{ "req.header", KIND_TEXT, true, FILTER_HEADERS, t_req_header, NULL, "req.header.NAME" },

@@ -176,3 +176,69 @@ const char *flow_container_name(const struct flow_peer *p, char room[FLOW_NAME_M
 	(void)snprintf(room, FLOW_NAME_MAX, "%s/%s", p->pod, p->container); /* cut */
 	return room;
 }
+
+static size_t end_of(const char *s, size_t n, const char *set, size_t *ret_len)
+{
+	size_t i = n;
+
+	while (i > 0 && strchr(set, s[i - 1]))
+		i--;
+	*ret_len = n - i;
+	return i;
+}
+
+#define DIGITS "0123456789"
+
+/* The length of s without its last word, which is of the characters in set, min to max of them, behind a '-' (or '_'); n when
+ * it has none. */
+static size_t without(const char *s, size_t n, const char *set, size_t min, size_t max)
+{
+	size_t len, at = end_of(s, n, set, &len);
+
+	if (len < min || len > max || at < 2 || (s[at - 1] != '-' && s[at - 1] != '_'))
+		return n;
+	return at - 1;
+}
+
+/* Of a pod: "NAME-HASH-XXXXX" or "NAME-0".  The random words are of these characters (Kubernetes'
+ * apimachinery, util/rand: no vowels, no 0, 1 and 3). */
+static size_t workload(const char *pod, size_t n)
+{
+	static const char safe[] = "bcdfghjklmnpqrstvwxz2456789";
+	size_t first = without(pod, n, safe, 5, 5), second;
+
+	if (first == n)
+		return without(pod, n, DIGITS, 1, 5);
+	second = without(pod, first, safe, 6, 10); /* of a ReplicaSet */
+	if (second == first)
+		second = without(pod, first, DIGITS, 8, 10); /* of a CronJob: its time */
+	return second == first ? n : second;
+}
+
+const char *flow_service_name(const struct flow_peer *p, char room[FLOW_NAME_MAX])
+{
+	const char *name = p->pod ? p->pod : p->container;
+	size_t n = name ? strlen(name) : 0, skip = p->project ? strlen(p->project) : 0, end = n;
+
+	if (p->pod) {
+		end = workload(name, n);
+		skip = 0;
+	} else if (name && skip > 0 && n > skip + 1 && strncmp(name, p->project, skip) == 0 &&
+		   (name[skip] == '-' || name[skip] == '_')) {
+		skip++;
+		end = without(name, n, DIGITS, 1, 5);
+		if (end == n)
+			end = without(name, n, DIGITS "abcdef", 12, 12);
+		if (end < n && end > skip + 4 &&
+		    (strncmp(name + end - 4, "-run", 4) == 0 || strncmp(name + end - 4, "_run", 4) == 0))
+			end -= 4;
+	} else {
+		skip = 0;
+	}
+	if (skip == 0 && end == n)
+		return name;
+	if (end <= skip || end == n) /* a name that somebody chose */
+		return name;
+	(void)snprintf(room, FLOW_NAME_MAX, "%.*s", (int)(end - skip), name + skip);
+	return room;
+}

@@ -174,5 +174,9 @@ void flow_addr_format(const uint8_t addr[16],
 /* What to call the end's container: "web", or in a pod "shop-7d9f/web"; room is for the latter.  Borrowed from p or room;
  * NULL: it has no name. */
 const char *flow_container_name(const struct flow_peer *p, char room[FLOW_NAME_MAX]);
+/* What the end's container is one of, told by the names that Docker Compose ("shop-web-2" or "shop_web_2" of project shop: web;
+ * "shop-web-run-0123456789ab", too) and Kubernetes' Deployments, CronJobs and StatefulSets ("web-7d9f8c6b5d-x2x4z", "db-0") give;
+ * else the container's own.  Borrowed from p or room; NULL: it is in no container. */
+const char *flow_service_name(const struct flow_peer *p, char room[FLOW_NAME_MAX]);
 
 #endif

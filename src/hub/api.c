@@ -366,6 +366,8 @@ void api_poll(struct conn *c)
 		poll_command(c);
 	else if (c->a.status == 0 && c->view)
 		poll_view(c);
+	else if (c->a.status == 0 && c->job)
+		job_poll(c);
 }
 
 /* --- the table ---------------------------------------------------------------------------------------------------------- */
@@ -380,6 +382,8 @@ static const struct route {
 	{ "GET", "/api/flow/", true, api_flow },
 	{ "PATCH", "/api/flow/", true, flow_mark },
 	{ "PATCH", "/api/marks", false, marks },
+	{ "GET", "/api/map", false, api_map },
+	{ "GET", "/api/metrics", false, api_metrics },
 	{ "GET", "/api/filter/check", false, filter_check },
 	{ "GET", "/api/saved", false, saved_get },
 	{ "PUT", "/api/saved", false, saved_put },

@@ -157,7 +157,8 @@ static void get_blob(struct slice s, size_t nhead, const char *ret[NAMES])
 /* path: of the unix socket, for its server. */
 static uint32_t put_peer(struct list *l, const struct flow_peer *p, const char *path)
 {
-	const char *const names[NAMES] = { p->comm, p->container, p->container_id, path, p->pod, p->ns };
+	const char *const names[NAMES] = { p->comm, p->container, p->container_id, path,
+					   p->pod,  p->ns,	  p->project,	   NULL };
 
 	uint8_t head[HEAD];
 
@@ -166,7 +167,7 @@ static uint32_t put_peer(struct list *l, const struct flow_peer *p, const char *
 	return put_blob(&l->blobs, head, sizeof(head), names);
 }
 
-static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret, const char **ret_path)
+void list_peer(const struct list *l, uint32_t id, struct flow_peer *ret, const char **ret_path)
 {
 	struct slice s = intern_get(&l->blobs, id);
 	const char *names[NAMES];
@@ -183,6 +184,7 @@ static void get_peer(const struct list *l, uint32_t id, struct flow_peer *ret, c
 	*ret_path = names[3];
 	ret->pod = names[4];
 	ret->ns = names[5];
+	ret->project = names[6];
 }
 
 const char *list_container_id(const struct list *l, uint32_t blob)
@@ -190,7 +192,7 @@ const char *list_container_id(const struct list *l, uint32_t blob)
 	struct flow_peer p = { 0 };
 	const char *path;
 
-	get_peer(l, blob, &p, &path);
+	list_peer(l, blob, &p, &path);
 	return p.container_id;
 }
 
@@ -373,8 +375,8 @@ void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
 
 	*ret = (struct row_flow){ 0 };
 	ret->conn.l4 = r->bits & ROW_UNIX ? "unix" : "tcp";
-	get_peer(l, r->client, &ret->conn.client, &none);
-	get_peer(l, r->server, &ret->conn.server, &ret->conn.path);
+	list_peer(l, r->client, &ret->conn.client, &none);
+	list_peer(l, r->server, &ret->conn.server, &ret->conn.path);
 	ret->conn.client.port = r->cport;
 	ret->conn.server.port = r->sport;
 	ret->conn.id = r->conn;

@@ -83,6 +83,9 @@ void row_flow(const struct list *l, const struct row *r, struct row_flow *ret);
 void row_name(const struct flow_peer *p, const char *path, char *ret, size_t n);
 /* One row of docs/api.md.  r NULL: a row that was evicted. */
 void row_json(struct buf *out, const struct list *l, const struct row *r);
+/* The end of a connection that a blob stands for, without its port; *ret_path: of the unix socket.  Pointers live as long
+ * as the row. */
+void list_peer(const struct list *l, uint32_t blob, struct flow_peer *ret, const char **ret_path);
 /* The container id of a blob that is an end of a connection, or NULL. */
 const char *list_container_id(const struct list *l, uint32_t blob);
 

@@ -146,6 +146,8 @@ void request_reset(struct conn *c)
 	if (!c->tab) {
 		view_free(c->view);
 		c->view = NULL;
+		job_free(c->job);
+		c->job = NULL;
 	}
 	c->q.ticket = 0;
 	buf_clear(&a->head);

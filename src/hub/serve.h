@@ -6,6 +6,7 @@
 #include <libwebsockets.h>
 
 #include "hub/access.h"
+#include "hub/job.h"
 #include "hub/state.h"
 #include "hub/view.h"
 #include "hub/web.h"
@@ -30,6 +31,7 @@ struct web {
 	struct conn *conns; /* all of them */
 	struct buf common;  /* what every tick says, as of common_version */
 	uint64_t common_version;
+	uint64_t jobs; /* begun so far */
 };
 
 struct answer {
@@ -64,6 +66,7 @@ struct conn {
 	struct request q;
 	struct answer a;
 	struct view *view; /* of a tab, or of a request that awaits its window */
+	struct job *job;   /* of a request that awaits it */
 	bool tab;
 	/* of a tab */
 	struct buf in;
@@ -101,6 +104,9 @@ bool api_number(const struct conn *c, const char *name, int64_t *ret);
 void api_flow(struct conn *c, const char *rest); /* rest: what follows /api/flow/ */
 /* related_api.c: f is whole, row its number. */
 void api_related(struct conn *c, const struct flow *f, uint64_t row);
+/* sums_api.c */
+void api_map(struct conn *c, const char *rest);
+void api_metrics(struct conn *c, const char *rest);
 /* tab.c */
 int tab_begin(struct conn *c);
 int tab_input(struct conn *c, struct slice in, bool binary, bool final); /* -1: close */

@@ -270,6 +270,7 @@ void web_pump(struct web *w)
 	if (stopping(w))
 		return;
 	more = scan_views(w);
+	more |= job_run(w, hub_now_ns() + SLICE_NS);
 	now = hub_now_ns();
 	hub_lock(w->st);
 	make_common(w);
