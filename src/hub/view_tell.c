@@ -173,7 +173,7 @@ void view_tick(struct view *v, const struct list *l, struct slice common, uint64
 		v->sent_count = end;
 		v->sent_end = matched > 0 && v->scanned > v->sent_end ? v->scanned : v->sent_end;
 	}
-	v->force = v->nchanged > 0;
+	v->force = v->nchanged > 0 || !view_done(v, l); /* that the scan is over has to be said, too */
 	v->stale = false;
 	v->tick_ns = (now_ns > v->tick_ns ? now_ns : v->tick_ns) + VIEW_TICK_NS;
 	v->seen_version = l->version;

@@ -583,6 +583,26 @@ static void serve_store(void)
 	}
 }
 
+/* Nothing changed but that all rows were looked at: a page that shows how far it is has to hear of it. */
+static void the_end_of_a_scan_that_finds_nothing_is_told(void **state)
+{
+	struct buf upd = { 0 }, t = { 0 };
+
+	(void)state;
+	put(1, 0);
+	sub("header.x-trace:no", 3);
+	view_tick(view, &list, (struct slice){ 0 }, 1, now_ns += VIEW_TICK_NS, &upd, &t);
+	assert_non_null(strstr((const char *)t.p, "\"scan\""));
+	view_ack(view, 1);
+	serve_store();
+	assert_true(view_done(view, &list));
+	assert_true(view_due(view, &list, 1, now_ns + VIEW_TICK_NS));
+	assert_false(tick().scanning);
+	assert_false(view_due(view, &list, 1, now_ns + 10 * VIEW_TICK_NS));
+	buf_release(&upd);
+	buf_release(&t);
+}
+
 static void what_the_list_does_not_know_is_asked_of_the_store(void **state)
 {
 	struct told t;
@@ -701,6 +721,7 @@ int main(void)
 		T(a_number_from_before_the_list_is_refused),
 		T(too_many_changes_are_said_instead_of_sent),
 		T(a_position_is_found_by_row_number),
+		T(the_end_of_a_scan_that_finds_nothing_is_told),
 		T(what_the_list_does_not_know_is_asked_of_the_store),
 		T(a_long_target_is_cut_in_the_row_and_still_searched),
 		T(strings_are_kept_once_and_given_back),
