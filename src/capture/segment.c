@@ -138,7 +138,7 @@ static bool is_far(struct half *h, const struct segment *s)
 	return true;
 }
 
-static void put_payload(struct segments *t, struct tcp *c, int from, const struct segment *s)
+void tcp_put_payload(struct segments *t, struct tcp *c, int from, const struct segment *s)
 {
 	struct half *h = &c->half[from];
 	uint64_t at = half_position(h, s->seq + (s->flags & SEGMENT_SYN ? 1 : 0)), skip = 0;
@@ -170,6 +170,12 @@ static void expire(struct segments *t)
 	}
 }
 
+/* A hole that will not be filled any more. */
+static bool is_late(const struct segments *t, const struct half *h)
+{
+	return h->hole_ns && t->now_ns >= h->hole_ns + LATE_NS && h->next < h->acked;
+}
+
 static void tick(struct segments *t)
 {
 	struct link *next;
@@ -181,11 +187,12 @@ static void tick(struct segments *t)
 
 		next = l->next;
 		c = LINK_OWNER(l, struct tcp, late);
+		if (is_late(t, &c->half[0]) || is_late(t, &c->half[1]))
+			tcp_release_all(t, c);
 		for (int i = 0; i < 2; i++) {
 			struct half *h = &c->half[i];
 
-			while (h->hole_ns && t->now_ns >= h->hole_ns + LATE_NS &&
-			       h->next < h->acked)
+			while (is_late(t, h))
 				tcp_lose(t, c, i, h->acked);
 			if (h->next >= h->acked)
 				h->hole_ns = 0;
@@ -238,9 +245,11 @@ int segments_put(struct segments *t, const struct segment *s)
 	c->last_ns = t->now_ns;
 	if (!c->half[from].known) /* its SYN was not captured */
 		begin_half(&c->half[from], s->seq, c->begun ? 0 : MIDDLE);
-	put_payload(t, c, from, s);
 	if (s->flags & SEGMENT_ACK)
 		acknowledge(t, c, from, s->ack);
+	if (!tcp_hold(t, c, from, s))
+		tcp_put_payload(t, c, from, s);
+	tcp_release(t, c);
 	if (s->flags & SEGMENT_RST)
 		tcp_close(t, c, EV_END_ALL | EV_END_RESET);
 	else
@@ -250,9 +259,13 @@ int segments_put(struct segments *t, const struct segment *s)
 
 void segments_finish(struct segments *t)
 {
-	for (struct link *l = t->open.next; l != &t->open; l = l->next)
+	for (struct link *l = t->open.next; l != &t->open; l = l->next) {
+		struct tcp *c = LINK_OWNER(l, struct tcp, lru);
+
+		tcp_release_all(t, c);
 		for (int i = 0; i < 2; i++)
-			tcp_lose_rest(t, LINK_OWNER(l, struct tcp, lru), i);
+			tcp_lose_rest(t, c, i);
+	}
 }
 
 void segments_free(struct segments *t)

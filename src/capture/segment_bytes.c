@@ -40,13 +40,14 @@ static void tell_data(struct segments *t, struct tcp *c, int from, uint64_t off,
 		      uint32_t len)
 {
 	struct ev_data *ev = &t->data.ev;
+	uint64_t ts_ns = t->past_ns ? t->past_ns : t->now_ns;
 
 	tell_open(t, c);
 	do {
 		size_t n = data.n < EV_CHUNK_MAX ? data.n : EV_CHUNK_MAX;
 		bool last = n == data.n;
 
-		*ev = (struct ev_data){ .h = { t->now_ns, (uint32_t)(sizeof(*ev) + n), EV_DATA, 0,
+		*ev = (struct ev_data){ .h = { ts_ns, (uint32_t)(sizeof(*ev) + n), EV_DATA, 0,
 					       c->cookie, 0, 0 },
 					.off = off,
 					.len = last ? len : (uint32_t)n,

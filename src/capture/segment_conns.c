@@ -90,6 +90,7 @@ void tcp_remove(struct segments *t, struct tcp *c)
 		t->nclosed--;
 	else
 		t->nopen--;
+	tcp_drop_held(t, c);
 	free(c->half[0].ranges);
 	free(c->half[1].ranges);
 	free(c);
@@ -104,6 +105,7 @@ void tcp_close(struct segments *t, struct tcp *c, unsigned how)
 {
 	if (c->closed)
 		return;
+	tcp_release_all(t, c);
 	for (int i = 0; i < 2; i++)
 		tcp_lose_rest(t, c, i);
 	tcp_tell_close(t, c, how);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* segment_priv.h - inside of segment.h: segment.c what a segment does to its connection; segment_bytes.c what bytes came already,
- * and events; segment_conns.c the connections. */
+ * and events; segment_held.c what came before what it answers; segment_conns.c the connections. */
 #ifndef LIMPID_CAPTURE_SEGMENT_PRIV_H
 #define LIMPID_CAPTURE_SEGMENT_PRIV_H
 
@@ -33,6 +33,8 @@ struct tcp {
 	struct link lru, late; /* late: holes that may yet be filled */
 	struct endpoint end[2];
 	struct half half[2]; /* what end[i] sends */
+	struct held *held[2], *held_last[2]; /* of end[i], by position; the last if there is a first */
+	size_t nheld, held_bytes;
 	uint64_t cookie, first_ns, last_ns;
 	uint32_t isn; /* of the SYN, where one was seen */
 	uint8_t self; /* the end that opened it, or, where that is not known, that was seen first */
@@ -46,6 +48,9 @@ struct segments {
 	struct link open, closed, late; /* open, closed: the last used first */
 	size_t nopen, nclosed;
 	uint64_t seed, next_cookie, now_ns, tick_ns;
+	uint64_t past_ns; /* when the segment at hand came; 0: now */
+	uint64_t next_held;
+	size_t held_bytes; /* of all connections */
 	event_fn fn;
 	void *ctx;
 	struct segment_stats stats;
@@ -72,6 +77,20 @@ void tcp_put(struct segments *t, struct tcp *c, int from, uint64_t off, struct s
 void tcp_lose(struct segments *t, struct tcp *c, int from, uint64_t limit);
 /* All that something came behind of, or that must have been sent. */
 void tcp_lose_rest(struct segments *t, struct tcp *c, int from);
+
+/* --- segment.c --- */
+
+void tcp_put_payload(struct segments *t, struct tcp *c, int from, const struct segment *s);
+
+/* --- segment_held.c --- */
+
+/* s answers what did not come yet, or follows such: it waits.  Its acknowledgement counts already. */
+bool tcp_hold(struct segments *t, struct tcp *c, int from, const struct segment *s);
+/* Gives on what waits for nothing any more. */
+void tcp_release(struct segments *t, struct tcp *c);
+/* What they wait for is lost: gives on all of them, in the order in which they came. */
+void tcp_release_all(struct segments *t, struct tcp *c);
+void tcp_drop_held(struct segments *t, struct tcp *c);
 
 /* --- segment_conns.c --- */
 

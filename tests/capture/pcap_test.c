@@ -384,6 +384,82 @@ static void what_was_acknowledged_may_come_a_little_later(void **state)
 	assert_int_equal(stats.tcp.lost_bytes, 0);
 }
 
+/* The server answers what the client says next, and then the client says it. */
+static void answer_first(struct wire *w, const char *question, const char *answer)
+{
+	w->seq[0] += (uint32_t)strlen(question);
+	wire_say(w, 1, answer);
+	w->seq[0] -= (uint32_t)strlen(question);
+	w->seq[1] -= (uint32_t)strlen(answer);
+	wire_say(w, 0, question);
+	w->seq[1] += (uint32_t)strlen(answer);
+}
+
+static void what_answers_bytes_that_come_later_waits_for_them(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	wire_init(&w, WIRE_PCAP, false, 1);
+	wire_connect(&w);
+	answer_first(&w, "one?", "one!");
+	wire_say(&w, 0, "two?");
+	wire_say(&w, 1, "two!");
+	gives(&w, "client 40000-80\n>0 one?\n<0 one!\n>4 two?\n<4 two!\n");
+	wire_init(&w, WIRE_PCAP, false, 1); /* one behind the other: two! two? one! one? */
+	wire_connect(&w);
+	w.seq[0] += 8;
+	w.seq[1] += 4;
+	wire_say(&w, 1, "two!");
+	w.seq[0] -= 4;
+	w.seq[1] -= 4;
+	wire_say(&w, 0, "two?");
+	w.seq[0] -= 4;
+	w.seq[1] -= 4;
+	wire_say(&w, 1, "one!");
+	w.seq[0] -= 4;
+	w.seq[1] -= 4;
+	wire_say(&w, 0, "one?");
+	gives(&w, "client 40000-80\n>0 one?\n<0 one!\n>4 two?\n<4 two!\n");
+	assert_int_equal(stats.tcp.lost_bytes, 0);
+}
+
+static void what_answers_bytes_that_never_come_goes_on_behind_their_loss(void **state)
+{
+	static char said[1000];
+	struct wire w;
+	const char *got;
+	int rc;
+
+	(void)state;
+	wire_init(&w, WIRE_PCAP, false, 1); /* for a while */
+	wire_connect(&w);
+	w.seq[0] += 4;
+	wire_say(&w, 1, "one!");
+	wire_say(&w, 1, "and more");
+	w.now_ns += 70000000;
+	wire_tcp(&w, 0, WIRE_ACK, 0, "");
+	wire_say(&w, 0, "two?");
+	gives(&w, "client 40000-80\n>0 [4]\n<0 one!\n<4 and more\n>4 two?\n");
+	wire_init(&w, WIRE_PCAP, false, 1); /* until it ends */
+	wire_connect(&w);
+	w.seq[0] += 4;
+	wire_say(&w, 1, "one!");
+	wire_tcp(&w, 1, WIRE_RST | WIRE_ACK, 0, "");
+	gives(&w, "client 40000-80\n>0 [4]\n<0 one!\nend all reset 4 4\n");
+	wire_init(&w, WIRE_PCAP, false, 1); /* until there is no room */
+	wire_connect(&w);
+	w.seq[0] += 4;
+	memset(said, 'x', sizeof(said) - 1);
+	for (int i = 0; i < 2000; i++)
+		wire_say(&w, 1, said);
+	got = events_of(wire_fd(&w), &rc);
+	assert_memory_equal(got, "client 40000-80\n>0 [4]\n<0 xxx", 29);
+	assert_non_null(strstr(got, "\n<1997001 xxx"));
+	assert_int_equal(stats.tcp.lost_bytes, 4);
+	wire_release(&w);
+}
+
 static void what_is_missing_at_the_end_of_the_file_is_lost(void **state)
 {
 	struct wire w;
@@ -658,6 +734,8 @@ int main(void)
 		cmocka_unit_test(segments_out_of_order_and_again_are_sorted),
 		cmocka_unit_test(what_was_acknowledged_and_never_came_is_lost),
 		cmocka_unit_test(what_was_acknowledged_may_come_a_little_later),
+		cmocka_unit_test(what_answers_bytes_that_come_later_waits_for_them),
+		cmocka_unit_test(what_answers_bytes_that_never_come_goes_on_behind_their_loss),
 		cmocka_unit_test(what_is_missing_at_the_end_of_the_file_is_lost),
 		cmocka_unit_test(a_connection_without_its_beginning_is_joined),
 		cmocka_unit_test(resets_and_ports_used_again_end_a_connection),

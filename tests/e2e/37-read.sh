@@ -97,7 +97,7 @@ equal "what is no capture ends with 1" "1 is neither a Limpid recording nor a pc
 	"$("$LIMPID" read "$TMP/noise" >"$TMP/noise.out" 2>&1; echo "$? $(sed -n 's/.*noise //p' "$TMP/noise.out")")"
 
 # --- what lines and captures do to packets, done to the real capture ---
-for how in reordered doubled tagged fragmented overlapping; do
+for how in reordered ahead doubled tagged fragmented overlapping; do
 	python3 tests/e2e/read_world.py change $how "$TMP/us.pcap" "$TMP/$how.pcap"
 	"$LIMPID" read --json "$TMP/$how.pcap" 2>"$TMP/$how.err" | said >"$TMP/$how.said"
 	check "packets $how give the same" diff "$TMP/live.said" "$TMP/$how.said"
