@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks double in size up to 256 KiB; an allocation larger than that gets a block of its own, which
- * arena_grow can extend in place with realloc: that is how a body of unknown length grows. */
+/* The first block lies in the arena itself: a small message costs one malloc, of a size that glibc keeps at hand (its
+ * per-thread cache takes up to 1,032 bytes).  Further blocks double in size up to 256 KiB; an allocation larger than that
+ * gets a block of its own, which arena_grow can extend in place with realloc: that is how a body of unknown length grows. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 
 #define ALIGN 16
-#define FIRST_BLOCK 1024
+#define ARENA_BYTES 1024 /* of an arena and its first block */
+#define SECOND_BLOCK 2048
 #define LARGE_BLOCK (256 * 1024)
 
 struct block {
@@ -18,20 +20,27 @@ struct block {
 };
 
 struct arena {
-	struct block *blocks; /* the newest first */
+	struct block *blocks; /* the newest first; the last one is first */
 	size_t used, max;
 	size_t next_cap;
 	bool failed;
+	struct block first;
 };
 
 struct arena *arena_new(size_t max_bytes)
 {
-	struct arena *a = calloc(1, sizeof(*a));
+	struct arena *a = malloc(ARENA_BYTES);
 
 	if (!a)
 		return NULL;
+	a->blocks = &a->first;
+	a->used = 0;
 	a->max = max_bytes;
-	a->next_cap = FIRST_BLOCK;
+	a->next_cap = SECOND_BLOCK;
+	a->failed = false;
+	a->first.next = NULL;
+	a->first.used = 0;
+	a->first.cap = ARENA_BYTES - offsetof(struct arena, first.data);
 	return a;
 }
 
@@ -56,7 +65,8 @@ static struct block *add_block(struct arena *a, size_t n)
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+/* As arena_alloc, but what the memory holds is not said. */
+static void *take(struct arena *a, size_t n)
 {
 	struct block *b = a->blocks;
 	void *p;
@@ -66,7 +76,7 @@ void *arena_alloc(struct arena *a, size_t n)
 		return NULL;
 	}
 	n = round_up(n ? n : 1);
-	if (!b || b->cap - b->used < n)
+	if (b->cap - b->used < n)
 		b = add_block(a, n);
 	if (!b) {
 		a->failed = true;
@@ -75,7 +85,15 @@ void *arena_alloc(struct arena *a, size_t n)
 	p = b->data + b->used;
 	b->used += n;
 	a->used += n;
-	memset(p, 0, n);
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	void *p = take(a, n);
+
+	if (p)
+		memset(p, 0, n);
 	return p;
 }
 
@@ -85,7 +103,7 @@ static void *grow_in_place(struct arena *a, uint8_t *p, size_t old, size_t n)
 	struct block *b = a->blocks;
 	size_t at;
 
-	if (!b || p < b->data || p >= b->data + b->used)
+	if (p < b->data || p >= b->data + b->used)
 		return NULL;
 	at = (size_t)(p - b->data);
 	if (at + round_up(old) != b->used)
@@ -94,7 +112,7 @@ static void *grow_in_place(struct arena *a, uint8_t *p, size_t old, size_t n)
 		struct block *bigger;
 		size_t cap = n + n / 2;
 
-		if (at != 0)
+		if (at != 0 || b == &a->first)
 			return NULL;
 		bigger = realloc(b, sizeof(*b) + cap);
 		if (!bigger)
@@ -124,32 +142,42 @@ void *arena_grow(struct arena *a, void *p, size_t old, size_t n)
 		a->used += round_up(n) - round_up(old);
 		return q;
 	}
-	q = arena_alloc(a, n);
-	if (q)
+	q = take(a, n);
+	if (q) {
 		memcpy(q, p, old);
+		memset((uint8_t *)q + old, 0, n - old);
+	}
 	return q;
 }
 
 char *arena_str(struct arena *a, struct slice s)
 {
-	char *p = s.n == SIZE_MAX ? NULL : arena_alloc(a, s.n + 1);
+	char *p = s.n == SIZE_MAX ? NULL : take(a, s.n + 1);
 
-	if (p && s.n > 0)
+	if (!p)
+		return NULL;
+	if (s.n > 0)
 		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
 	return p;
 }
 
+/* Written at once where it usually has room, behind what was handed out. */
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	struct block *b = a->blocks;
+	size_t room = b->cap - b->used;
 	va_list ap;
 	char *p;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf((char *)b->data + b->used, room, fmt, ap);
 	va_end(ap);
-	if (n < 0 || !(p = arena_alloc(a, (size_t)n + 1)))
+	if (n < 0 || !(p = take(a, (size_t)n + 1)))
 		return NULL;
+	if ((size_t)n < room)
+		return p;
 	va_start(ap, fmt);
 	(void)vsnprintf(p, (size_t)n + 1, fmt, ap); /* measured above */
 	va_end(ap);
@@ -158,7 +186,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 
 struct slice arena_copy(struct arena *a, struct slice s)
 {
-	uint8_t *p = s.n ? arena_alloc(a, s.n) : NULL;
+	uint8_t *p = s.n ? take(a, s.n) : NULL;
 
 	if (!p)
 		return (struct slice){ 0 };
@@ -178,19 +206,24 @@ void arena_limit(struct arena *a, size_t max_bytes)
 
 struct arena_mark arena_mark(const struct arena *a)
 {
-	return (struct arena_mark){ a->blocks, a->blocks ? a->blocks->used : 0, a->used, a->failed };
+	return (struct arena_mark){ a->blocks, a->blocks->used, a->used, a->failed };
 }
 
-void arena_rewind(struct arena *a, struct arena_mark to)
+/* Frees the blocks that are newer than until. */
+static void drop_blocks(struct arena *a, const struct block *until)
 {
-	while (a->blocks && a->blocks != to.block) {
+	while (a->blocks != until && a->blocks != &a->first) {
 		struct block *b = a->blocks;
 
 		a->blocks = b->next;
 		free(b);
 	}
-	if (a->blocks)
-		a->blocks->used = to.block_used;
+}
+
+void arena_rewind(struct arena *a, struct arena_mark to)
+{
+	drop_blocks(a, to.block);
+	a->blocks->used = to.block_used;
 	a->used = to.used;
 	a->failed = to.was_short;
 }
@@ -204,11 +237,6 @@ void arena_free(struct arena *a)
 {
 	if (!a)
 		return;
-	while (a->blocks) {
-		struct block *b = a->blocks;
-
-		a->blocks = b->next;
-		free(b);
-	}
+	drop_blocks(a, &a->first);
 	free(a);
 }

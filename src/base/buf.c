@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-uint8_t *buf_room(struct buf *b, size_t n)
+uint8_t *buf_grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : 256;
 	uint8_t *p;
@@ -14,8 +14,6 @@ uint8_t *buf_room(struct buf *b, size_t n)
 		b->failed = true;
 		return NULL;
 	}
-	if (b->cap - b->n >= n && b->p)
-		return b->p + b->n;
 	while (cap - b->n < n)
 		cap *= 2;
 	p = realloc(b->p, cap);
@@ -26,21 +24,6 @@ uint8_t *buf_room(struct buf *b, size_t n)
 	b->p = p;
 	b->cap = cap;
 	return p + b->n;
-}
-
-void buf_put(struct buf *b, struct slice s)
-{
-	uint8_t *p;
-
-	if (s.n == 0 || !s.p || !(p = buf_room(b, s.n)))
-		return;
-	memcpy(p, s.p, s.n);
-	b->n += s.n;
-}
-
-void buf_puts(struct buf *b, const char *s)
-{
-	buf_put(b, slice_str(s));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
@@ -84,12 +67,32 @@ void buf_release(struct buf *b)
 
 static const char hex[] = "0123456789abcdef";
 
+/* Sixteen bytes at once, on any machine: the compiler knows what it has. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+static const bool plain_char[256] = {
+	[' ' ... '!'] = 1, ['#' ... '['] = 1, [']' ... '~'] = 1
+};
+
+static bool all_plain(const uint8_t *p)
+{
+	bytes16 b;
+	words2 w;
+
+	memcpy(&b, p, sizeof(b));
+	w = (words2)((b < 0x20) | (b > 0x7e) | (b == '"') | (b == '\\'));
+	return (w[0] | w[1]) == 0;
+}
+
 /* Bytes of s before the next one that needs an escape. */
 static size_t plain_run(struct slice s)
 {
 	size_t i = 0;
 
-	while (i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x7f && s.p[i] != '"' && s.p[i] != '\\')
+	while (s.n - i >= 16 && all_plain(s.p + i))
+		i += 16;
+	while (i < s.n && plain_char[s.p[i]])
 		i++;
 	return i;
 }
@@ -112,7 +115,8 @@ static void put_json_char(struct buf *b, uint8_t c)
 
 void buf_put_json_str(struct buf *b, struct slice s)
 {
-	buf_puts(b, "\"");
+	(void)buf_room(b, s.n + 2); /* all there is to grow, most often */
+	buf_put_char(b, '"');
 	while (s.n > 0 && s.p) {
 		size_t n = plain_run(s);
 
@@ -129,7 +133,7 @@ void buf_put_json_str(struct buf *b, struct slice s)
 		}
 		s = slice_cut(s, n, s.n);
 	}
-	buf_puts(b, "\"");
+	buf_put_char(b, '"');
 }
 
 void buf_put_base64(struct buf *b, struct slice s)

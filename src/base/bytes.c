@@ -11,12 +11,29 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
+static uint64_t eight(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Eight bytes at once differ at most in the bit that tells upper from lower case. */
+static bool maybe_same(const uint8_t *a, const uint8_t *b)
+{
+	return ((eight(a) ^ eight(b)) & ~0x2020202020202020u) == 0;
+}
+
 bool slice_eq_nocase(struct slice a, struct slice b)
 {
 	if (a.n != b.n)
 		return false;
+	for (size_t i = 0; i + 8 <= a.n; i += 8)
+		if (!maybe_same(a.p + i, b.p + i))
+			return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
+		if (a.p[i] != b.p[i] && lower(a.p[i]) != lower(b.p[i]))
 			return false;
 	return true;
 }
@@ -70,12 +87,18 @@ size_t utf8_len(struct slice s)
 
 bool slice_is_utf8(struct slice s)
 {
-	while (s.n > 0) {
-		size_t n = utf8_len(s);
+	const uint8_t *p = s.p, *end = s.n ? p + s.n : p;
 
+	while (p != end) {
+		size_t n = 1;
+
+		if (*p >= 0x80)
+			n = utf8_len((struct slice){ p, (size_t)(end - p) });
+		else if (end - p >= 8 && (eight(p) & 0x8080808080808080u) == 0)
+			n = 8;
 		if (n == 0)
 			return false;
-		s = slice_cut(s, n, s.n);
+		p += n;
 	}
 	return true;
 }

@@ -152,11 +152,40 @@ struct buf {
 	bool failed; /* an allocation failed: content is incomplete; sticks until buf_clear */
 };
 
-void buf_put(struct buf *b, struct slice s);
-void buf_puts(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+uint8_t *buf_grow(struct buf *b, size_t n); /* buf_room's slow part */
+
 /* Room for n more bytes at p + n, or NULL; the caller adds to n what it filled. */
-uint8_t *buf_room(struct buf *b, size_t n);
+static inline uint8_t *buf_room(struct buf *b, size_t n)
+{
+	return b->p && b->cap - b->n >= n ? b->p + b->n : buf_grow(b, n);
+}
+
+static inline void buf_put(struct buf *b, struct slice s)
+{
+	uint8_t *p = s.n && s.p ? buf_room(b, s.n) : NULL;
+
+	if (!p)
+		return;
+	memcpy(p, s.p, s.n);
+	b->n += s.n;
+}
+
+static inline void buf_puts(struct buf *b, const char *s)
+{
+	buf_put(b, slice_str(s));
+}
+
+static inline void buf_put_char(struct buf *b, char c)
+{
+	uint8_t *p = buf_room(b, 1);
+
+	if (!p)
+		return;
+	*p = (uint8_t)c;
+	b->n++;
+}
+
 void buf_drop(struct buf *b, size_t n); /* forgets the first n bytes */
 void buf_clear(struct buf *b);		/* empty, memory kept */
 void buf_release(struct buf *b);

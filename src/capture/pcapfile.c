@@ -39,9 +39,14 @@ struct pcapfile {
 	uint64_t last_ns, dropped; /* of earlier sections */
 };
 
-static uint32_t get(const struct pcapfile *f, struct rd *r, size_t n)
+static uint16_t get16(const struct pcapfile *f, struct rd *r)
 {
-	return (uint32_t)(f->big ? rd_be(r, n) : rd_le(r, n));
+	return f->big ? rd_be16(r) : rd_le16(r);
+}
+
+static uint32_t get32(const struct pcapfile *f, struct rd *r)
+{
+	return f->big ? rd_be32(r) : rd_le32(r);
 }
 
 /* --- pcap --- */
@@ -55,12 +60,12 @@ static int read_pcap_head(struct pcapfile *f, uint32_t magic)
 				 : 16; /* a variant that some old Linux distributions wrote */
 	f->pcap.per_second = magic == 0xa1b23c4d ? NS : 1000000;
 	(void)rd_bytes(&r, 4);
-	if (get(f, &r, 2) != 2 && !r.short_read)
+	if (get16(f, &r) != 2 && !r.short_read)
 		return -EBADMSG;
 	(void)rd_bytes(&r, 10);
-	f->pcap.snaplen = get(f, &r, 4);
+	f->pcap.snaplen = get32(f, &r);
 	f->pcap.link =
-		get(f, &r, 4) & 0xffff; /* what is above tells the length of a check sequence */
+		get32(f, &r) & 0xffff; /* what is above tells the length of a check sequence */
 	if (r.short_read)
 		return -ENOMSG;
 	input_take(f->in, 24);
@@ -70,8 +75,11 @@ static int read_pcap_head(struct pcapfile *f, uint32_t magic)
 /* 1 when n bytes are there; -ENODATA at the end of the file; -ENOMSG: fewer are left. */
 static int need(struct pcapfile *f, size_t n)
 {
-	int rc = input_need(f->in, n);
+	int rc;
 
+	if (input_unread(f->in).n >= n)
+		return 1;
+	rc = input_need(f->in, n);
 	if (rc)
 		return rc;
 	if (input_unread(f->in).n >= n)
@@ -88,10 +96,10 @@ static int next_pcap(struct pcapfile *f, struct packet *ret)
 	if (rc < 0)
 		return rc;
 	r = rd_init(input_unread(f->in));
-	sec = get(f, &r, 4);
-	part = get(f, &r, 4);
-	ncap = get(f, &r, 4);
-	len = get(f, &r, 4);
+	sec = get32(f, &r);
+	part = get32(f, &r);
+	ncap = get32(f, &r);
+	len = get32(f, &r);
 	if (ncap > MAX_PACKET || part >= f->pcap.per_second * 2)
 		return -EBADMSG;
 	rc = need(f, f->record_head + ncap);
@@ -131,8 +139,8 @@ static bool next_option(const struct pcapfile *f, struct rd *r, uint16_t *ret_co
 {
 	uint16_t n;
 
-	*ret_code = (uint16_t)get(f, r, 2);
-	n = (uint16_t)get(f, r, 2);
+	*ret_code = get16(f, r);
+	n = get16(f, r);
 	*ret_value = rd_bytes(r, n);
 	(void)rd_bytes(r, (4 - n % 4) % 4);
 	return !r->short_read && *ret_code != OPT_END;
@@ -164,9 +172,9 @@ static int add_interface(struct pcapfile *f, struct rd *r)
 	struct slice value;
 	uint16_t code;
 
-	i.link = get(f, r, 2);
+	i.link = get16(f, r);
 	(void)rd_bytes(r, 2);
-	i.snaplen = get(f, r, 4);
+	i.snaplen = get32(f, r);
 	if (r->short_read || f->nifs == MAX_INTERFACES)
 		return -EBADMSG;
 	while (next_option(f, r, &code, &value)) {
@@ -189,7 +197,7 @@ static int add_interface(struct pcapfile *f, struct rd *r)
 
 static void note_statistics(struct pcapfile *f, struct rd *r)
 {
-	uint32_t id = get(f, r, 4);
+	uint32_t id = get32(f, r);
 	uint64_t dropped = 0;
 	struct slice value;
 	uint16_t code;
@@ -210,22 +218,22 @@ static int packet_of(struct pcapfile *f, uint32_t type, struct rd *r, struct pac
 	uint64_t units = 0;
 
 	if (type == BLOCK_ENHANCED)
-		id = get(f, r, 4);
+		id = get32(f, r);
 	if (type == BLOCK_PACKET) { /* in files of long ago */
-		id = get(f, r, 2);
+		id = get16(f, r);
 		(void)rd_bytes(r, 2);
 	}
 	if (id >= f->nifs)
 		return -EBADMSG;
 	i = &f->ifs[id];
 	if (type != BLOCK_SIMPLE) {
-		units = (uint64_t)get(f, r, 4) << 32;
-		units |= get(f, r, 4);
+		units = (uint64_t)get32(f, r) << 32;
+		units |= get32(f, r);
 		f->last_ns = to_ns(i, units);
-		ncap = get(f, r, 4);
-		ret->len = get(f, r, 4);
+		ncap = get32(f, r);
+		ret->len = get32(f, r);
 	} else {
-		ret->len = get(f, r, 4);
+		ret->len = get32(f, r);
 		ncap = ret->len < rd_left(r) ? ret->len : (uint32_t)rd_left(r);
 		ncap = i->snaplen && ncap > i->snaplen ? i->snaplen : ncap;
 	}
@@ -290,13 +298,13 @@ static int next_block(struct pcapfile *f, struct packet *ret)
 	if (rc < 0)
 		return rc;
 	r = rd_init(slice_cut(input_unread(f->in), 0, 8));
-	type = get(f, &r, 4);
+	type = get32(f, &r);
 	if (type == BLOCK_SECTION && (rc = begin_section(f)) < 0)
 		return rc;
-	size = get(f, &r, 4);
+	size = get32(f, &r);
 	if (type == BLOCK_SECTION) {
 		r = rd_init(slice_cut(input_unread(f->in), 4, 8));
-		size = get(f, &r, 4);
+		size = get32(f, &r);
 	}
 	if (size < 12 || size % 4)
 		return -EBADMSG;
@@ -308,7 +316,7 @@ static int next_block(struct pcapfile *f, struct packet *ret)
 	if (rc < 0)
 		return rc;
 	r = rd_init(slice_cut(input_unread(f->in), size - 4, size));
-	if (get(f, &r, 4) != size) /* it is there twice */
+	if (get32(f, &r) != size) /* it is there twice */
 		return -EBADMSG;
 	r = rd_init(slice_cut(input_unread(f->in), 8, size - 4));
 	rc = 0;

@@ -238,8 +238,12 @@ static uint64_t unkept_by(const struct layer *l, enum side side)
 /* Behind the hole, if it is given up: the parser goes on there, or a frame's start is searched. */
 static bool at_gap(struct layer *l, enum side side, struct dir *d)
 {
-	uint64_t unkept = d->resync ? 0 : unkept_by(l, side), n = layer_skip_gap(l, d, unkept);
+	uint64_t since, unkept, n;
 
+	if (!d->s || !stream_has_gap(d->s, &since))
+		return false;
+	unkept = d->resync ? 0 : unkept_by(l, side);
+	n = layer_skip_gap(l, d, unkept);
 	if (n == 0)
 		return false;
 	d->need = 0;
@@ -383,12 +387,22 @@ static bool take(struct layer *l, enum side side, struct dir *d, struct parse r,
 	return true;
 }
 
+/* Asks the parser for the next message of the unread bytes. */
+static bool parse(struct layer *l, enum side side, struct dir *d, struct slice in)
+{
+	struct msg msg = { 0 };
+	struct parse r;
+
+	d->poke = false;
+	msg.half.begin_ns = in.n ? stream_time(d->s, 0) : d->end_ns;
+	r = l->proto->parse(l->state, side, in, &msg);
+	return take(l, side, d, r, &msg, in.n) || (l->phase == PHASE_PARSE && at_gap(l, side, d));
+}
+
 static bool step(struct layer *l, enum side side)
 {
 	struct dir *d = layer_dir(l, side);
-	struct msg msg = { 0 };
 	struct slice in;
-	struct parse r;
 
 	if (!d->s || d->ended)
 		return false;
@@ -399,10 +413,7 @@ static bool step(struct layer *l, enum side side)
 		return at_gap(l, side, d);
 	if (side == SIDE_RESP && layer_holds(l))
 		return false;
-	d->poke = false;
-	msg.half.begin_ns = in.n ? stream_time(d->s, 0) : d->end_ns;
-	r = l->proto->parse(l->state, side, in, &msg);
-	return take(l, side, d, r, &msg, in.n) || (l->phase == PHASE_PARSE && at_gap(l, side, d));
+	return parse(l, side, d, in);
 }
 
 /* The next message of either side.  Requests first, but for those that were sent later than the answers that
@@ -428,10 +439,25 @@ static bool drain(struct layer *l)
 
 /* --- the end of a direction --- */
 
+/* What the parser makes of the end. */
+static void parse_end(struct layer *l, enum side side, struct dir *d)
+{
+	enum proto_end how = l->c->reset ? PROTO_END_RESET : PROTO_END_CLOSED;
+	struct msg msg = { 0 };
+
+	if (!l->proto->end || !has_stream(l, d))
+		return;
+	while (l->proto->end(l->state, side, how, &msg)) {
+		push(l, side, d, &msg, head(d).n);
+		msg = (struct msg){ 0 };
+		if (!l->proto->own_times && !l->proto->ends_often)
+			break;
+	}
+}
+
 static void end_side(struct layer *l, enum side side)
 {
 	struct dir *d = layer_dir(l, side);
-	struct msg msg = { 0 };
 	uint64_t since;
 
 	if (l->phase != PHASE_PARSE || d->ended || !d->has_total)
@@ -440,16 +466,7 @@ static void end_side(struct layer *l, enum side side)
 			  (side == SIDE_RESP && layer_holds(l)) || other_end_knows(l)))
 		return;
 	d->ended = true;
-	if (l->proto->end && has_stream(l, d)) {
-		enum proto_end how = l->c->reset ? PROTO_END_RESET : PROTO_END_CLOSED;
-
-		while (l->proto->end(l->state, side, how, &msg)) {
-			push(l, side, d, &msg, head(d).n);
-			msg = (struct msg){ 0 };
-			if (!l->proto->own_times && !l->proto->ends_often)
-				break;
-		}
-	}
+	parse_end(l, side, d);
 	if (d->s)
 		pass(l, d, head(d).n);
 	l->ending = true;

@@ -20,31 +20,11 @@
 #define MAX_STAMPS  4096
 #define MAX_MARKERS 65536 /* bytes beyond the limit for noting what was lost */
 
-struct piece {
-	struct piece *next;
+struct stream_piece {
+	struct stream_piece *next;
 	uint64_t off, n, ts;
 	bool lost; /* a marker, without data */
 	uint8_t data[];
-};
-
-struct stamp {
-	uint64_t end,
-		ts; /* bytes before offset end, down to the stamp before, were captured at ts */
-};
-
-struct stream {
-	uint8_t *buf;
-	size_t head, n, cap;
-	uint64_t off, hole;
-	struct stamp *stamps;
-	size_t stamp_head, nstamps, stamp_cap;
-	struct piece *late, *tail;
-	size_t late_bytes; /* of memory */
-	size_t max;
-	uint64_t last_ts;
-	uint64_t total;
-	uint64_t untold; /* bytes of holes given up that nobody had told */
-	bool has_total;
 };
 
 struct stream *stream_new(size_t max_bytes, uint64_t start)
@@ -69,14 +49,14 @@ static uint64_t contiguous_end(const struct stream *s)
 	return s->off + s->hole + s->n;
 }
 
-static size_t piece_size(const struct piece *p)
+static size_t piece_size(const struct stream_piece *p)
 {
 	return sizeof(*p) + (p->lost ? 0 : (size_t)p->n);
 }
 
 static void drop_first_piece(struct stream *s)
 {
-	struct piece *p = s->late;
+	struct stream_piece *p = s->late;
 
 	s->late = p->next;
 	if (!s->late)
@@ -88,9 +68,9 @@ static void drop_first_piece(struct stream *s)
 /* --- the times of chunks --- */
 
 /* Where the next one goes, or NULL. */
-static struct stamp *room_for_stamp(struct stream *s)
+static struct stream_stamp *room_for_stamp(struct stream *s)
 {
-	struct stamp *bigger;
+	struct stream_stamp *bigger;
 	size_t cap = s->stamp_cap ? s->stamp_cap * 2 : 4;
 
 	if (s->stamps && s->stamp_head + s->nstamps < s->stamp_cap)
@@ -118,7 +98,7 @@ static struct stamp *room_for_stamp(struct stream *s)
  * captured with their neighbours: a time that is a little wrong, never a failure. */
 static void add_stamp(struct stream *s, uint64_t ts)
 {
-	struct stamp *last = s->nstamps ? &s->stamps[s->stamp_head + s->nstamps - 1] : NULL, *to;
+	struct stream_stamp *last = s->nstamps ? &s->stamps[s->stamp_head + s->nstamps - 1] : NULL, *to;
 
 	if (last && last->ts == ts) {
 		last->end = contiguous_end(s);
@@ -126,7 +106,7 @@ static void add_stamp(struct stream *s, uint64_t ts)
 	}
 	to = room_for_stamp(s);
 	if (to) {
-		*to = (struct stamp){ contiguous_end(s), ts };
+		*to = (struct stream_stamp){ contiguous_end(s), ts };
 		s->nstamps++;
 	} else if (last) {
 		last->end = contiguous_end(s);
@@ -145,7 +125,7 @@ static void drop_stamps(struct stream *s)
 		s->stamp_head = 0;
 }
 
-uint64_t stream_time(const struct stream *s, size_t i)
+uint64_t stream_find_time(const struct stream *s, size_t i)
 {
 	uint64_t off = s->off + s->hole + i;
 	size_t lo = 0, hi = s->nstamps;
@@ -216,7 +196,7 @@ static void drop_head(struct stream *s, size_t n)
 static int absorb(struct stream *s)
 {
 	while (s->late && !s->late->lost && s->late->off == contiguous_end(s)) {
-		struct piece *p = s->late;
+		struct stream_piece *p = s->late;
 
 		if (append(s, (struct slice){ p->data, (size_t)p->n }, p->ts) < 0) {
 			s->late_bytes -= (size_t)p->n;
@@ -231,13 +211,13 @@ static int absorb(struct stream *s)
 /* --- what lies behind a hole --- */
 
 /* Puts a piece between *at and what follows; data.p NULL: a marker for n lost bytes. */
-static int insert(struct stream *s, struct piece **at, uint64_t off, struct slice data, uint64_t n,
+static int insert(struct stream *s, struct stream_piece **at, uint64_t off, struct slice data, uint64_t n,
 		  uint64_t ts)
 {
-	struct piece *p, *before = NULL;
+	struct stream_piece *p, *before = NULL;
 
 	if (at != &s->late)
-		before = (struct piece *)((char *)at - offsetof(struct piece, next));
+		before = (struct stream_piece *)((char *)at - offsetof(struct stream_piece, next));
 	if (!data.p && before && before->lost && before->off + before->n == off) {
 		before->n += n;
 		return 0;
@@ -245,7 +225,7 @@ static int insert(struct stream *s, struct piece **at, uint64_t off, struct slic
 	p = s->late_bytes < s->max + MAX_MARKERS ? malloc(sizeof(*p) + data.n) : NULL;
 	if (!p)
 		return -ENOMEM;
-	*p = (struct piece){ *at, off, n, ts, !data.p };
+	*p = (struct stream_piece){ *at, off, n, ts, !data.p };
 	if (data.n)
 		memcpy(p->data, data.p, data.n);
 	*at = p;
@@ -259,12 +239,12 @@ static int insert(struct stream *s, struct piece **at, uint64_t off, struct slic
  * contiguous_end.  data.p NULL: lost. */
 static int place(struct stream *s, uint64_t off, struct slice data, uint64_t n, uint64_t ts)
 {
-	struct piece **at = &s->late;
+	struct stream_piece **at = &s->late;
 
 	if (s->tail && off >= s->tail->off + s->tail->n)
 		at = &s->tail->next;
 	while (n > 0) {
-		struct piece *p = *at;
+		struct stream_piece *p = *at;
 		uint64_t here = n;
 
 		if (p && off >= p->off) {
@@ -348,13 +328,6 @@ int stream_put(struct stream *s, uint64_t off, struct slice data, uint64_t ts_ns
 	return rc2 < 0 ? rc2 : rc;
 }
 
-struct slice stream_head(const struct stream *s)
-{
-	if (s->hole || s->n == 0)
-		return (struct slice){ 0 };
-	return (struct slice){ s->buf + s->head, s->n };
-}
-
 void stream_consume(struct stream *s, size_t n)
 {
 	assert(n == 0 || (s->hole == 0 && n <= s->n));
@@ -363,19 +336,13 @@ void stream_consume(struct stream *s, size_t n)
 	drop_stamps(s);
 }
 
-bool stream_has_gap(const struct stream *s, uint64_t *ret_since_ns)
+uint64_t stream_gap_since(const struct stream *s)
 {
-	uint64_t end = contiguous_end(s);
-
 	if (s->hole)
-		*ret_since_ns = 0;
-	else if (s->late)
-		*ret_since_ns = s->late->lost && s->late->off == end ? 0 : s->late->ts;
-	else if (s->has_total && end < s->total)
-		*ret_since_ns = max64(s->last_ts, 1);
-	else
-		return false;
-	return true;
+		return 0;
+	if (s->late)
+		return s->late->lost && s->late->off == contiguous_end(s) ? 0 : s->late->ts;
+	return max64(s->last_ts, 1);
 }
 
 uint64_t stream_skip_gap(struct stream *s)
@@ -423,11 +390,6 @@ uint64_t stream_end(struct stream *s, uint64_t total)
 	s->has_total = true;
 	s->total = total;
 	return total > end ? total - end : 0;
-}
-
-uint64_t stream_offset(const struct stream *s)
-{
-	return s->off;
 }
 
 bool stream_fits(const struct stream *s, size_t n)

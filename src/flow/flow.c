@@ -37,9 +37,15 @@ uint64_t flow_ttfb_ns(const struct flow *f)
 
 const char *flow_header(const struct flow_half *h, const char *name)
 {
-	for (size_t i = 0; i < h->nheaders; i++)
-		if (slice_eq_nocase(slice_str(h->headers[i].key), slice_str(name)))
+	struct slice n = slice_str(name);
+	char first = (char)(*name | 0x20);
+
+	for (size_t i = 0; i < h->nheaders; i++) {
+		const char *key = h->headers[i].key;
+
+		if ((*key | 0x20) == first && slice_eq_nocase(slice_str(key), n))
 			return h->headers[i].value;
+	}
 	return NULL;
 }
 

@@ -18,7 +18,8 @@
 
 static bool starts(const char *s, const char *with)
 {
-	return s && slice_eq_nocase(slice_cut(slice_str(s), 0, strlen(with)), slice_str(with));
+	return s && (*s | 0x20) == (*with | 0x20) &&
+	       slice_eq_nocase(slice_cut(slice_str(s), 0, strlen(with)), slice_str(with));
 }
 
 static bool is_type(const char *type)
@@ -32,13 +33,13 @@ static bool is_type(const char *type)
 
 static bool grpc_is(const struct flow_half *req, const struct flow_half *resp)
 {
-	/* A body that HTTP has compressed as a whole cannot be followed. */
-	if ((req && flow_header(req, "content-encoding")) ||
-	    (resp && flow_header(resp, "content-encoding")))
+	const struct flow_half *h = req ? req : resp;
+
+	if (!h || !is_type(flow_header(h, "content-type")))
 		return false;
-	if (req)
-		return is_type(flow_header(req, "content-type"));
-	return resp && is_type(flow_header(resp, "content-type"));
+	/* A body that HTTP has compressed as a whole cannot be followed. */
+	return !(req && flow_header(req, "content-encoding")) &&
+	       !(resp && flow_header(resp, "content-encoding"));
 }
 
 static void *grpc_open(const struct proto_limits *limits)

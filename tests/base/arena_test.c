@@ -69,11 +69,32 @@ static void rewinding_releases_what_came_after_the_mark(void **state)
 	arena_free(a);
 }
 
+static void text_is_written_whole_wherever_it_has_room(void **state)
+{
+	char want[3000];
+
+	(void)state;
+	for (int n = 1; n < 2999; n += 7) {
+		struct arena *a = arena_new(1 << 20);
+		const char *first, *second;
+
+		memset(want, 'x', sizeof(want));
+		want[n] = '\0';
+		first = arena_printf(a, "%s", want);
+		second = arena_printf(a, "%s%s", want, want);
+		assert_string_equal(first, want);
+		assert_int_equal(strlen(second), 2 * (size_t)n);
+		assert_string_equal(second + n, want);
+		arena_free(a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limit_refuses_and_sticks),
 		cmocka_unit_test(growing_keeps_content_and_zeroes_the_rest),
+		cmocka_unit_test(text_is_written_whole_wherever_it_has_room),
 		cmocka_unit_test(rewinding_releases_what_came_after_the_mark),
 	};
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include <stdio.h>
+
 static void cursor_sticks_at_the_end(void **state)
 {
 	struct slice in = guarded(SLICE_LIT("\x01\x02\x03"));
@@ -35,6 +37,42 @@ static void utf8_is_strict(void **state)
 	assert_true(slice_is_utf8(SLICE_LIT("plain, \xc3\xa9, \xe2\x82\xac, \xf0\x9f\x98\x80")));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_false(slice_is_utf8(slice_str(bad[i])));
+}
+
+/* What is looked at eight or sixteen bytes at once says the same as a byte at a time, wherever the odd byte lies. */
+static void long_text_is_read_like_short_text(void **state)
+{
+	(void)state;
+	for (size_t n = 1; n <= 40; n++)
+		for (size_t at = 0; at < n; at++) {
+			char text[41] = { 0 }, other[41], json[100];
+			struct slice s = { (const uint8_t *)text, n }, o = { (const uint8_t *)other, n };
+			struct buf b = { 0 };
+
+			memset(text, 'k', n);
+			memset(other, 'K', n);
+			assert_true(slice_eq_nocase(s, o));
+			assert_true(slice_is_utf8(s));
+			other[at] = '+'; /* 'K' but for the bit that tells upper from lower case is none of it */
+			assert_false(slice_eq_nocase(s, o));
+			other[at] = 'k' ^ 0x80;
+			assert_false(slice_eq_nocase(s, o));
+			text[at] = '@';
+			other[at] = '`'; /* differ in that bit alone, and are no letters */
+			assert_false(slice_eq_nocase(s, o));
+			text[at] = '"';
+			buf_put_json_str(&b, s);
+			(void)snprintf(json, sizeof(json), "\"%.*s\\%s\"", (int)at, text, text + at);
+			assert_int_equal(b.n, n + 3);
+			assert_memory_equal(b.p, json, b.n);
+			text[at] = '\x80';
+			assert_false(slice_is_utf8(s));
+			buf_clear(&b);
+			buf_put_json_str(&b, s);
+			assert_int_equal(b.n, n + 4);
+			assert_memory_equal(b.p + 1 + at, "\xef\xbf\xbd", 3);
+			buf_release(&b);
+		}
 }
 
 static void json_string_escapes_and_replaces(void **state)
@@ -75,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cursor_sticks_at_the_end), cmocka_unit_test(line_ends_with_lf_or_crlf),
 		cmocka_unit_test(utf8_is_strict),	    cmocka_unit_test(json_string_escapes_and_replaces),
+		cmocka_unit_test(long_text_is_read_like_short_text),
 		cmocka_unit_test(base64_pads),		    cmocka_unit_test(find_stops_at_the_end),
 	};
 
