@@ -12,6 +12,7 @@
 #define FLOW_MEMORY	((size_t)1 << 30)
 #define FLOW_MESSAGES	100
 #define WINDOW_MESSAGES 500
+#define RAW_MESSAGES	1000
 #define WINDOW_BODY_MAX ((size_t)4 << 10)
 
 static int reader(struct web *w)
@@ -206,30 +207,54 @@ static void flow_related(struct conn *c, const char *id, struct arena *a)
 		api_related(c, &f, row);
 }
 
+static void flow_bytes(struct conn *c, const char *id, struct arena *a)
+{
+	struct flow f;
+	uint64_t row;
+	int r = load(c, id, a, RAW_MESSAGES, &f, &row);
+
+	if (r < 0)
+		load_failed(c, r);
+	else
+		flow_raw(c, &f);
+}
+
+static void flow_page(struct conn *c, const char *id, struct arena *a)
+{
+	const char *side = request_arg(c, "side");
+	struct flow f;
+	uint64_t row;
+	int r = load(c, id, a, 0, &f, &row);
+
+	if (r < 0)
+		load_failed(c, r);
+	else
+		flow_preview(c, side && strcmp(side, "req") == 0 ? &f.req.body : &f.resp.body);
+}
+
 void api_flow(struct conn *c, const char *rest)
 {
-	size_t n = strcspn(rest, "/");
+	static const struct {
+		const char *name;
+		void (*fn)(struct conn *c, const char *id, struct arena *a);
+	} calls[] = { { "", flow_whole },	    { "/body", flow_body },	{ "/messages", flow_messages },
+		      { "/related", flow_related }, { "/raw", flow_bytes },	{ "/preview", flow_page } };
+	size_t n = strcspn(rest, "/"), i = 0;
 	struct arena *a;
 	char id[37];
 
-	if (n != 36 || (rest[n] && strcmp(rest + n, "/body") != 0 &&
-			strcmp(rest + n, "/messages") != 0 &&
-			strcmp(rest + n, "/related") != 0)) {
+	while (i < sizeof(calls) / sizeof(*calls) && strcmp(rest + n, calls[i].name) != 0)
+		i++;
+	if (n != 36 || i == sizeof(calls) / sizeof(*calls)) {
 		answer_error(c, 404, "there is no such flow");
 		return;
 	}
 	memcpy(id, rest, 36);
 	id[36] = '\0';
 	a = arena_new(FLOW_MEMORY);
-	if (!a)
-		answer_error(c, 503, "the hub is out of memory");
-	else if (rest[n] && rest[n + 1] == 'r')
-		flow_related(c, id, a);
-	else if (rest[n] && rest[n + 1] == 'm')
-		flow_messages(c, id, a);
-	else if (rest[n])
-		flow_body(c, id, a);
+	if (a)
+		calls[i].fn(c, id, a);
 	else
-		flow_whole(c, id, a);
+		answer_error(c, 503, "the hub is out of memory");
 	arena_free(a);
 }

@@ -107,6 +107,9 @@ void api_related(struct conn *c, const struct flow *f, uint64_t row);
 /* sums_api.c */
 void api_map(struct conn *c, const char *rest);
 void api_metrics(struct conn *c, const char *rest);
+/* flow_raw.c: f and b are borrowed */
+void flow_raw(struct conn *c, const struct flow *f);
+void flow_preview(struct conn *c, const struct flow_body *b);
 /* tab.c */
 int tab_begin(struct conn *c);
 int tab_input(struct conn *c, struct slice in, bool binary, bool final); /* -1: close */

@@ -141,7 +141,7 @@ export async function list() {
 			await until(`${t} is shown`, async () => (await text("#detail-panel")).length > 10);
 		}
 		await page.getByRole("tab", { name: "Body" }).click();
-		await until("the body is there as text", async () => (await text(".lines.text")).includes("<script>"));
+		await until("the body is there as text", async () => (await text(".lines.text .cm-content")).includes("<script>"));
 		assert.equal(await page.evaluate(() => window.pwned), undefined);
 		assert.equal(await $("#app img, #app script, #app b:has-text('GET') b").count(), 0);
 		await page.getByRole("tab", { name: "Headers" }).click();
@@ -217,7 +217,10 @@ export async function detail() {
 	});
 	await test("the same body as text with line numbers, and as hex", async () => {
 		await page.getByText("Text", { exact: true }).click();
-		await until("text", async () => /^1/.test((await text(".lines.text")).trim()) && (await text(".lines.text")).includes('{"user":{"id":7'));
+		await until("text, indented", async () => (await text(".lines.text .cm-content")).includes('  "user": {\n    "id": 7,') && /^1\n2/.test((await $(".lines.text .cm-lineNumbers").innerText()).replace(/^\d+\n(?=1\n)/, "")));
+		await page.getByLabel("Indented").uncheck();
+		await until("as it was sent", async () => (await text(".lines.text .cm-content")).includes('{"user":{"id":7'));
+		await page.getByLabel("Indented").check();
 		await page.getByText("Hex", { exact: true }).click();
 		await until("hex", async () => /^00000000\s*7b 22 75 73 65 72 22 3a  7b 22/.test((await text(".lines.hex")).trim()));
 		await clean("hex");

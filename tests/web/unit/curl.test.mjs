@@ -7,7 +7,8 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { curl, isSecret, schemeOf, shellWord } from "../../../web/src/model/curl.ts";
+import { curl, shellWord } from "../../../web/src/model/curl.ts";
+import { isSecret, schemeOf } from "../../../web/src/model/secrets.ts";
 
 /* Takes one request, answers 204, gives its bytes. */
 function server() {

@@ -227,6 +227,19 @@ export interface Tls {
 	hint?: string | null;
 }
 
+/* Both sides as bytes of their protocol. */
+export interface RawSide {
+	len: number;
+	cut: boolean;
+	note: string;
+	text?: string;
+	base64?: string;
+}
+export interface Raw {
+	request: RawSide;
+	response: RawSide;
+}
+
 /* What went wrong with a call, as one sentence.  status 0: the hub could not be reached. */
 export class ApiError extends Error {
 	constructor(
@@ -283,6 +296,13 @@ export const api = {
 		return (await call(`api/flow/${encodeURIComponent(id)}/body?msg=${seq}&form=${form}`, init)).text();
 	},
 	bodyPath: (id: string, side: "req" | "resp") => `api/flow/${encodeURIComponent(id)}/body?side=${side}&form=decoded`,
+	/* The first `max` bytes of it in that form, as text. */
+	bodyText: async (id: string, side: "req" | "resp", form: "pretty" | "decoded", max: number, signal?: AbortSignal) => {
+		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };
+		if (signal) init.signal = signal;
+		return (await call(`api/flow/${encodeURIComponent(id)}/body?side=${side}&form=${form}`, init)).text();
+	},
+	raw: (id: string, signal?: AbortSignal) => json<Raw>(`api/flow/${encodeURIComponent(id)}/raw`, signal),
 	/* The first `max` bytes of a decoded body. */
 	body: async (id: string, side: "req" | "resp", max: number, signal?: AbortSignal) => {
 		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };

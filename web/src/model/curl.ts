@@ -1,31 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request as a line for POSIX sh that sends it again with curl.
 import type { Flow } from "./api";
+import { header } from "./exchange";
+import { schemeOf, secretVariable } from "./secrets";
 
-/* Headers whose value is a secret, and the shell variable that stands for it in a copy. */
-const SECRET = new Map<string, string>([
-	["authorization", "TOKEN"],
-	["proxy-authorization", "PROXY_TOKEN"],
-	["cookie", "COOKIE"],
-	["set-cookie", "COOKIE"],
-	["x-api-key", "API_KEY"],
-	["api-key", "API_KEY"],
-	["x-auth-token", "AUTH_TOKEN"],
-	["x-csrf-token", "CSRF_TOKEN"],
-	["x-xsrf-token", "CSRF_TOKEN"],
-	["x-amz-security-token", "AWS_TOKEN"],
-]);
-
-export const isSecret = (name: string): boolean => SECRET.has(name.toLowerCase());
-
-/* The part of a secret header that may be shown: "Bearer " of "Bearer eyJ…". */
-export function schemeOf(name: string, value: string): string {
-	return /authorization$/i.test(name) ? (/^[A-Za-z][A-Za-z0-9-]{0,19} +/.exec(value)?.[0] ?? "") : "";
-}
-
-const MAX_INLINE = 65536;
+export const MAX_INLINE = 65536;
 /* Not sent again: curl's own business, or true of the bytes on the wire and not of the decoded body. */
-const DROPPED = new Set(["content-length", "connection", "transfer-encoding", "expect", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"]);
+export const DROPPED = new Set(["content-length", "connection", "transfer-encoding", "expect", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"]);
 
 /* One word of a POSIX shell.  Control characters need $'…', which bash, zsh and ksh know and plain sh may not. */
 export function shellWord(s: string): string {
@@ -41,7 +22,8 @@ export function shellWord(s: string): string {
 	);
 }
 
-export interface CurlLine {
+/* A line or program to paste. */
+export interface Copy {
 	text: string;
 	/* What the line does not do by itself; sentences for the person. */
 	notes: string[];
@@ -53,19 +35,11 @@ function authority(f: Flow): string {
 	return s.container || f.tls?.sni || ip || "localhost";
 }
 
-export function curl(f: Flow, withSecrets: boolean): CurlLine {
-	const req = f.request ?? {};
-	const headers = req.headers ?? [];
-	const notes: string[] = [];
-	const words: string[] = ["curl"];
-	const has = (name: string) => headers.find(([k]) => k.toLowerCase() === name)?.[1];
-
-	/* "@" stands for each NUL of an abstract name; one inside it can be passed to no program. */
-	const sock = f.l4 === "unix" ? f.server.path : undefined;
-	if (sock) words.push(...(sock.startsWith("@") ? ["--abstract-unix-socket", shellWord(sock.slice(1))] : ["--unix-socket", shellWord(sock)]));
+/* Where the request went.  keepHost: the Host header says something else than the address. */
+export function origin(f: Flow): { scheme: string; host: string; keepHost: boolean } {
 	const scheme = f.tls ? "https" : "http";
 	const port = f.server.port ?? (f.tls ? 443 : 80);
-	const hostHeader = has("host") ?? has(":authority");
+	const hostHeader = header(f.request?.headers, "host") ?? header(f.request?.headers, ":authority");
 	let host = hostHeader ?? authority(f);
 	let keepHost = false;
 	if (!/^[^:[\]]+:\d+$|^\[[^\]]*\]:\d+$/.test(host) && port !== (f.tls ? 443 : 80)) {
@@ -76,7 +50,20 @@ export function curl(f: Flow, withSecrets: boolean): CurlLine {
 		host = `${authority(f)}:${port}`;
 		keepHost = hostHeader !== undefined;
 	}
+	return { scheme, host, keepHost };
+}
 
+export function curl(f: Flow, withSecrets: boolean): Copy {
+	const req = f.request ?? {};
+	const headers = req.headers ?? [];
+	const notes: string[] = [];
+	const words: string[] = ["curl"];
+	const has = (name: string) => headers.find(([k]) => k.toLowerCase() === name)?.[1];
+
+	/* "@" stands for each NUL of an abstract name; one inside it can be passed to no program. */
+	const sock = f.l4 === "unix" ? f.server.path : undefined;
+	if (sock) words.push(...(sock.startsWith("@") ? ["--abstract-unix-socket", shellWord(sock.slice(1))] : ["--unix-socket", shellWord(sock)]));
+	const { scheme, host, keepHost } = origin(f);
 	const op = req.op ?? "GET";
 	const target = req.target ?? "/";
 	const body = req.body;
@@ -102,7 +89,7 @@ export function curl(f: Flow, withSecrets: boolean): CurlLine {
 			notes.push(`The body is sent decoded, without “Content-Encoding: ${v}”.`);
 			continue;
 		}
-		const variable = SECRET.get(name);
+		const variable = secretVariable(name);
 		if (variable && !withSecrets) words.push("-H", `${shellWord(`${k}: ${schemeOf(k, v)}`)}"$${variable}"`);
 		else words.push("-H", shellWord(v === "" ? `${k};` : `${k}: ${v}`));
 	}

@@ -2,77 +2,20 @@
 // A decoded body as a JSON tree, fields (what the hub made of bytes that are no text), text, hex or picture.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, api } from "../model/api";
-import type { Body, Flow } from "../model/api";
+import type { Flow } from "../model/api";
+import { MODE_LABEL, PICTURES, contentOf, fieldsOf, isJson, languageOf, modesOf, toBytes, toText, utf8 } from "../model/body";
+import type { Content, Mode } from "../model/body";
 import { oneLine, size } from "../model/format";
 import { parseJson } from "../model/jsontree";
-import { bytesOfBase64 } from "../model/lines";
-import { mountHex, mountText, mountTree } from "./body-views";
+import { mountHex, mountTree } from "./body-views";
 import type { Mounted } from "./body-views";
 import { copyText } from "./clipboard";
 import { Icon } from "./icons";
+import { LazyPart } from "./lazy";
+import { EditorPane } from "./editor-pane";
 
-type Mode = "fields" | "tree" | "text" | "hex" | "image";
-const LABEL: Record<Mode, string> = { fields: "Fields", tree: "Tree", text: "Text", hex: "Hex", image: "Image" };
 /* Shown at once when the hub's answer was cut. */
 const MORE = 4 << 20;
-/* What a browser draws without running anything. */
-const PICTURES = /^image\/(png|jpeg|gif|webp|avif|bmp|x-icon|vnd\.microsoft\.icon)\b/i;
-
-interface Content {
-	bytes: Uint8Array<ArrayBuffer> | null;
-	text: string | null;
-}
-
-function contentOf(b: Body | null | undefined): Content {
-	if (typeof b?.text === "string") return { bytes: null, text: b.text };
-	if (typeof b?.base64 === "string") return { bytes: bytesOfBase64(b.base64), text: null };
-	return { bytes: null, text: null };
-}
-
-function toText(c: Content, type: string): string {
-	if (c.text !== null) return c.text;
-	const charset = /charset="?([\w-]+)/i.exec(type)?.[1];
-	try {
-		return new TextDecoder(charset ?? "utf-8").decode(c.bytes ?? new Uint8Array());
-	} catch {
-		return new TextDecoder().decode(c.bytes ?? new Uint8Array());
-	}
-}
-
-const toBytes = (c: Content): Uint8Array<ArrayBuffer> => c.bytes ?? new TextEncoder().encode(c.text ?? "");
-
-const fieldsOf = (b: Body | null | undefined): Content | null => (b?.decoded === undefined ? null : { bytes: null, text: JSON.stringify(b.decoded) });
-
-/* For people: the fields when there are any. */
-export function bodyText(b: Body | null | undefined): string {
-	const fields = fieldsOf(b);
-	if (fields) return toText(fields, "");
-	return toText(contentOf(b), b?.type ?? "");
-}
-
-function utf8(bytes: Uint8Array<ArrayBuffer>): Content {
-	try {
-		return { bytes: null, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
-	} catch {
-		/* Cut in the middle of a character: up to three bytes too many. */
-		for (let n = 1; n < 4; n++)
-			try {
-				return { bytes: null, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, bytes.length - n)) };
-			} catch {
-				/* one more */
-			}
-		return { bytes, text: null };
-	}
-}
-
-function modes(type: string, c: Content, fields: boolean): Mode[] {
-	const list: Mode[] = fields ? ["fields"] : [];
-	const begins = c.text?.trimStart()[0];
-	if (c.text !== null && (/\bjson\b/i.test(type) || begins === "{" || begins === "[")) list.push("tree");
-	if (PICTURES.test(type)) list.push("image");
-	const binary = c.text === null && !/^text\/|charset=/i.test(type);
-	return [...list, ...(binary ? (["hex", "text"] as Mode[]) : (["text", "hex"] as Mode[]))];
-}
 
 /* The way of looking that was chosen last, per kind of body. */
 const chosen = new Map<string, Mode>();
@@ -85,11 +28,13 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 	const [wait, setWait] = useState("");
 	const content = useMemo(() => more ?? contentOf(body), [more, body]);
 	const fields = useMemo(() => fieldsOf(body), [body]);
-	const list = useMemo(() => modes(type, content, !!fields), [type, content, fields]);
+	const list = useMemo(() => modesOf(f, side, type, content, !!fields), [type, content, fields]);
 	const kind = list.join();
 	const [, redraw] = useState(0);
+	const [finding, setFinding] = useState(false);
 	const mode = chosen.get(kind) ?? list[0]!;
 	const choose = (m: Mode) => {
+		if (m !== "text") setFinding(false);
 		chosen.set(kind, m);
 		redraw((n) => n + 1);
 	};
@@ -114,6 +59,16 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 		}
 	};
 	const shown = mode === "fields" && fields ? fields : content;
+	const cut = (!!body.cut && !more) || body.captured < body.len;
+	const label = `${title} body`;
+	/* Searching is the text's; the other ways of looking lead there. */
+	const find = (e: KeyboardEvent) => {
+		if (!(e.ctrlKey || e.metaKey) || e.key.toLowerCase() !== "f" || mode === "text" || !list.includes("text")) return;
+		e.preventDefault();
+		e.stopPropagation();
+		setFinding(true);
+		choose("text");
+	};
 	const held = content.text !== null ? content.text.length : (content.bytes?.length ?? 0);
 	return (
 		<>
@@ -130,7 +85,7 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 					{list.map((m) => (
 						<label class={mode === m ? "on" : ""}>
 							<input type="radio" name={`mode-${side}`} checked={mode === m} onChange={() => choose(m)} />
-							{LABEL[m]}
+							{MODE_LABEL[m]}
 						</label>
 					))}
 				</fieldset>
@@ -156,7 +111,19 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 				</p>
 			)}
 			{more && held >= MORE - 4 && <p class="body-note">The first {size(MORE)} are shown; the download has all of it.</p>}
-			{mode === "image" ? <Picture bytes={toBytes(content)} type={type} /> : <Lines key={mode} mode={mode} content={shown} type={mode === "fields" ? "" : type} cut={(body.cut && !more) || body.captured < body.len} label={`${title} body`} />}
+			<div class="body-view" onKeyDown={find}>
+				{mode === "image" ? (
+					<Picture bytes={toBytes(content)} type={type} />
+				) : mode === "preview" ? (
+					<Preview f={f} side={side} />
+				) : mode === "text" ? (
+					<EditorPane key={f.id + side} f={f} side={side} text={toText(content, type)} language={languageOf(type, content)} formats={isJson(type, content) && !cut} label={label} find={finding} />
+				) : mode === "form" || mode === "graphql" ? (
+					<LazyPart name={MODE_LABEL[mode]} load={() => import("./body-forms")} props={{ f, mode, type, content, cut, label, other: () => choose(list.find((m) => m !== mode)!) }} />
+				) : (
+					<Lines key={mode} mode={mode} content={shown} type={mode === "fields" ? "" : type} cut={cut} label={label} />
+				)}
+			</div>
 		</>
 	);
 }
@@ -172,8 +139,7 @@ function Lines({ mode, content, type, cut, label }: { mode: Mode; content: Conte
 			const doc = parseJson(toText(content, type));
 			m = mountTree(el, doc);
 			if (doc.error && !cut) setNote(doc.error.text);
-		} else if (mode === "hex") m = mountHex(el, toBytes(content));
-		else m = mountText(el, toText(content, type));
+		} else m = mountHex(el, toBytes(content));
 		return () => {
 			m.destroy();
 			el.replaceChildren();
@@ -214,5 +180,15 @@ function Picture({ bytes, type }: { bytes: Uint8Array<ArrayBuffer>; type: string
 			)}
 			<figcaption class="muted">{text}</figcaption>
 		</figure>
+	);
+}
+
+/* The page that was captured, as a page: the hub's answer forbids it everything but to be seen, and so does the frame. */
+function Preview({ f, side }: { f: Flow; side: "req" | "resp" }) {
+	return (
+		<div class="preview">
+			<p class="body-note">Without scripts, and nothing is fetched: pictures and styles of other addresses are missing.</p>
+			<iframe src={`api/flow/${encodeURIComponent(f.id)}/preview?side=${side}`} sandbox="" referrerpolicy="no-referrer" title="The captured page" />
+		</div>
 	);
 }

@@ -1,24 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of the open flow can be copied.
+// What of the open flow can be copied.  The programs' writers come with the first copy.
+import { ApiError, api } from "../model/api";
 import type { Flow } from "../model/api";
-import { curl } from "../model/curl";
+import { bodyText } from "../model/body";
 import { urlOf } from "../model/exchange";
 import { detail, say } from "../session";
-import { bodyText } from "./body";
+import { chooseForCompare } from "../state/compare";
 import { copyText } from "./clipboard";
 import type { MenuItem } from "./menu";
 
-export function copyCurl(withSecrets: boolean): void {
+type Kind = "curl" | "fetch" | "python" | "psql" | "mysql" | "redis-cli";
+const LABEL: Record<Kind, string> = { curl: "cURL", fetch: "fetch", python: "Python", psql: "psql", mysql: "mysql", "redis-cli": "redis-cli" };
+
+const kindsOf = (f: Flow): Kind[] => (f.proto === "postgres" ? ["psql"] : f.proto === "mysql" ? ["mysql"] : f.proto === "redis" ? ["redis-cli"] : f.proto === "tcp" || f.proto === "tls" ? [] : ["curl", "fetch", "python"]);
+
+/* kind "": the usual one of its protocol. */
+export async function copyAs(kind: Kind | "", withSecrets: boolean): Promise<void> {
 	const f = detail.peek();
-	if (!f) return;
-	const { text, notes } = curl(f, withSecrets);
-	void copyText(text, "cURL line").then(() => notes.length && say(`cURL line copied. ${notes.join(" ")}`));
+	const is = f && (kind || kindsOf(f)[0]);
+	if (!f || !is || !kindsOf(f).includes(is)) return say("This flow cannot be copied as a command.");
+	try {
+		const m = await import("../model/copy-as");
+		const { text, notes } = m.copyAs(f, is, withSecrets);
+		await copyText(text, LABEL[is]);
+		if (notes.length) say(`${LABEL[is]} copied. ${notes.join(" ")}`);
+	} catch {
+		say("It could not be copied: the hub did not answer.");
+	}
 }
 
-export const copyItems = (f: Flow): MenuItem[] => [
-	{ label: "as cURL", key: "c c", run: () => copyCurl(false) },
-	{ label: "as cURL, with secrets", run: () => copyCurl(true) },
-	{ label: "address", run: () => void copyText(urlOf(f), "Address") },
-	{ label: "request body", disabled: !f.request?.body?.captured, run: () => void copyText(bodyText(f.request?.body), "Request body") },
-	{ label: "response body", disabled: !f.response?.body?.captured, run: () => void copyText(bodyText(f.response?.body), "Response body") },
-];
+export async function copyRaw(side: "request" | "response"): Promise<void> {
+	const f = detail.peek();
+	if (!f) return;
+	try {
+		const raw = (await api.raw(f.id))[side];
+		if (raw.text === undefined) return say("These bytes are no text: the Raw tab has them to download.");
+		await copyText(raw.text, `Raw ${side}`);
+	} catch (e) {
+		say(e instanceof ApiError && e.status === 404 ? "There are no bytes to copy of this protocol." : "It could not be copied: the hub did not answer.");
+	}
+}
+
+/* What follows the key c. */
+export const COPY_KEYS: Record<string, () => void> = {
+	c: () => void copyAs("", false),
+	f: () => void copyAs("fetch", false),
+	p: () => void copyAs("python", false),
+	r: () => void copyRaw("request"),
+};
+
+export function copyItems(f: Flow): MenuItem[] {
+	const kinds = kindsOf(f);
+	const key = (k: Kind) => (k === kinds[0] ? "c c" : k === "fetch" ? "c f" : k === "python" ? "c p" : "");
+	const http = kinds[0] === "curl";
+	return [
+		...kinds.map((k) => ({ label: `as ${LABEL[k]}`, key: key(k), run: () => void copyAs(k, false) })),
+		...(http ? [{ label: "as cURL, with secrets", run: () => void copyAs("curl", true) }] : []),
+		{ label: "raw request", key: "c r", run: () => void copyRaw("request") },
+		{ label: "raw response", run: () => void copyRaw("response") },
+		{ label: http ? "address" : "statement", run: () => void copyText(urlOf(f), http ? "Address" : "Statement") },
+		{ label: "request body", disabled: !f.request?.body?.captured, run: () => void copyText(bodyText(f.request?.body), "Request body") },
+		{ label: "response body", disabled: !f.response?.body?.captured, run: () => void copyText(bodyText(f.response?.body), "Response body") },
+		{ label: "Compare with another flow", key: "d", run: () => chooseForCompare(f) },
+	];
+}

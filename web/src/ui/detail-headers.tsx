@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Flow, Half } from "../model/api";
-import { isSecret, schemeOf } from "../model/curl";
+import { isSecret, schemeOf } from "../model/secrets";
 import { oneLine, size } from "../model/format";
 import { go, setTab } from "../session";
 import { addToFilter, quoted } from "./filter-box";

@@ -4,10 +4,12 @@ import type { ComponentChildren } from "preact";
 import type { Flow } from "../model/api";
 import type { Tab } from "../model/route";
 import { tab } from "../session";
+import { compareWith } from "../state/compare";
 import { BodyPane } from "./body";
 import { Connection } from "./detail-connection";
 import { Headers, Sides } from "./detail-headers";
 import { Timing } from "./detail-timing";
+import { LazyPart } from "./lazy";
 import { Messages } from "./messages";
 
 export interface DetailTab {
@@ -23,7 +25,9 @@ const ALL: readonly DetailTab[] = [
 	{ id: "headers", label: "Headers", show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} /> },
 	{ id: "body", label: "Body", show: (f) => <Bodies f={f} /> },
 	{ id: "timing", label: "Timing", show: (f) => <Timing f={f} /> },
+	{ id: "raw", label: "Raw", show: (f) => <LazyPart name="The raw view" load={() => import("./detail-raw")} props={{ f }} /> },
 	{ id: "connection", label: "Connection", show: (f) => <Connection f={f} /> },
+	{ id: "compare", label: "Compare", has: (f) => !!compareWith.value && compareWith.value.id !== f.id, show: (f) => <LazyPart name="The comparison" load={() => import("./detail-compare")} props={{ f }} /> },
 ];
 
 export const tabsOf = (f: Flow | null): readonly DetailTab[] => ALL.filter((t) => !t.has || (f && t.has(f)));

@@ -5,7 +5,8 @@ import { closeDetail, detailOpen, go, openDetail, page, select, selection, shown
 import { PAGES } from "../model/route";
 import { clearAsked, pickerOpen, toggleRecording } from "./top-bar";
 import { turnTab } from "./detail";
-import { copyCurl } from "./detail-copy";
+import { compareKey } from "../state/compare";
+import { COPY_KEYS } from "./detail-copy";
 import { confirmClear, helpOpen } from "./dialogs";
 import { draft, focusFilter, setFilterText } from "./filter-box";
 import { pageRows } from "./grid";
@@ -15,7 +16,7 @@ let chord = "";
 let chordTimer = 0;
 
 function typing(e: KeyboardEvent): boolean {
-	const t = e.target as HTMLElement;
+	const t = e.composedPath()[0] as HTMLElement; /* also inside a shadow root */
 	return t instanceof HTMLTextAreaElement || t instanceof HTMLSelectElement || (t instanceof HTMLInputElement && !["checkbox", "radio"].includes(t.type));
 }
 
@@ -54,6 +55,7 @@ const LIST: Record<string, () => void> = {
 	"]": () => detailOpen.peek() && turnTab(1),
 	"\\": () => detailOpen.peek() && (maximised.value = !maximised.peek()),
 	"|": () => detailOpen.peek() && turnDock(),
+	d: () => detailOpen.peek() && compareKey(),
 };
 const ANYWHERE: Record<string, () => void> = {
 	"/": () => focusFilter(),
@@ -64,7 +66,7 @@ const ANYWHERE: Record<string, () => void> = {
 
 /* Keys that an element of its own kind uses itself. */
 function taken(e: KeyboardEvent): boolean {
-	const t = e.target as HTMLElement;
+	const t = e.composedPath()[0] as HTMLElement;
 	if (e.key === "Enter" || e.key === " ") return !!t.closest("button, a, summary, label, input, [role=tree]");
 	if (e.key.startsWith("Arrow")) return !!t.closest("input, [role=tablist], [role=separator], [role=menu]");
 	return false;
@@ -86,18 +88,18 @@ function onKey(e: KeyboardEvent): void {
 		return focusFilter();
 	}
 	if (ctrl || e.altKey || typing(e) || taken(e)) return;
-	if (e.key === "c" && page.peek() === "flows" && detailOpen.peek()) {
-		e.preventDefault();
-		if (chord === "c") {
-			chord = "";
-			return copyCurl(false);
-		}
-		chord = "c";
+	if (page.peek() === "flows" && detailOpen.peek()) {
+		const copy = chord === "c" ? COPY_KEYS[e.key] : undefined;
+		chord = "";
 		clearTimeout(chordTimer);
-		chordTimer = window.setTimeout(() => (chord = ""), 1500);
-		return;
+		if (copy || e.key === "c") e.preventDefault();
+		if (copy) return copy();
+		if (e.key === "c") {
+			chord = "c";
+			chordTimer = window.setTimeout(() => (chord = ""), 1500);
+			return;
+		}
 	}
-	chord = "";
 	const act = ANYWHERE[e.key] ?? (page.peek() === "flows" ? LIST[e.key] : undefined);
 	if (!act) return;
 	e.preventDefault();

@@ -51,3 +51,30 @@ export function adopt(css: string): void {
 	sheet.replaceSync(css);
 	document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
+
+/* A part of a page in the same way; what it is given may change. */
+export function LazyPart<P extends object>({ name, load, props }: { name: string; load: () => Promise<{ default: ComponentType<P> }>; props: P }) {
+	const [part, setPart] = useState<{ Part: ComponentType<P> } | null>(null);
+	const [error, setError] = useState(false);
+	const [attempt, setAttempt] = useState(0);
+	useEffect(() => {
+		let here = true;
+		load().then(
+			(m) => here && setPart({ Part: m.default }),
+			() => here && setError(true),
+		);
+		return () => {
+			here = false;
+		};
+	}, [attempt]);
+	if (part) return <part.Part {...props} />;
+	if (!error) return <div class="loading" aria-busy="true" />;
+	return (
+		<p class="empty muted" role="alert">
+			{name} could not be loaded: the hub did not answer.{" "}
+			<button class="btn small" onClick={() => (setError(false), setAttempt(attempt + 1))}>
+				Try again
+			</button>
+		</p>
+	);
+}

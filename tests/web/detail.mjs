@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// detail.mjs TMP - the detail of a flow in a real browser: bodies, copies, comparing, raw bytes.  TAP.
+import assert from "node:assert/strict";
+import { $, browser, clean, clipboard, feeder, hub, openTab, page, rows, screen, setFilter, startFeeder, targets, text, themed } from "./actions.mjs";
+import { done, flow, sleep, test, until } from "./world.mjs";
+
+const json = (o) => ({ data: JSON.stringify(o), type: "application/json" });
+const b64 = (data) => ({ b64: Buffer.from(data, "latin1").toString("base64") });
+const HTML = `<!doctype html><title>shop</title><meta http-equiv="refresh" content="0;url=http://127.0.0.1:1/"><style>h1{color:rgb(1,2,3)}</style><h1>Hello</h1><img src="http://127.0.0.1:1/x.png" onerror="parent.pwned=1"><script>parent.pwned=2;document.body.append("ran")</script><form action="/api/clear" method="post"><button>go</button></form><svg onload="parent.pwned=3"></svg>`;
+const LONG = { items: Array.from({ length: 400 }, (_, i) => ({ id: i, sku: `W-${i}`, tags: ["a", "b"] })) };
+
+const FLOWS = [
+	flow({ op: "POST", target: "/form", reqHeaders: [["Host", "api"], ["Content-Type", "application/x-www-form-urlencoded"]], reqBody: { data: "name=Zo%C3%AB&note=a+b%26c&empty=", type: "application/x-www-form-urlencoded" } }),
+	flow({ op: "POST", target: "/upload", reqBody: { data: ["--XX", 'Content-Disposition: form-data; name="title"', "", "<b>bold</b>", "--XX", 'Content-Disposition: form-data; name="file"; filename="cat.png"', "Content-Type: image/png", "", "12345", "--XX--", ""].join("\r\n"), type: "multipart/form-data; boundary=XX" } }),
+	flow({ op: "POST", target: "/graphql", reqBody: json({ operationName: "User", query: "query User($id: ID!) { user(id: $id) { id name orders(first: 3) { total } } }", variables: { id: "7" } }) }),
+	flow({ target: "/page", respHeaders: [["Content-Type", "text/html; charset=utf-8"]], respBody: { data: HTML, type: "text/html; charset=utf-8" } }),
+	flow({ target: "/long", respBody: json(LONG) }),
+	flow({ target: "/svg", respBody: { data: '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"><script>top.pwned=4</script><rect width="20" height="10"/></svg>', type: "image/svg+xml" } }),
+	flow({ op: "PUT", target: "/orders/1", reqBody: json({ sku: "W-19", qty: 40, who: "a", lines: [...Array(20).keys()] }), respBody: json({ ok: true, n: 1 }) }),
+	flow({ op: "PUT", target: "/orders/2", status: "500", reqBody: json({ sku: "W-19", qty: 41, who: "a", lines: [...Array(20).keys()] }), respBody: json({ ok: false, n: 1 }) }),
+	flow({ op: "GET", target: "k", proto: "redis", reqHeaders: [], respHeaders: [], status: "string", reqBody: { data: '["k"]', type: "application/json" }, respBody: { data: '"v"', type: "application/json" }, failed: false }),
+	flow({ target: "/bin", respBody: { data: b64("\x82\xa1a\x01"), type: "application/octet-stream" } }),
+];
+
+async function open(target) {
+	await setFilter(`target:${target}`);
+	await until(`one row: ${target}`, async () => (await targets()).join() === target);
+	await rows().first().click();
+	await until("its detail", async () => (await text(".detail-title")).includes(target));
+}
+const openTabOf = async (name) => {
+	await page.getByRole("tab", { name, exact: true }).click();
+	await until(`the tab ${name}`, async () => (await $('.detail [role=tab][aria-selected="true"]').innerText()) === name);
+};
+const way = async (name, side = "Response") => page.getByRole("region", { name: side, exact: true }).locator(".segments").getByText(name, { exact: true }).click();
+
+async function bodies() {
+	await test("a form is a table of its fields, decoded", async () => {
+		await open("/form");
+		await openTabOf("Body");
+		await until("the fields", async () => /name\s+Zoë\s+note\s+a b&c\s+empty\s+empty/.test(await text(".form-fields tbody")));
+		await themed(async (scheme) => {
+			await clean("form");
+			await screen(`body-form-${scheme}`);
+		});
+	});
+	await test("an upload shows its file by name, type and size", async () => {
+		await open("/upload");
+		await until("the file", async () => /file\s+cat\.png\s+5 B, image\/png/.test(await text(".form-fields tbody")));
+		assert.match(await text(".form-fields tbody"), /title\s+<b>bold<\/b>/);
+	});
+	await test("a GraphQL request shows its operation, laid out, and its variables", async () => {
+		await open("/graphql");
+		await until("its name", async () => /query\s+User/.test(await text(".graphql-head")));
+		await until("its document", async () => /user\(id: \$id\) \{\n?\s*\d*\s*id/.test(await $(".graphql .lines.text").innerText()));
+		await until("its variables", async () => /id: "7"/.test(await $(".graphql .lines.tree").innerText()));
+		await themed(async (scheme) => {
+			await clean("graphql");
+			await screen(`body-graphql-${scheme}`);
+		});
+		await way("Tree", "Request");
+		await until("as a tree, too", async () => /operationName: "User"/.test(await $('[aria-label="Request body"].tree').innerText()));
+		await way("GraphQL", "Request");
+	});
+	await test("Ctrl+F searches in the text, F3 goes on, folding works by key; Escape closes the search only", async () => {
+		await open("/long");
+		await page.locator(".lines.tree").focus();
+		await page.keyboard.press("Control+f");
+		const box = page.locator(".lines.text .cm-search input[name=search]");
+		await box.waitFor();
+		await until("it has the focus", () => page.evaluate(() => document.querySelector(".lines.text").shadowRoot.activeElement?.name === "search"));
+		await page.keyboard.type("W-399");
+		await page.keyboard.press("Enter");
+		await until("the hit is on screen", async () => (await text(".lines.text .cm-content")).includes('"sku": "W-399"') && (await page.locator(".lines.text .cm-searchMatch-selected").count()) === 1);
+		assert.equal(await $("#filter").inputValue(), "target:/long", "typing went to the search and nowhere else");
+		await themed(async (scheme) => {
+			await clean("search");
+			await screen(`body-search-${scheme}`);
+		});
+		await page.keyboard.press("Escape");
+		await until("the search is closed", async () => (await page.locator(".lines.text .cm-search").count()) === 0);
+		assert.equal(await $(".detail").count(), 1, "the detail is still open");
+		await page.keyboard.press("Control+Home");
+		await page.locator('.lines.text .cm-foldGutter span[title="Fold line"]').first().click();
+		await until("folded", async () => !(await text(".lines.text .cm-content")).includes("W-1"));
+		await page.locator(".lines.text .cm-foldPlaceholder").first().click();
+		await until("unfolded", async () => (await text(".lines.text .cm-content")).includes("W-1"));
+		await way("Tree");
+	});
+	await test("a captured page is shown as a page that can do nothing", async () => {
+		await open("/page");
+		await way("Preview");
+		const frame = page.frameLocator(".preview iframe");
+		await until("it is drawn", async () => (await frame.locator("h1").innerText()) === "Hello");
+		assert.equal(await frame.locator("h1").evaluate((e) => getComputedStyle(e).color), "rgb(1, 2, 3)", "its own styles apply");
+		assert.equal(await $(".preview iframe").getAttribute("sandbox"), "");
+		await sleep(200);
+		assert.ok(!(await frame.locator("body").innerText()).includes("ran"));
+		assert.equal(await page.evaluate(() => window.pwned), undefined);
+		await screen("body-preview");
+		const r = await fetch(`${hub.url}api/flow/${FLOWS[3].id}/preview?side=resp`, { headers: { Authorization: `Bearer ${hub.token}` } });
+		const csp = r.headers.get("content-security-policy");
+		assert.match(csp, /^sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'$/);
+		assert.equal(r.headers.get("content-type"), "text/html; charset=utf-8");
+		assert.equal((await fetch(`${hub.url}api/flow/${FLOWS[3].id}/preview?side=resp`)).status, 401);
+		await way("Text");
+		await until("its text", async () => (await text(".lines.text .cm-content")).includes("http-equiv"));
+	});
+	await test("an SVG is drawn, and its script does not run", async () => {
+		await open("/svg");
+		await until("it is drawn", async () => (await text(".picture figcaption")) === "20 × 10");
+		assert.equal(await page.evaluate(() => window.pwned), undefined);
+	});
+}
+
+async function copies() {
+	const copy = async (keys) => {
+		await page.evaluate(() => navigator.clipboard.writeText("nothing"));
+		await $("#grid").focus();
+		for (const k of keys) await page.keyboard.press(k);
+		await until("something is copied", async () => (await clipboard()) !== "nothing");
+		return clipboard();
+	};
+	await test("a request is copied as cURL, fetch, Python and raw by two keys, without secrets", async () => {
+		await open("/orders/1");
+		assert.match(await copy("cc"), /^curl -X PUT/);
+		assert.match(await copy("cf"), /^const TOKEN = ""; \/\/ fill in\nconst response = await fetch\("http:\/\/api\/orders\/1", \{\n {2}method: "PUT",/);
+		assert.match(await copy("cp"), /urllib\.request\.Request\(\n {4}"http:\/\/api\/orders\/1",/);
+		assert.ok(!(await clipboard()).includes("s3cr3t"));
+		assert.match(await copy("cr"), /^PUT \/orders\/1 HTTP\/1\.1\r\nHost: api\r\n/);
+	});
+	await test("the menu offers what the protocol has", async () => {
+		await page.getByRole("button", { name: "Copy", exact: true }).click();
+		const of = await page.getByRole("menuitem").allInnerTexts();
+		assert.deepEqual(of.slice(0, 3).map((t) => t.split("\n")[0].trim()), ["as cURL", "as fetch", "as Python"]);
+		await clean("copy menu");
+		await screen("copy-menu");
+		await page.keyboard.press("Escape");
+		await open("k");
+		assert.equal(await copy("cc"), "redis-cli -h api -p 80 GET k");
+	});
+}
+
+async function raw() {
+	await test("the raw tab has both sides as bytes of their protocol, as text and as hex", async () => {
+		await open("/orders/1");
+		await openTabOf("Raw");
+		const of = (side) => page.getByRole("region", { name: `Raw ${side}`, exact: true });
+		await until("the request", async () => /PUT \/orders\/1 HTTP\/1\.1\s+2?\s*Host: api/.test(await of("request").innerText()));
+		assert.match(await of("response").innerText(), /HTTP\/1\.1 200 OK[\s\S]*\{"ok":true,"n":1\}/);
+		await themed(async (scheme) => {
+			await clean("raw");
+			await screen(`raw-${scheme}`);
+		});
+		await page.getByRole("region", { name: "Request", exact: true }).locator(".segments").getByText("Hex", { exact: true }).click();
+		await until("hex", async () => /^00000000\s*50 55 54 20 2f/.test((await of("request").innerText()).trim()));
+		await page.getByRole("region", { name: "Request", exact: true }).locator(".segments").getByText("Text", { exact: true }).click();
+		const r = await fetch(`${hub.url}api/flow/${FLOWS[8].id}/raw?side=req`, { headers: { Authorization: `Bearer ${hub.token}` } });
+		assert.equal(await r.text(), "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+	});
+}
+
+async function comparing() {
+	await test("d chooses a flow, and on another one shows what differs", async () => {
+		await open("/orders/1");
+		await openTabOf("Headers");
+		await $("#grid").focus();
+		await page.keyboard.press("d");
+		await until("it says so", async () => /Chosen/.test(await text(".notice")));
+		assert.equal(await page.getByRole("tab", { name: "Compare" }).count(), 0, "not with itself");
+		await open("/orders/2");
+		await $("#grid").focus();
+		await page.keyboard.press("d");
+		await until("the differences", async () => /[1-9] differences/.test(await text(".compare-bar")));
+		const sides = await page.locator(".compare-text .cm-content").allInnerTexts();
+		assert.ok(!sides.join().includes("s3cr3t"), "secrets stay covered");
+		assert.match(sides[0], /"qty": 40/);
+		assert.match(sides[1], /"qty": 41[\s\S]*500 Internal Server Error/);
+		const changed = await page.locator(".compare-text .cm-merge-b .cm-changedLine").allInnerTexts();
+		assert.ok(changed.some((l) => l.includes('"qty": 41')) && !changed.some((l) => l.includes("sku")), changed.join());
+		await themed(async (scheme) => {
+			await clean("compare");
+			await screen(`compare-${scheme}`);
+		});
+		await page.getByLabel("Only what differs").check();
+		await until("the rest is folded away", async () => (await page.locator(".compare-text .cm-collapsedLines").count()) > 0);
+		await page.getByLabel("Only what differs").uncheck();
+		await openTabOf("Headers");
+	});
+	await test("the comparison fits a large window, beside the list", async () => {
+		await page.setViewportSize({ width: 1920, height: 1080 });
+		await openTabOf("Compare");
+		await until("it is there", async () => /differences/.test(await text(".compare-bar")));
+		await screen("compare-1920");
+		await page.setViewportSize({ width: 1280, height: 800 });
+	});
+}
+
+async function rules() {
+	await test("no error, no policy violation, no request to another host in all of this", () => {
+		/* The captured page's own picture is refused by its frame's policy, and says so there. */
+		assert.deepEqual(browser.problems.filter((p) => !/console: (Refused to (load|execute the redirect)|Blocked script execution|Loading the image)|127\.0\.0\.1:1\b/.test(p)), []);
+	});
+}
+
+const only = process.env.LIMPID_PAGE_PARTS?.split(",");
+let status = 1;
+try {
+	await hub.start();
+	await browser.start();
+	await openTab();
+	await page.goto(hub.address);
+	await startFeeder();
+	await feeder.flows(FLOWS);
+	await page.waitForSelector("#grid .row:not([hidden])");
+	for (const part of [bodies, copies, raw, comparing, rules]) if (!only || only.includes(part.name)) await part();
+	status = done() ? 1 : 0;
+} catch (e) {
+	console.log(`not ok 0 - page: the tests could not run: ${e.message}`);
+	console.log(`# ${hub.log.split("\n").slice(-10).join("\n# ")}`);
+} finally {
+	await browser.stop();
+	await feeder?.stop();
+	if (hub.process) await hub.stop();
+	await sleep(50);
+}
+process.exit(status);
