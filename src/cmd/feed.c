@@ -70,6 +70,10 @@ static int one(struct child *c, struct slice text, bool har)
 
 	c->nth++;
 	r = a ? json_parse(text, a, &v) : -ENOMEM;
+	if (r == 0 && !har && json_get(v, "limpid_session")) { /* a session's first line: how the agents were */
+		arena_free(a);
+		return 0;
+	}
 	if (r == 0)
 		r = har ? read_har_entry(text, v, a, &f) : read_flow(v, a, &f);
 	if (r == 0)

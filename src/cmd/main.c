@@ -43,6 +43,7 @@ static const struct command commands[] = {
 	  "not.  With --running, what a running Limpid could not capture, and why.",
 	  ARGS_CAPTURE | ARGS_JSON | ARGS_RUNNING, false },
 	{ "version", "the version", run_version, NULL, "Prints the version.", 0, false },
+	{ "import-reader", NULL, run_import_reader, "FILE", NULL, ARGS_FILE, true },
 	{ "selftest-sandbox", NULL, run_selftest, "WORD", NULL, ARGS_WORD, true },
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(*commands))

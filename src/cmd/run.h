@@ -21,6 +21,7 @@ void doctor_processes(struct ledger *l, void (*fn)(void *ctx, const struct ipc_t
 int doctor_running(const char *url, bool json);
 int run_export(const struct args *a);
 int run_import(const struct args *a);
+int run_import_reader(const struct args *a);
 int run_version(const struct args *a);
 int run_selftest(const struct args *a);
 

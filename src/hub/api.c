@@ -7,6 +7,7 @@
 
 #include "flow/json.h"
 #include "hub/body.h"
+#include "hub/files.h"
 #include "hub/keep.h"
 #include "hub/complete.h"
 #include "hub/marks.h"
@@ -395,6 +396,13 @@ static const struct route {
 	{ "POST", "/api/clear", false, clear },
 	{ "GET", "/api/export", false, transfer_export },
 	{ "POST", "/api/import", false, import },
+	{ "POST", "/api/exports", false, files_export_begin },
+	{ "GET", "/api/exports/", true, files_export_next },
+	{ "DELETE", "/api/exports/", true, files_export_end },
+	{ "POST", "/api/imports", false, files_import_begin },
+	{ "POST", "/api/imports/", true, files_import_more },
+	{ "GET", "/api/imports/", true, files_import_state },
+	{ "DELETE", "/api/imports/", true, files_import_end },
 };
 
 void api_call(struct conn *c)

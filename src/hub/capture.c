@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/end_rule.h"
+#include "export/redact.h"
 
 static const char *const modes[] = { "all", "chosen", "except" };
 
@@ -21,6 +22,7 @@ void capture_release(struct capture *c)
 {
 	free_list(c->names, c->nnames);
 	free_list(c->ends, c->nends);
+	free_list(c->redact, c->nredact);
 	*c = (struct capture){ 0 };
 }
 
@@ -49,6 +51,16 @@ static bool is_end(const char *s)
 	struct end_rule r;
 
 	return strlen(s) <= END_RULE_MAX && end_rule_parse(s, &r) == 0;
+}
+
+static bool is_rule(const char *s)
+{
+	struct redact *r = NULL;
+	char err[200];
+	bool ok = redact_new(&r, &s, 1, err, sizeof(err)) == 0;
+
+	redact_free(r);
+	return ok;
 }
 
 /* Strings for which ok says true, in place of those in the list. */
@@ -113,6 +125,10 @@ static int parse_members(const cJSON *j, struct capture *c, const char **ret_why
 		*ret_why = "ends is a list of at most 1000 rules like \"port 80,8000-8100\", \"not "
 			   "port 22\", "
 			   "\"address 10.0.0.0/8\", \"not address ::1\", \"udp 53\"";
+	v = cJSON_GetObjectItemCaseSensitive(j, "redact");
+	if (r == 0 && v && ((r = cJSON_GetArraySize(v) > REDACT_RULES_MAX ? -EINVAL : 0) < 0 ||
+			    (r = parse_list(v, is_rule, &c->redact, &c->nredact)) < 0))
+		*ret_why = "redact is a list of at most 200 names and /expressions/";
 	if (r == 0 && (parse_size(j, "body_limit", &c->body_limit) < 0 ||
 		       parse_size(j, "conn_budget", &c->conn_budget) < 0)) {
 		*ret_why = "body_limit and conn_budget are numbers of bytes";
@@ -143,11 +159,13 @@ static int copy_list(char *const *list, size_t n, char ***ret, size_t *ret_n)
 static int copy(const struct capture *from, struct capture *to)
 {
 	*to = *from;
-	to->names = to->ends = NULL;
-	to->nnames = to->nends = 0;
+	to->names = to->ends = to->redact = NULL;
+	to->nnames = to->nends = to->nredact = 0;
 	if (copy_list(from->names, from->nnames, &to->names, &to->nnames) < 0)
 		return -ENOMEM;
-	return copy_list(from->ends, from->nends, &to->ends, &to->nends);
+	if (copy_list(from->ends, from->nends, &to->ends, &to->nends) < 0)
+		return -ENOMEM;
+	return copy_list(from->redact, from->nredact, &to->redact, &to->nredact);
 }
 
 int capture_parse(struct slice json, const struct capture *base, struct capture *ret,
@@ -188,6 +206,7 @@ void capture_json(struct buf *out, const struct capture *c)
 	buf_printf(out, "{\"mode\":\"%s\"", modes[c->mode]);
 	put_list(out, "names", c->names, c->nnames);
 	put_list(out, "ends", c->ends, c->nends);
+	put_list(out, "redact", c->redact, c->nredact);
 	buf_printf(out,
 		   ",\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%" PRIu64
 		   ",\"conn_budget\":%" PRIu64 "}",

@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "flow/json.h"
+#include "export/redact.h"
 #include "hub/body.h"
+#include "hub/files.h"
 #include "hub/serve.h"
 
 #define FLOW_BODY_MAX	((size_t)256 << 10)
@@ -20,13 +22,31 @@ static int reader(struct web *w)
 	return w->reader ? 0 : w->ops->open_reader(&w->reader, w->st->o->db_path);
 }
 
+/* With redacted=1: without its secrets, or not at all. */
+static int hide(struct conn *c, struct arena *a, struct flow *f)
+{
+	struct redact *rules;
+	int r;
+
+	if (!request_arg(c, "redacted"))
+		return 0;
+	r = files_redact(c->w, &rules);
+	if (r < 0)
+		return r;
+	r = redact_flow(rules, f, a, f);
+	redact_free(rules);
+	return r;
+}
+
 static int load(struct conn *c, const char *id, struct arena *a, size_t max_msgs, struct flow *ret,
 		uint64_t *ret_row)
 {
 	uint8_t bytes[16];
 	int r = flow_id_parse(id, bytes) < 0 ? -ENOENT : reader(c->w);
 
-	return r < 0 ? r : c->w->ops->by_id(c->w->reader, bytes, a, max_msgs, ret, ret_row);
+	if (r == 0)
+		r = c->w->ops->by_id(c->w->reader, bytes, a, max_msgs, ret, ret_row);
+	return r < 0 ? r : hide(c, a, ret);
 }
 
 static int load_messages(struct conn *c, const char *id, const struct store_window *w,
@@ -35,7 +55,9 @@ static int load_messages(struct conn *c, const char *id, const struct store_wind
 	uint8_t bytes[16];
 	int r = flow_id_parse(id, bytes) < 0 ? -ENOENT : reader(c->w);
 
-	return r < 0 ? r : c->w->ops->messages(c->w->reader, bytes, w, a, ret, ret_kept);
+	if (r == 0)
+		r = c->w->ops->messages(c->w->reader, bytes, w, a, ret, ret_kept);
+	return r < 0 ? r : hide(c, a, ret);
 }
 
 static void load_failed(struct conn *c, int r)

@@ -218,7 +218,8 @@ static void dispatch(struct conn *c)
 
 static size_t body_max(const struct conn *c)
 {
-	return !c->q.path.failed && strcmp((const char *)c->q.path.p, "/api/import") == 0 ? TRANSFER_BODY : WEB_BODY_MAX;
+	/* "/api/import", and the pieces of "/api/imports/ID" */
+	return !c->q.path.failed && strncmp((const char *)c->q.path.p, "/api/import", 11) == 0 ? TRANSFER_BODY : WEB_BODY_MAX;
 }
 
 void request_begin(struct conn *c, const char *path, size_t npath)

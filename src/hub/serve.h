@@ -16,6 +16,9 @@
 #define WEB_QUEUE_MAX	(8u << 20)   /* bytes waiting for a tab */
 #define WEB_CONNS_MAX	256
 
+struct export_file;
+struct import_file;
+
 struct web {
 	struct hub_state *st;
 	struct access_rules rules;
@@ -29,6 +32,8 @@ struct web {
 	int listen_fd;
 	unsigned nconns;
 	struct conn *conns; /* all of them */
+	struct export_file *exports[8]; /* hub/files.h */
+	struct import_file *imports[2];
 	struct buf common;  /* what every tick says, as of common_version */
 	uint64_t common_version;
 	uint64_t jobs; /* begun so far */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "hub/files.h"
 #include "hub/listen.h"
 #include "hub/serve.h"
 
@@ -272,6 +273,8 @@ void web_pump(struct web *w)
 	more = scan_views(w);
 	more |= job_run(w, hub_now_ns() + SLICE_NS);
 	now = hub_now_ns();
+	files_exports_drop(w, now, false);
+	files_imports_drop(w, now, false);
 	hub_lock(w->st);
 	make_common(w);
 	for (struct conn *c = w->conns; c; c = c->next) {
@@ -390,6 +393,8 @@ void web_stop(struct web *w)
 		lws_context_destroy(w->context); /* closes all of its descriptors */
 	else if (w->listen_fd >= 0)
 		close(w->listen_fd);
+	files_exports_drop(w, 0, true);
+	files_imports_drop(w, 0, true);
 	if (w->reader)
 		w->ops->close(w->reader);
 	buf_release(&w->common);
