@@ -367,35 +367,34 @@ static const char *text(const struct list *l, uint32_t id)
 	return (const char *)intern_get(&l->strings, id).p;
 }
 
-void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
+static void fill_tls(const struct list *l, uint32_t id, struct flow_tls *ret)
+{
+	const char *names[NAMES];
+
+	get_blob(intern_get(&l->strings, id), 0, names);
+	*ret = (struct flow_tls){
+		.library = names[0],
+		.version = names[1],
+		.road = names[2],
+		.sni = names[3],
+		.alpn = names[4],
+		.protocol = names[5],
+		.cipher = names[6],
+		.mapping = names[7],
+	};
+}
+
+/* All but the ends' names and what tls says. */
+static void fill_flow(const struct list *l, const struct row *r, struct row_flow *ret)
 {
 	struct flow *f = &ret->flow;
 	bool req = r->bits & ROW_HAS_REQ, resp = r->bits & ROW_HAS_RESP;
-	const char *none;
 
-	*ret = (struct row_flow){ 0 };
 	ret->conn.l4 = r->bits & ROW_UNIX ? "unix" : "tcp";
-	list_peer(l, r->client, &ret->conn.client, &none);
-	list_peer(l, r->server, &ret->conn.server, &ret->conn.path);
 	ret->conn.client.port = r->cport;
 	ret->conn.server.port = r->sport;
 	ret->conn.id = r->conn;
-	if (r->tls) {
-		const char *names[NAMES];
-
-		get_blob(intern_get(&l->strings, r->tls), 0, names);
-		ret->tls = (struct flow_tls){
-			.library = names[0],
-			.version = names[1],
-			.road = names[2],
-			.sni = names[3],
-			.alpn = names[4],
-			.protocol = names[5],
-			.cipher = names[6],
-			.mapping = names[7],
-		};
-		ret->conn.tls = &ret->tls;
-	}
+	ret->conn.tls = r->tls ? &ret->tls : NULL;
 	memcpy(f->id, r->id, 16);
 	f->conn = &ret->conn;
 	f->proto = text(l, r->proto);
@@ -417,11 +416,45 @@ void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
 	f->resp.reason = text(l, r->reason);
 	f->resp.body.len = r->resp_len;
 	f->resp.body.type = text(l, r->resp_type);
-	if (row_mark(l, r, &ret->mark))
-		f->mark = &ret->mark;
-	if (r->host) {
-		ret->host = (struct flow_attr){ "host", text(l, r->host) };
-		f->req.headers = &ret->host;
-		f->req.nheaders = 1;
+	f->mark = row_mark(l, r, &ret->mark) ? &ret->mark : NULL;
+	ret->host = (struct flow_attr){ "host", text(l, r->host) };
+	f->req.headers = r->host ? &ret->host : NULL;
+	f->req.nheaders = r->host != 0;
+}
+
+void row_flow(const struct list *l, const struct row *r, struct row_flow *ret)
+{
+	const char *none;
+
+	*ret = (struct row_flow){ 0 };
+	list_peer(l, r->client, &ret->conn.client, &none);
+	list_peer(l, r->server, &ret->conn.server, &ret->conn.path);
+	if (r->tls)
+		fill_tls(l, r->tls, &ret->tls);
+	fill_flow(l, r, ret);
+}
+
+static const struct reader_peer *read_peer(struct row_reader *rd, const struct list *l, uint32_t id)
+{
+	struct reader_peer *p = &rd->peers[id % READER_PEERS];
+
+	if (p->id != id || id == 0) {
+		list_peer(l, id, &p->peer, &p->path);
+		p->id = id;
 	}
+	return p;
+}
+
+const struct flow *row_read(struct row_reader *rd, const struct list *l, const struct row *r)
+{
+	const struct reader_peer *p = read_peer(rd, l, r->client);
+
+	rd->rf.conn.client = p->peer;
+	p = read_peer(rd, l, r->server);
+	rd->rf.conn.server = p->peer;
+	rd->rf.conn.path = p->path;
+	if (r->tls && r->tls != rd->tls)
+		fill_tls(l, rd->tls = r->tls, &rd->rf.tls);
+	fill_flow(l, r, &rd->rf);
+	return &rd->rf.flow;
 }

@@ -79,6 +79,20 @@ struct row_flow {
 	struct flow_mark mark;
 };
 void row_flow(const struct list *l, const struct row *r, struct row_flow *ret);
+/* The same for many rows in turn, at a third of the cost: ends that come again are not taken apart again.  Begins as
+ * zeros; good until the list changes. */
+#define READER_PEERS 256
+struct row_reader {
+	struct row_flow rf;
+	uint32_t tls; /* what rf.tls was made of */
+	struct reader_peer {
+		uint32_t id; /* 0: none */
+		struct flow_peer peer;
+		const char *path;
+	} peers[READER_PEERS];
+};
+/* Borrowed until the next call. */
+const struct flow *row_read(struct row_reader *rd, const struct list *l, const struct row *r);
 /* The best name known of an end, `src` or `dst` of a row: container, else process, else path or address. */
 void row_name(const struct flow_peer *p, const char *path, char *ret, size_t n);
 /* One row of docs/api.md.  r NULL: a row that was evicted. */

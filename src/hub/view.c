@@ -290,6 +290,7 @@ static void pass_over(struct view *v, const struct list *l)
 
 static bool find_rows(struct view *v, const struct list *l, size_t max)
 {
+	struct row_reader rd = { 0 };
 	const struct row *r;
 
 	view_drop_front(v, l);
@@ -320,7 +321,7 @@ static bool find_rows(struct view *v, const struct list *l, size_t max)
 				   v->needs == FILTER_SUMMARY ? r->n : list_at(l, last - 1)->n);
 			return true;
 		}
-		if (matches(v, l, r))
+		if (filter_match(v->filter, row_read(&rd, l, r)))
 			add_row(v, v->scanned);
 	}
 	return v->scanned < l->end;

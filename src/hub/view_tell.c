@@ -92,7 +92,8 @@ int64_t view_find(struct view *v, const struct list *l, uint64_t n)
 
 bool view_due(const struct view *v, const struct list *l, uint64_t common_version, uint64_t now_ns)
 {
-	if (v->seq > v->acked || now_ns < view_due_at(v))
+	/* How far a scan is comes at the even pace; its end does not wait for that. */
+	if (v->seq > v->acked || now_ns < (view_done(v, l) ? view_due_at(v) : v->tick_ns))
 		return false;
 	return v->force || v->seen_version != l->version || v->seen_common != common_version ||
 	       v->stale || !view_done(v, l);
