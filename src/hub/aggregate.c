@@ -19,21 +19,21 @@ unsigned hist_bucket(uint64_t ns)
 		return 0;
 	if (bit > LAST_BIT)
 		return HIST_BUCKETS - 1;
-	return (bit - FIRST_BIT) * 16 + (unsigned)(ns >> (bit - 4) & 15) + 1;
+	return (bit - FIRST_BIT) * 32 + (unsigned)(ns >> (bit - 5) & 31) + 1;
 }
 
-/* The middle of a bucket. */
+/* The largest duration of a bucket. */
 static uint64_t bucket_ns(unsigned i)
 {
 	unsigned bit, shift;
 
 	if (i == 0)
-		return 512;
+		return (1u << FIRST_BIT) - 1;
 	if (i == HIST_BUCKETS - 1)
-		return UINT64_C(2) << LAST_BIT;
-	bit = (i - 1) / 16 + FIRST_BIT;
-	shift = bit - 4;
-	return ((16 + (uint64_t)(i - 1) % 16) << shift) + (UINT64_C(1) << shift) / 2;
+		return UINT64_MAX;
+	bit = (i - 1) / 32 + FIRST_BIT;
+	shift = bit - 5;
+	return ((33 + (uint64_t)(i - 1) % 32) << shift) - 1;
 }
 
 void hist_add(struct hist *h, uint64_t ns)
@@ -111,20 +111,18 @@ const char *end_kind_name(enum end_kind k)
 	return names[k];
 }
 
-/* Names before addresses: a container, a process, of a server what it was asked as, an address. */
+/* Folded into groups a project stands for what is in no namespace, and the other way round.  Names before addresses: a container, a process, of a server what it was asked as, an address. */
 void end_name(struct end *ret, enum aggregate_by by, const struct flow_peer *p, const char *path, bool server,
 	      const char *host)
 {
 	const char *group = p->project ? p->project : p->ns ? p->ns : "";
 
+	if (by == BY_NAMESPACE && p->ns)
+		group = p->ns;
 	ret->group = group;
-	if (by == BY_PROJECT && p->project) {
-		ret->kind = END_PROJECT;
-		ret->name = p->project;
-	} else if (by == BY_NAMESPACE && p->ns) {
-		ret->kind = END_NAMESPACE;
-		ret->name = p->ns;
-		ret->group = p->ns;
+	if ((by == BY_PROJECT || by == BY_NAMESPACE) && group[0]) {
+		ret->kind = group == p->project ? END_PROJECT : END_NAMESPACE;
+		ret->name = group;
 	} else if (p->pod || p->container) {
 		ret->kind = by == BY_CONTAINER ? END_CONTAINER : END_SERVICE;
 		ret->name = by != BY_CONTAINER ? flow_service_name(p, ret->room) : p->pod ? p->pod : p->container;

@@ -9,8 +9,8 @@
 
 /* --- durations ------------------------------------------------------------------------------------------------- */
 
-/* Sixteen buckets for each doubling from 1 us on, so that a percentile is right to about 3 %. */
-#define HIST_BUCKETS 544
+/* Thirty-two buckets for each doubling from 1 us on; a percentile is the end of its bucket, so at most 3.2 % too high. */
+#define HIST_BUCKETS 1058
 struct hist {
 	uint32_t n[HIST_BUCKETS];
 	uint64_t total, max_ns;
@@ -18,7 +18,7 @@ struct hist {
 unsigned hist_bucket(uint64_t ns);
 void hist_add(struct hist *h, uint64_t ns);
 void hist_merge(struct hist *h, const struct hist *from);
-/* The smallest duration that so many in a thousand do not exceed, about; 0 when there is none. */
+/* The smallest duration that so many in a thousand do not exceed, or up to 3.2 % more; 0 when there is none. */
 uint64_t hist_percentile(const struct hist *h, unsigned per_mille);
 /* `"p50":1,"p95":2,"p99":3,"max":4` in ns; null without any. */
 void hist_json(struct buf *out, const struct hist *h);

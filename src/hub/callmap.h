@@ -10,7 +10,7 @@
 #define CALLMAP_ADDRESSES_MAX 24    /* of these: ends of which nothing but the address is known */
 #define CALLMAP_NODES_KEPT    8192  /* while rows are counted; flows of further ends go to that node at once */
 #define CALLMAP_EDGES_MAX     4000  /* told: those with the most flows */
-#define CALLMAP_EDGES_KEPT    16384 /* while rows are counted */
+#define CALLMAP_EDGES_KEPT    8192  /* while rows are counted */
 
 /* NULL: out of memory.  nodes: how many at most, at least 1. */
 struct job *callmap_new(enum aggregate_by by, size_t nodes);

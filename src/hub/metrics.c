@@ -349,7 +349,7 @@ static void put_percentile(struct buf *out, const char *name, struct cell *c, si
 {
 	buf_printf(out, ",\"%s\":[", name);
 	for (size_t i = 0; i < points; i++) {
-		c[i].hist.max_ns = UINT64_MAX; /* it is not known here */
+		c[i].hist.max_ns = UINT64_C(1) << 43; /* it is not known here */
 		if (c[i].hist.total == 0)
 			buf_puts(out, i ? ",null" : "null");
 		else

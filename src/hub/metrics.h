@@ -10,7 +10,7 @@
 #define METRICS_POINTS_MAX  240
 #define METRICS_SERIES_MAX  12	  /* groups told over time: those with the most flows */
 #define METRICS_GROUPS_MAX  500	  /* told at all */
-#define METRICS_GROUPS_KEPT 16384 /* while rows are counted; flows of further groups are together in one */
+#define METRICS_GROUPS_KEPT 8192  /* while rows are counted; flows of further groups are together in one */
 
 /* What flows are put together by: the server, the client, server and kind of request (shape.h), protocol, status. */
 enum metrics_by { METRICS_BY_SERVICE, METRICS_BY_CLIENT, METRICS_BY_ENDPOINT, METRICS_BY_PROTO, METRICS_BY_STATUS };

@@ -268,7 +268,7 @@ async function call(path: string, init?: RequestInit): Promise<Response> {
 	throw new ApiError(r.status, text || `The hub answered ${r.status}.`);
 }
 
-async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
+export async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
 	return (await call(path, signal ? { signal } : undefined)).json() as Promise<T>;
 }
 
