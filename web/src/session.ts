@@ -11,6 +11,12 @@ import type { Effect, FollowEvent } from "./model/follow";
 import { formatRoute, parseRoute } from "./model/route";
 import type { Page, Tab } from "./model/route";
 import { View } from "./model/view";
+import { COLUMNS } from "./model/columns";
+import type { Sort } from "./model/columns";
+import { sort } from "./state/columns";
+import { loadContainers, loadHealth, settled } from "./state/hub";
+import { countNews } from "./state/news";
+import { onTally } from "./state/tally";
 import { args } from "./state/args";
 
 export type Link = "connecting" | "open" | "lost" | "signin";
@@ -41,7 +47,9 @@ export const detailOpen = signal(first.selected !== null);
 export const detail = signal<Flow | null>(null);
 export const detailError = signal("");
 export const notice = signal(""); /* one line, goes away by itself */
-export const announcement = signal("");
+export const savedChanged = signal(0); /* the named filters of the hub */
+
+export { attempt, changeCapture, clearAll, loadContainers, loadHealth, pollHealth } from "./state/hub";
 
 export interface GridEvents {
 	/* Rows, counts or the selection changed: draw again; `end`: show the newest. */
@@ -70,6 +78,8 @@ let toPlace = false;
 let firstView = true;
 
 export const selection = () => selectedAt;
+export const selectedRowOf = (): Row | undefined => (selectedAt >= 0 ? view.rows.get(selectedAt) : undefined);
+export const redraw = (): void => grid?.changed("stay");
 /* One past the last row on display. */
 export const shownEnd = () => (frozen === null ? view.end : Math.max(view.base, Math.min(frozen, view.end)));
 
@@ -82,9 +92,34 @@ export function step(e: FollowEvent): void {
 	if (state.mode === "paused") frozen ??= view.end;
 	else frozen = null;
 	if ((was.mode === "follow") !== (state.mode === "follow")) channel.send({ op: "follow", on: state.mode === "follow" });
-	if (e.type === "newest") select(-1);
+	if (e.type === "newest" && state.mode !== "sorted") select(-1);
+	/* What was asked for while the list was held still is done now. */
+	if (effect === "resort" || (was.mode === "paused" && state.mode !== "paused" && applied !== sort.peek())) resort(true);
 	grid?.changed(effect);
 }
+
+let toTop = false; /* another order begins with its first row */
+let applied: Sort | null = null; /* the order in force */
+let sortedFresh = 0;
+
+/* null: as they came.  The rows that there are, in that order; what comes later is counted. */
+export function sortBy(s: Sort | null): void {
+	sort.value = s;
+	step({ type: "sort", by: s ? "other" : "time" });
+}
+
+function resort(again: boolean): void {
+	const s = sort.peek();
+	applied = s;
+	sortedFresh = 0;
+	toTop = again;
+	anchorRow = -1;
+	view.sort(COLUMNS.find((c) => c.key === s?.by)?.sort ?? "", !!s?.desc, again);
+}
+
+/* The filter looks at no more of the older rows. */
+export const stopSearch = (): void => channel.send({ op: "stop" });
+export const searchAgain = (): void => subscribe(filter.peek());
 
 // --- the channel ------------------------------------------------------------------------------------------------
 
@@ -161,6 +196,9 @@ function onMessage(m: HubMessage): void {
 	case "containers":
 		void loadContainers();
 		break;
+	case "saved":
+		savedChanged.value++;
+		break;
 	case "error":
 		if (view.mine(m)) check.value = { ok: false, error: { at: m.at, len: m.len, text: m.text } };
 		break;
@@ -171,16 +209,22 @@ function onTick(m: Tick): void {
 	const wasLive = view.live;
 	const oldBase = view.base;
 	const fresh = view.tick(m);
+	const fresher = m.sorted?.ready ? m.sorted.fresh - sortedFresh : 0;
+	if (m.sorted) sortedFresh += fresher;
 	const scan = m.scan ? m.scan.done / Math.max(1, m.scan.of) : -1;
 	if (m.stale) view.rows.expire();
 	batch(() => {
 		scanning.value = scan;
 		live.value = true;
 		total.value = m.total;
-		matched.value = m.matched;
+		if (!m.sorted || m.sorted.ready) matched.value = m.matched;
 		counters.value = m.counters;
-		if (changes === 0 && JSON.stringify(m.capture) !== JSON.stringify(capture.peek())) capture.value = m.capture;
-		if (fresh < 0) beginAnew(wasLive);
+		onTally(m);
+		if (settled() && JSON.stringify(m.capture) !== JSON.stringify(capture.peek())) capture.value = m.capture;
+		if (m.sorted) {
+			if (fresh < 0) beginAnew(wasLive);
+			else if (fresher > 0) step({ type: "rows", n: fresher });
+		} else if (fresh < 0) beginAnew(wasLive);
 		else if (fresh > 0 && scan >= 0) {
 			/* Older rows that the filter finds are not news. */
 			if (follow.peek().mode === "follow") grid?.changed("end");
@@ -228,8 +272,16 @@ async function placeAgain(): Promise<void> {
 	const n = selectedRow >= 0 ? selectedRow : anchorRow;
 	const at = n >= 0 ? await view.find(n) : -1;
 	if (id !== view.id) return;
+	if (follow.peek().mode === "follow" && selected.peek() === null) {
+		/* Asked for meanwhile. */
+		toTop = false;
+		grid?.anew(-1);
+		return grid?.changed("end");
+	}
 	if (selectedRow >= 0) selectedAt = at;
-	grid?.anew(at);
+	grid?.anew(toTop ? -1 : at);
+	if (toTop && !applied) grid?.changed("end");
+	toTop = false;
 	if (at >= 0) step({ type: "away" });
 	else grid?.changed(follow.peek().mode === "follow" ? "end" : "stay");
 }
@@ -248,6 +300,7 @@ function subscribe(text: string): void {
 	anchorRow = grid?.anchor() ?? -1;
 	channel.send({ op: "follow", on: follow.peek().mode === "follow" });
 	view.subscribe(text, TICK_ROWS);
+	if (applied) resort(false);
 }
 
 export function applyFilter(text: string): void {
@@ -332,7 +385,7 @@ function watch(): void {
 	channel.send({ op: "watch", ids: id ? [id] : [] });
 }
 
-function refreshDetail(): void {
+export function refreshDetail(): void {
 	if (detailOpen.peek()) scheduleDetail(200);
 }
 
@@ -364,72 +417,9 @@ async function loadDetail(): Promise<void> {
 	}
 }
 
-// --- capture, containers, health -----------------------------------------------------------------------------------------
 
 export function say(text: string): void {
 	notice.value = text;
-}
-
-async function attempt<T>(what: Promise<T>): Promise<T | undefined> {
-	try {
-		return await what;
-	} catch (e) {
-		if (e instanceof ApiError && e.status === 401) askToSignIn("");
-		else say(e instanceof Error ? e.message : String(e));
-		return undefined;
-	}
-}
-
-let changes = 0; /* on their way to the hub */
-let lastChange: Promise<void> = Promise.resolve();
-
-/* Shown at once, and sent in the order in which they were made; when none is on its way any more, what the hub says is the truth again. */
-export function changeCapture(part: Partial<Capture>): Promise<void> {
-	const now = capture.peek();
-	if (!now) return lastChange;
-	capture.value = { ...now, ...part };
-	changes++;
-	lastChange = lastChange.then(async () => {
-		await attempt(api.changeCapture(part));
-		const c = await attempt(api.capture());
-		if (--changes > 0) return;
-		if (c) capture.value = c;
-		void loadContainers();
-	});
-	return lastChange;
-}
-
-export async function clearAll(): Promise<void> {
-	await attempt(api.clear());
-	closeDetail();
-}
-
-export async function loadContainers(): Promise<void> {
-	try {
-		containers.value = await api.containers();
-	} catch {
-		/* the banner tells it */
-	}
-}
-
-export async function loadHealth(): Promise<void> {
-	try {
-		health.value = await api.health();
-		healthError.value = "";
-	} catch (e) {
-		healthError.value = e instanceof Error ? e.message : String(e);
-	}
-}
-
-export function pollHealth(): void {
-	const again = () => {
-		const eager = page.peek() === "health" || total.peek() === 0;
-		window.setTimeout(() => {
-			if (document.hidden || link.peek() !== "open") return again();
-			void Promise.all([loadHealth(), eager && total.peek() === 0 ? loadContainers() : null]).then(again);
-		}, eager ? 1000 : 4000);
-	};
-	again();
 }
 
 // --- address bar ------------------------------------------------------------------------------------------------------
@@ -476,20 +466,4 @@ export function readRoute(): void {
 
 export function startDetail(): void {
 	if (selected.peek() && detailOpen.peek()) scheduleDetail(0);
-}
-
-// --- what a screen reader hears, at most every five seconds -----------------------------------------------------------
-
-let newRows = 0;
-let newErrors = 0;
-let lastSaid = 0;
-
-function countNews(rows: Row[], n: number): void {
-	newRows += n;
-	newErrors += rows.slice(-n).filter((r) => r.failed).length;
-	const now = Date.now();
-	if (now - lastSaid < 5000) return;
-	lastSaid = now;
-	announcement.value = `${newRows} new ${newRows === 1 ? "flow" : "flows"}${newErrors ? `, ${newErrors} failed` : ""}`;
-	newRows = newErrors = 0;
 }

@@ -24,6 +24,10 @@ export interface Row {
 	resp_len: number | null;
 	type: string | null;
 	flags: string[];
+	cut?: boolean; /* the target is longer */
+	mark?: number;
+	pinned?: boolean;
+	note?: string;
 }
 
 export interface Counters {
@@ -122,10 +126,39 @@ export interface Health {
 	counters: Counters;
 }
 
+/* How many of the rows kept are of which kind. */
+export interface Tally {
+	error: number;
+	slow: number;
+	pending: number;
+	tls: number;
+	marked: number;
+	noted: number;
+	pinned: number;
+	protos: Record<string, number>;
+}
+
+/* What may be typed: bytes at to at + len become text. */
+export interface Choice {
+	at: number;
+	len: number;
+	kind: "key" | "name" | "value";
+	text: string;
+	label: string;
+	count?: number;
+	help?: string;
+}
+
 export interface FilterCheck {
 	ok: boolean;
 	sentence?: string;
 	error?: { at: number; len: number; text: string };
+	complete?: Choice[];
+}
+
+export interface Saved {
+	name: string;
+	filter: string;
 }
 
 export interface Body {
@@ -272,6 +305,9 @@ export async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
 	return (await call(path, signal ? { signal } : undefined)).json() as Promise<T>;
 }
 
+const change = (path: string, method: string, what: object): Promise<Response> =>
+	call(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(what) });
+
 export const api = {
 	login: async (token: string) => void (await call("api/login", { method: "POST", body: token })),
 	health: () => json<Health>("api/health"),
@@ -284,8 +320,13 @@ export const api = {
 			body: JSON.stringify(c),
 		})),
 	clear: async () => void (await call("api/clear", { method: "POST" })),
-	check: (q: string, signal?: AbortSignal) =>
-		json<FilterCheck>("api/filter/check?q=" + encodeURIComponent(q), signal),
+	/* at: of the cursor, in bytes; then what may be typed there is told too. */
+	check: (q: string, signal?: AbortSignal, at = -1) =>
+		json<FilterCheck>(`api/filter/check?q=${encodeURIComponent(q)}${at >= 0 ? `&at=${at}` : ""}`, signal),
+	mark: async (id: string, m: object) => void (await change(`api/flow/${encodeURIComponent(id)}/mark`, "PATCH", m)),
+	marks: async (ids: string[], m: object) => void (await change("api/marks", "PATCH", { ...m, ids })),
+	saved: () => json<Saved[]>("api/saved"),
+	save: async (list: Saved[]) => void (await change("api/saved", "PUT", list)),
 	flow: (id: string, signal?: AbortSignal) => json<Flow>("api/flow/" + encodeURIComponent(id), signal),
 	/* which: "from=SEQ", "before=SEQ" or "": the newest. */
 	messages: (id: string, n: number, which: string, signal?: AbortSignal) =>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The WebSocket of this tab: connects, and connects again with growing, jittered pauses.
-import type { Capture, Counters, Row } from "./api";
+import type { Capture, Counters, Row, Tally } from "./api";
 import type { Window } from "./view";
 
 export interface Tick {
@@ -11,6 +11,9 @@ export interface Tick {
 	matched: number;
 	base?: number;
 	counters: Counters;
+	tally?: Tally;
+	sorted?: { ready: boolean; fresh: number };
+	stopped?: number; /* rows that the filter was told not to look at */
 	agents: number;
 	capture: Capture;
 	scan?: { done: number; of: number }; /* the filter still runs over older rows */
@@ -24,6 +27,7 @@ export type HubMessage =
 	| ({ op: "rows" } & Window)
 	| { op: "find"; view?: number; req: number; from: number; base?: number }
 	| { op: "containers" }
+	| { op: "saved" }
 	| { op: "error"; view?: number; at: number; len: number; text: string };
 
 export interface ChannelEvents {

@@ -18,6 +18,7 @@ export interface TickPart {
 	total: number;
 	matched: number;
 	base?: number;
+	sorted?: { ready: boolean; fresh: number };
 	rows: Row[];
 }
 
@@ -32,6 +33,7 @@ export class View {
 	live = false;
 	private asked = new Map<number, number>(); /* block -> request */
 	private finds = new Map<number, (at: number) => void>();
+	private fetches = new Map<number, (rows: Row[]) => void>();
 	private nextReq = 1;
 
 	constructor(private send: (m: object) => void) {}
@@ -49,6 +51,25 @@ export class View {
 		this.send({ op: "sub", filter, n, view: this.id });
 	}
 
+	/* by: as the hub calls columns; "": as they came.  again: the subscription before it has shown rows, which stay on
+	 * screen until others are there. */
+	sort(by: string, desc: boolean, again: boolean): void {
+		if (again) this.id++;
+		this.live = false;
+		this.asked.clear();
+		this.finds.clear();
+		this.send({ op: "sort", by, desc, view: this.id });
+	}
+
+	/* n rows, at most 500; those that are gone meanwhile are missing. */
+	fetch(at: number, n: number): Promise<Row[]> {
+		const req = this.nextReq++;
+		return new Promise((resolve) => {
+			this.fetches.set(req, resolve);
+			this.send({ op: "rows", from: at - this.base, n, req });
+		});
+	}
+
 	/* Of this subscription?  Ticks that came before any carry no number. */
 	mine(m: { view?: number }): boolean {
 		return m.view === this.id;
@@ -57,6 +78,7 @@ export class View {
 	/* How many rows are new, or -1 where the list begins anew: the first tick of a subscription, or
 	 * everything was cleared. */
 	tick(m: TickPart): number {
+		if (m.sorted && !m.sorted.ready) return 0;
 		const base = m.base ?? 0;
 		const end = base + m.matched;
 		const anew = !this.live || base < this.base || end < this.end;
@@ -76,6 +98,8 @@ export class View {
 
 	/* An answer to `rows`. */
 	window(m: Window): void {
+		this.fetches.get(m.req)?.(m.rows);
+		this.fetches.delete(m.req);
 		for (const [k, req] of this.asked)
 			if (req === m.req) {
 				this.asked.delete(k);

@@ -2,17 +2,18 @@
 import { Component } from "preact";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { announcement, attachGrid, capture, changeCapture, detailOpen, filter, follow, link, live, lostSince, matched, page, step, total } from "../session";
+import { attachGrid, capture, changeCapture, detailOpen, filter, follow, link, live, lostSince, matched, page, step, total } from "../session";
+import { announcement } from "../state/news";
 import { clock, count } from "../model/format";
 import { Detail } from "./detail";
 import { ClearDialog, HelpDialog, Notice, SignIn } from "./dialogs";
 import { setFilterText } from "./filter-box";
 import { FirstRun } from "./first-run";
 import { mountGrid } from "./grid";
-import { HealthPage } from "./health";
+import { Facets } from "./facets";
 import { Lazy } from "./lazy";
 import { Icon } from "./icons";
-import { Picker } from "./picker";
+import { columnsOpen, noteOpen, rowMenu, savedOpen } from "./row-menu-open";
 import { Splitter, dock, maximised, part } from "./split";
 import { StatusBar } from "./status-bar";
 import { TopBar, ViewLine, pickerOpen } from "./top-bar";
@@ -67,15 +68,16 @@ function Grid() {
 			attachGrid(null);
 		};
 	}, []);
-	return <div ref={host} id="grid" class="grid" role="grid" tabIndex={0} aria-label="Flows, newest last" aria-readonly="true" />;
+	return <div ref={host} id="grid" class="grid" role="grid" tabIndex={0} aria-label="Flows, newest last" aria-readonly="true" aria-multiselectable="true" />;
 }
 
 function Pill() {
 	const f = follow.value;
+	const again = f.mode === "sorted";
 	if (f.mode === "follow" || (f.mode !== "paused" && f.fresh === 0)) return null;
 	return (
 		<button class={`pill ${f.mode}`} onClick={() => step(f.mode === "paused" ? { type: "space" } : { type: "newest" })}>
-			<Icon name={f.mode === "paused" ? "play" : "down"} />
+			<Icon name={f.mode === "paused" ? "play" : again ? "again" : "down"} />
 			{f.mode === "paused" ? (f.fresh ? `Paused, ${count(f.fresh)} new` : "Paused") : `${count(f.fresh)} new`}
 			<kbd>{f.mode === "paused" ? "Space" : "F"}</kbd>
 		</button>
@@ -127,6 +129,13 @@ function FlowsPage() {
 	);
 }
 
+/* Their code comes when the first of them opens, and stays. */
+let extras = false;
+function Extras() {
+	extras ||= !!rowMenu.value || noteOpen.value || columnsOpen.value || savedOpen.value;
+	return extras ? <Lazy name="" load={() => import("./list-extras")} /> : null;
+}
+
 export function App() {
 	if (link.value === "signin") return <SignIn />;
 	return (
@@ -134,6 +143,7 @@ export function App() {
 			<Guard name="The bar">
 				<TopBar />
 			</Guard>
+			{page.value === "flows" && <Facets />}
 			{page.value !== "health" && <ViewLine />}
 			<Banner />
 			<div class="stage">
@@ -155,12 +165,12 @@ export function App() {
 				)}
 				{page.value === "health" && (
 					<Guard name="Health">
-						<HealthPage />
+						<Lazy name="Health" load={() => import("./health")} />
 					</Guard>
 				)}
 				{pickerOpen.value && (
 					<Guard name="The container panel">
-						<Picker />
+						<Lazy name="" load={() => import("./picker")} />
 					</Guard>
 				)}
 			</div>
@@ -171,6 +181,7 @@ export function App() {
 			</div>
 			<ClearDialog />
 			<HelpDialog />
+			<Extras />
 		</div>
 	);
 }

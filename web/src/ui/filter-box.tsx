@@ -4,8 +4,13 @@
 import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { ApiError, api } from "../model/api";
+import type { Choice } from "../model/api";
+import { choose, utf8Length } from "../model/complete";
 import { utf16Offset } from "../model/format";
+import { add } from "../model/terms";
 import { applyFilter, check, filter, go, page } from "../session";
+import { history, remember, saved } from "../state/saved";
+import { Choices, active, choices, listed, nextChoice } from "./choices";
 import { Icon } from "./icons";
 
 const DELAY_MS = 120;
@@ -16,18 +21,21 @@ let box: HTMLInputElement | null = null;
 let timer = 0;
 let call: AbortController | null = null;
 
-async function judge(text: string): Promise<void> {
+/* cursor: then what may be typed there is offered. */
+async function judge(text: string, cursor = -1): Promise<void> {
 	call?.abort();
 	const mine = new AbortController();
 	call = mine;
 	if (text.trim() === "") {
+		listed.value = false;
 		check.value = { ok: true, sentence: "" };
 		return applyFilter("");
 	}
 	try {
-		const r = await api.check(text, mine.signal);
+		const r = await api.check(text, mine.signal, cursor < 0 ? -1 : utf8Length(text.slice(0, cursor)));
 		if (mine.signal.aborted) return;
 		check.value = r;
+		if (cursor >= 0 && document.activeElement === box) offer(text, r.complete ?? []);
 		if (r.ok) applyFilter(text);
 	} catch (e) {
 		if (mine.signal.aborted) return;
@@ -44,13 +52,33 @@ export function setFilterText(text: string): void {
 	void judge(text);
 }
 
-export function addToFilter(term: string): void {
-	const now = draft.peek().trim();
-	setFilterText(now ? `${now} ${term}` : term);
+function offer(text: string, list: Choice[]): void {
+	/* What is there already needs no offering. */
+	choices.value = list.filter((c) => c.kind === "key" || text.slice(utf16Offset(text, c.at), utf16Offset(text, c.at + c.len)) !== c.text);
+	active.value = -1;
+	listed.value = choices.value.length > 0;
 }
 
-/* A value as the filter language wants it in quotes. */
-export const quoted = (s: string): string => `"${s.replace(/[\\"]/g, "\\$&")}"`;
+/* What was typed before, and what has a name. */
+function offerHistory(): void {
+	const now = draft.peek();
+	const whole = (text: string, label: string, help: string): Choice => ({ at: 0, len: utf8Length(now), kind: "value", text, label, help });
+	offer("", [...saved.peek().map((s) => whole(s.filter, s.name, s.filter)), ...history().map((h) => whole(h, h, "typed before"))]);
+}
+
+function take(c: Choice): void {
+	const { text, cursor } = choose(draft.peek(), c);
+	listed.value = false;
+	draft.value = text;
+	box!.value = text;
+	box!.focus();
+	box!.setSelectionRange(cursor, cursor);
+	void judge(text, cursor);
+}
+
+export const addToFilter = (term: string): void => setFilterText(add(draft.peek(), term));
+
+export { quoted } from "../model/terms";
 
 export function focusFilter(): void {
 	box?.focus();
@@ -73,23 +101,45 @@ export function FilterBox() {
 	}, []);
 
 	const onInput = (e: Event) => {
-		const text = (e.target as HTMLInputElement).value;
-		draft.value = text;
+		const t = e.target as HTMLInputElement;
+		draft.value = t.value;
 		clearTimeout(timer);
-		timer = window.setTimeout(() => void judge(text), DELAY_MS);
+		timer = window.setTimeout(() => void judge(t.value, t.selectionStart ?? -1), DELAY_MS);
 	};
 	const onKey = (e: KeyboardEvent) => {
+		const open = listed.peek();
+		if ((e.key === "ArrowDown" || e.key === "ArrowUp") && !e.altKey) {
+			e.preventDefault();
+			if (open) nextChoice(e.key === "ArrowDown" ? 1 : -1);
+			else if (e.key === "ArrowDown" && draft.peek().trim() === "") offerHistory();
+			else if (e.key === "ArrowDown") void judge(draft.peek(), box!.selectionStart ?? -1);
+			else offerHistory();
+			return;
+		}
+		const chosen = choices.peek()[open ? (e.key === "Tab" ? Math.max(0, active.peek()) : active.peek()) : -1];
+		if ((e.key === "Tab" && !e.shiftKey && open) || (e.key === "Enter" && chosen)) {
+			e.preventDefault();
+			e.stopPropagation();
+			if (chosen) take(chosen);
+			return;
+		}
 		if (e.key !== "Enter" && e.key !== "Escape") return;
 		e.preventDefault();
 		e.stopPropagation();
+		listed.value = false;
 		if (e.key === "Enter") {
 			clearTimeout(timer);
+			remember(draft.peek());
 			void judge(draft.peek());
 			if (page.peek() === "health") go("flows"); /* the other pages show what the filter leaves, too */
 		}
 		const grid = document.getElementById("grid");
 		if (grid) grid.focus(); /* at once: the next key may already be on its way */
 		else requestAnimationFrame(() => document.getElementById("grid")?.focus()); /* another page was shown */
+	};
+	const onBlur = () => {
+		listed.value = false;
+		if (check.peek().ok) remember(draft.peek());
 	};
 	const syncScroll = () => {
 		if (mirror.current && input.current) mirror.current.scrollLeft = input.current.scrollLeft;
@@ -106,7 +156,12 @@ export function FilterBox() {
 					id="filter"
 					type="text"
 					placeholder="Filter: status:5xx, method:POST, path:/orders …"
+					role="combobox"
 					aria-label="Filter"
+					aria-expanded={listed.value}
+					aria-controls="filter-choices"
+					aria-autocomplete="list"
+					aria-activedescendant={listed.value && active.value >= 0 ? `choice-${active.value}` : undefined}
 					aria-describedby="filter-line"
 					aria-invalid={bad}
 					autocomplete="off"
@@ -115,6 +170,7 @@ export function FilterBox() {
 					spellcheck={false}
 					onInput={onInput}
 					onKeyDown={onKey}
+					onBlur={onBlur}
 					onScroll={syncScroll}
 					onKeyUp={syncScroll}
 				/>
@@ -126,6 +182,7 @@ export function FilterBox() {
 			) : (
 				<kbd>/</kbd>
 			)}
+			<Choices take={take} />
 		</div>
 	);
 }

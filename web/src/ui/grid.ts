@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of flows.  Draws itself on recycled rows; no framework in here, because this runs at every
 // frame of a scroll.
-import { selection, attachGrid, follow, select, shownEnd, step, view, openDetail } from "../session";
+import { selection, attachGrid, follow, shownEnd, step, view } from "../session";
 import type { Row } from "../model/api";
 import { clock, clockLong, duration, oneLine, protoName, size, statusKind, statusText } from "../model/format";
-import { COLUMNS, setWidth, template, widthOf } from "./columns";
-import type { Column } from "./columns";
+import { template } from "../model/columns";
+import { columns, layout } from "../state/columns";
+import { COLOURS, picked } from "../state/notes";
 import { lockIcon } from "./dom-icons";
+import { drawHead } from "./grid-head";
+import { cellAt, listenToMouse } from "./grid-mouse";
 import { Recycler } from "./recycler";
 
 const ROW = 24;
@@ -32,7 +35,7 @@ function create(): HTMLElement {
 	row.setAttribute("role", "row");
 	row.id = `row-${serial++}`;
 	const cells: Cells = {};
-	for (const c of COLUMNS) {
+	for (const c of columns.peek()) {
 		const cell = document.createElement("div");
 		cell.className = `cell c-${c.key}`;
 		cell.setAttribute("role", "gridcell");
@@ -45,19 +48,30 @@ function create(): HTMLElement {
 		cells[name] = s;
 		parent.append(s);
 	};
-	text("proto-name", cells.proto!);
-	const lock = lockIcon();
-	cells.proto!.append(lock);
-	cells.lock = lock as unknown as HTMLElement;
-	text("target-text", cells.target!);
-	text("flags", cells.target!);
-	text("status-text", cells.status!);
+	if (cells.proto) {
+		text("proto-name", cells.proto);
+		const lock = lockIcon();
+		cells.proto.append(lock);
+		cells.lock = lock as unknown as HTMLElement;
+	}
+	/* What was noted beside a row is shown in front of its target, unless it has a column of its own. */
+	const first = cells.mark ?? cells.target;
+	if (first) {
+		text("chip", first);
+		text("pin", first);
+	}
+	if (cells.target) {
+		text("target-text", cells.target);
+		if (!cells.note) text("note", cells.target);
+		text("flags", cells.target);
+	}
+	if (cells.status) text("status-text", cells.status);
 	cellsOf.set(row, cells);
 	return row;
 }
 
-function put(el: HTMLElement, s: string): void {
-	if (el.textContent !== s) el.textContent = s;
+function put(el: HTMLElement | undefined, s: string): void {
+	if (el && el.textContent !== s) el.textContent = s;
 }
 
 /* Time so far of an exchange that is still open. */
@@ -67,20 +81,31 @@ function running(r: Row): string {
 
 function fill(row: HTMLElement, r: Row): void {
 	const c = cellsOf.get(row)!;
-	put(c.time!, clock(r.ts_ns));
-	put(c["proto-name"]!, protoName(r.proto));
-	c.lock!.classList.toggle("off", !r.tls);
+	put(c.n, String(r.n));
+	put(c.time, clock(r.ts_ns));
+	put(c["proto-name"], protoName(r.proto));
+	c.lock?.classList.toggle("off", !r.tls);
 	row.classList.toggle("sealed", r.proto === "tls");
-	put(c.from!, oneLine(r.src, 200));
-	put(c.to!, oneLine(r.dst, 200));
-	put(c.op!, oneLine(r.op || "–", 40));
-	c.op!.classList.toggle("writes", r.proto !== "tls" && r.op !== "GET" && r.op !== "HEAD" && r.op !== "OPTIONS");
-	put(c["target-text"]!, oneLine(r.target, 600));
-	put(c.flags!, flagsOf(r).map((f) => f[0]).join(" · "));
-	c.status!.dataset.kind = statusKind(r);
-	put(c["status-text"]!, statusText(r));
-	put(c.duration!, r.dur_ns !== null ? duration(r.dur_ns) : r.state === "open" ? running(r) : "–");
-	put(c.size!, r.proto === "tls" ? size((r.req_len ?? 0) + (r.resp_len ?? 0)) : r.status === null && !r.resp_len && !r.req_len ? "–" : size(r.resp_len || r.req_len || 0));
+	put(c.from, oneLine(r.src, 200));
+	put(c.to, oneLine(r.dst, 200));
+	put(c.fromip, oneLine(r.src_ip, 200));
+	put(c.toip, oneLine(r.dst_ip, 200));
+	put(c.host, oneLine(r.host, 200));
+	put(c.type, oneLine(r.type ?? "", 100));
+	put(c.op, oneLine(r.op || "–", 40));
+	c.op?.classList.toggle("writes", r.proto !== "tls" && r.op !== "GET" && r.op !== "HEAD" && r.op !== "OPTIONS");
+	put(c["target-text"], oneLine(r.target, 600));
+	put(c.flags, flagsOf(r).map((f) => f[0]).join(" · "));
+	if (c.status) c.status.dataset.kind = statusKind(r);
+	put(c["status-text"], statusText(r));
+	put(c.duration, r.dur_ns !== null ? duration(r.dur_ns) : r.state === "open" ? running(r) : "–");
+	put(c.req, size(r.req_len ?? 0));
+	put(c.size, r.proto === "tls" ? size((r.req_len ?? 0) + (r.resp_len ?? 0)) : r.status === null && !r.resp_len && !r.req_len ? "–" : size(r.resp_len || r.req_len || 0));
+	put(c.chip, r.mark ? String(r.mark) : "");
+	put(c.pin, r.pinned ? "pin" : "");
+	put(c.note, r.note ? oneLine(r.note, 300) : "");
+	if (r.mark) row.dataset.mark = String(r.mark);
+	else delete row.dataset.mark;
 	row.dataset.state = r.state;
 }
 
@@ -88,12 +113,14 @@ const flagsOf = (r: Row) => r.flags.map((f) => FLAG.get(f)).filter((f) => f !== 
 
 /* What a cell says when the pointer rests on it; made only then, since rows are drawn at every frame. */
 const TITLE: { [key: string]: (r: Row) => string } = {
+	mark: (r) => [r.mark ? `Marked ${COLOURS[r.mark - 1]}` : "", r.pinned ? "Pinned: evicted last" : ""].filter(Boolean).join(". "),
+	note: (r) => (r.note ? oneLine(r.note, 2000) : ""),
 	time: (r) => clockLong(r.ts_ns),
 	proto: (r) => (r.proto === "tls" ? "TLS that is not read" : r.tls ? `${r.proto} over TLS, decrypted` : `${r.proto}, sent in plain text`),
 	from: (r) => oneLine(`${r.src}  ${r.src_ip}`, 300),
 	to: (r) => oneLine(`${r.dst}  ${r.dst_ip}`, 300),
 	op: (r) => oneLine(r.op, 200),
-	target: (r) => [oneLine(r.host ? `${r.host}${r.target}` : r.target, 1500), ...flagsOf(r).map((f) => f[1])].join(". "),
+	target: (r) => [oneLine(r.host ? `${r.host}${r.target}` : r.target, 1500), ...flagsOf(r).map((f) => f[1]), TITLE.mark!(r), r.note ? `Note: ${oneLine(r.note, 500)}` : ""].filter(Boolean).join(". "),
 	status: (r) => (r.proto === "tls" && !r.failed ? `Not read, ${statusText(r)}: open the row for what to do` : statusText(r)),
 	duration: (r) => (r.dur_ns !== null ? `${(r.dur_ns / 1e6).toFixed(3)} ms` : ""),
 	size: (r) => r.proto === "tls" ? `encrypted: ${size(r.req_len ?? 0)} sent by the client, ${size(r.resp_len ?? 0)} by the server` : `request ${size(r.req_len ?? 0)}, response ${r.resp_len === null ? "–" : size(r.resp_len)}`,
@@ -101,10 +128,13 @@ const TITLE: { [key: string]: (r: Row) => string } = {
 
 function blank(row: HTMLElement): void {
 	const c = cellsOf.get(row)!;
-	for (const name of ["time", "proto-name", "from", "to", "op", "target-text", "flags", "status-text", "duration", "size"]) put(c[name]!, "");
-	c.lock!.classList.add("off");
+	for (const [name, el] of Object.entries(c)) {
+		if (name !== "lock" && !el.firstElementChild) put(el, "");
+	}
+	c.lock?.classList.add("off");
 	row.classList.remove("sealed");
-	delete c.status!.dataset.kind;
+	delete c.status?.dataset.kind;
+	delete row.dataset.mark;
 	row.dataset.state = "loading";
 }
 
@@ -114,13 +144,10 @@ export function mountGrid(host: HTMLElement): () => void {
 	head.className = "grid-head";
 	head.setAttribute("role", "row");
 	head.setAttribute("aria-rowindex", "1");
-	COLUMNS.forEach((c) => head.append(headCell(c, host)));
 	const canvas = document.createElement("div");
 	canvas.className = "grid-rows";
 	canvas.setAttribute("role", "presentation");
 	host.append(head, canvas);
-	host.style.setProperty("--cols", template());
-	host.setAttribute("aria-colcount", String(COLUMNS.length));
 
 	/* The base that the recycler's indexes were counted from. */
 	let base = view.base;
@@ -140,9 +167,12 @@ export function mountGrid(host: HTMLElement): () => void {
 				else blank(el);
 				el.setAttribute("aria-rowindex", String(i + 2));
 				const on = at === selection();
+				const also = !!r && picked.peek().has(r.id);
 				el.classList.toggle("selected", on);
-				el.setAttribute("aria-selected", String(on));
+				el.classList.toggle("picked", also);
+				el.setAttribute("aria-selected", String(on || also));
 				if (on) host.setAttribute("aria-activedescendant", el.id);
+				[...el.children].forEach((c, k) => c.classList.toggle("at", on && k === cellAt.peek()));
 				el.dataset.at = String(at);
 			},
 			scrolled(up, atEnd) {
@@ -191,22 +221,12 @@ export function mountGrid(host: HTMLElement): () => void {
 		},
 	});
 
-	const at = (e: Event): number => {
-		const row = (e.target as Element).closest<HTMLElement>(".row");
-		return row?.dataset.at !== undefined && row.dataset.state !== "loading" ? Number(row.dataset.at) : -1;
-	};
-	canvas.addEventListener("click", (e) => {
-		const i = at(e);
-		if (i < 0 || getSelection()?.type === "Range") return;
-		select(i);
-		openDetail();
-	});
-
+	const at = listenToMouse(canvas);
 	canvas.addEventListener("pointerover", (e) => {
 		const cell = (e.target as Element).closest<HTMLElement>(".cell");
 		const r = view.rows.get(at(e));
 		if (!cell || !r) return;
-		const key = COLUMNS[[...cell.parentElement!.children].indexOf(cell)]?.key ?? "";
+		const key = columns.peek()[[...cell.parentElement!.children].indexOf(cell)]?.key ?? "";
 		cell.title = TITLE[key]?.(r) ?? "";
 	});
 
@@ -214,13 +234,27 @@ export function mountGrid(host: HTMLElement): () => void {
 	const timer = setInterval(() => {
 		for (const el of canvas.querySelectorAll<HTMLElement>('.row[data-state="open"]:not([hidden])')) {
 			const r = view.rows.get(Number(el.dataset.at));
-			if (r && r.dur_ns === null) put(cellsOf.get(el)!.duration!, running(r));
+			if (r && r.dur_ns === null) put(cellsOf.get(el)!.duration, running(r));
 		}
 	}, 250);
 
 	pageRows = () => rec.page;
-	rec.redraw();
+	let made = "";
+	const undo = [
+		layout.subscribe((l) => {
+			const keys = columns.peek().map((c) => c.key).join();
+			host.style.setProperty("--cols", template(l));
+			host.setAttribute("aria-colcount", String(columns.peek().length));
+			if (keys === made) return;
+			made = keys;
+			cellAt.value = -1;
+			rec.rebuild();
+		}),
+		drawHead(head),
+		cellAt.subscribe(() => rec.redraw()),
+	];
 	return () => {
+		for (const u of undo) u();
 		clearInterval(timer);
 		attachGrid(null);
 		rec.destroy();
@@ -229,34 +263,3 @@ export function mountGrid(host: HTMLElement): () => void {
 
 /* Rows of one page, for the keyboard. */
 export let pageRows = (): number => 20;
-
-function headCell(c: Column, host: HTMLElement): HTMLElement {
-	const cell = document.createElement("div");
-	cell.className = `cell c-${c.key}`;
-	cell.setAttribute("role", "columnheader");
-	const label = document.createElement("span");
-	label.textContent = c.label;
-	cell.append(label);
-	if (!c.width) return cell;
-	const handle = document.createElement("div");
-	handle.className = "col-resize";
-	handle.title = "Drag to resize, double-click for the usual width";
-	handle.addEventListener("pointerdown", (e) => {
-		e.preventDefault();
-		handle.setPointerCapture(e.pointerId);
-		const x = e.clientX;
-		const w = widthOf(c);
-		const move = (m: PointerEvent) => {
-			setWidth(c, w + (m.clientX - x) * (c.end || c.key === "status" ? -1 : 1));
-			host.style.setProperty("--cols", template());
-		};
-		handle.addEventListener("pointermove", move);
-		handle.addEventListener("lostpointercapture", () => handle.removeEventListener("pointermove", move), { once: true });
-	});
-	handle.addEventListener("dblclick", () => {
-		setWidth(c, 0);
-		host.style.setProperty("--cols", template());
-	});
-	cell.append(handle);
-	return cell;
-}

@@ -161,7 +161,7 @@ function losses(h: Health): Tile[] {
 	];
 }
 
-export function HealthPage() {
+export default function HealthPage() {
 	useEffect(() => void loadHealth(), []);
 	const h = health.value;
 	if (!h)

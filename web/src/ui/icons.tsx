@@ -16,6 +16,8 @@ const PATHS = {
 	copy: "M5.5 5.5h7.5v7.5H5.5zM10.5 5.5V3H3v7.5h2.5",
 	more: "M4 6l4 4 4-4",
 	right: "M6 4l4 4-4 4",
+	again: "M13 8a5 5 0 1 1-1.5-3.6M13 2.5v3h-3",
+	columns: "M2.5 3h11v10h-11zM6.2 3v10M9.8 3v10",
 	down: "M8 3v9.5M4 8.7l4 3.8 4-3.8",
 	arrow: "M2.5 8h10.5M9.2 4.2L13 8l-3.8 3.8",
 	dockRight: "M2.5 3h11v10h-11zM9.5 3v10",

@@ -2,6 +2,7 @@
 // The keyboard.  Single letters act only where no text is being typed; nothing is taken from the browser
 // that it needs (Ctrl+R, L, T, W, N, P).
 import { closeDetail, detailOpen, go, openDetail, page, select, selection, shownEnd, step, view } from "../session";
+import { announcement } from "../state/news";
 import { PAGES } from "../model/route";
 import { clearAsked, pickerOpen, toggleRecording } from "./top-bar";
 import { turnTab } from "./detail";
@@ -9,7 +10,13 @@ import { compareKey } from "../state/compare";
 import { COPY_KEYS } from "./detail-copy";
 import { confirmClear, helpOpen } from "./dialogs";
 import { draft, focusFilter, setFilterText } from "./filter-box";
+import { oneLine } from "../model/format";
+import { termOf } from "../model/terms";
+import { columns } from "../state/columns";
+import { PICK_MAX, markWith, picked, setPicked, targets, togglePin } from "../state/notes";
 import { pageRows } from "./grid";
+import { cellAt, filterBy, pickTo } from "./grid-mouse";
+import { columnsOpen, noteOpen, openRowMenu, rowMenu, savedOpen } from "./row-menu-open";
 import { maximised, turnDock } from "./split";
 
 let chord = "";
@@ -22,13 +29,57 @@ function typing(e: KeyboardEvent): boolean {
 
 function move(by: number): void {
 	const at = selection();
+	if (picked.peek().size) setPicked([]);
 	/* With nothing selected the newest row is where people look. */
 	if (at < 0) select(by > 0 ? Math.max(view.base, shownEnd() - 1) : shownEnd() - 1);
 	else select(at + by);
 }
 
+/* The end of what is chosen that the keyboard moves; the other one is the selected row. */
+let pickEnd = -1;
+
+function pickBy(by: number): void {
+	const at = selection();
+	if (at < 0) return move(by);
+	if (!picked.peek().size) pickEnd = at;
+	pickEnd = Math.max(view.base, Math.min(shownEnd() - 1, pickEnd + by));
+	void pickTo(pickEnd);
+}
+
+function pickAll(): void {
+	const from = view.base;
+	if (shownEnd() <= from) return;
+	select(from);
+	void pickTo(Math.min(shownEnd() - 1, from + PICK_MAX));
+}
+
+/* The cell that + and - are about. */
+function moveCell(by: 1 | -1): void {
+	const row = view.rows.get(selection());
+	if (!row) return move(1);
+	cellAt.value = Math.max(-1, Math.min(columns.peek().length - 1, cellAt.peek() + by));
+	const c = columns.peek()[cellAt.peek()];
+	announcement.value = c ? `${c.label}: ${oneLine(termOf(c.key, row) || "nothing to filter by", 120)}` : "Row";
+}
+
+function byCell(out: boolean): void {
+	const row = view.rows.get(selection());
+	const c = columns.peek()[cellAt.peek()];
+	if (row && c) filterBy(termOf(c.key, row), out);
+}
+
+function menuByKey(): void {
+	const row = targets()[0] ?? view.rows.get(selection());
+	if (!row) return;
+	const el = document.querySelector(".row.selected:not([hidden]) .cell.at") ?? document.querySelector(".row.selected:not([hidden])");
+	const r = (el ?? document.getElementById("grid")!).getBoundingClientRect();
+	openRowMenu({ x: r.left + 24, y: r.bottom, row, column: columns.peek()[cellAt.peek()]?.key ?? "" });
+}
+
 function escape(): void {
-	if (pickerOpen.peek()) pickerOpen.value = false;
+	if (picked.peek().size) setPicked([]);
+	else if (cellAt.peek() >= 0) cellAt.value = -1;
+	else if (pickerOpen.peek()) pickerOpen.value = false;
 	else if (maximised.peek()) maximised.value = false;
 	else if (detailOpen.peek()) {
 		closeDetail();
@@ -51,6 +102,15 @@ const LIST: Record<string, () => void> = {
 	f: () => step({ type: "newest" }),
 	" ": () => step({ type: "space" }),
 	Enter: () => openDetail(),
+	ArrowRight: () => moveCell(1),
+	ArrowLeft: () => moveCell(-1),
+	"+": () => byCell(false),
+	"-": () => byCell(true),
+	n: () => targets().length > 0 && (noteOpen.value = true),
+	p: togglePin,
+	M: menuByKey,
+	C: () => (columnsOpen.value = true),
+	S: () => (savedOpen.value = true),
 	"[": () => detailOpen.peek() && turnTab(-1),
 	"]": () => detailOpen.peek() && turnTab(1),
 	"\\": () => detailOpen.peek() && (maximised.value = !maximised.peek()),
@@ -68,12 +128,22 @@ const ANYWHERE: Record<string, () => void> = {
 function taken(e: KeyboardEvent): boolean {
 	const t = e.composedPath()[0] as HTMLElement;
 	if (e.key === "Enter" || e.key === " ") return !!t.closest("button, a, summary, label, input, [role=tree]");
+	if ((e.key === "ArrowLeft" || e.key === "ArrowRight") && t.closest("#detail")) return true;
 	if (e.key.startsWith("Arrow")) return !!t.closest("input, [role=tablist], [role=separator], [role=menu]");
 	return false;
 }
 
+/* The first of two keys. */
+function begin(key: string): void {
+	chord = key;
+	clearTimeout(chordTimer);
+	chordTimer = window.setTimeout(() => (chord = ""), 1500);
+}
+
+const overList = () => helpOpen.peek() || confirmClear.peek() || noteOpen.peek() || columnsOpen.peek() || savedOpen.peek() || rowMenu.peek();
+
 function onKey(e: KeyboardEvent): void {
-	if (e.defaultPrevented || e.isComposing || helpOpen.peek() || confirmClear.peek()) return;
+	if (e.defaultPrevented || e.isComposing || overList()) return;
 	const ctrl = e.ctrlKey || e.metaKey;
 	if (ctrl && e.key.toLowerCase() === "e" && !e.shiftKey && !e.altKey) {
 		e.preventDefault();
@@ -87,23 +157,36 @@ function onKey(e: KeyboardEvent): void {
 		e.preventDefault();
 		return focusFilter();
 	}
-	if (ctrl || e.altKey || typing(e) || taken(e)) return;
-	if (page.peek() === "flows" && detailOpen.peek()) {
-		const copy = chord === "c" ? COPY_KEYS[e.key] : undefined;
-		chord = "";
-		clearTimeout(chordTimer);
-		if (copy || e.key === "c") e.preventDefault();
-		if (copy) return copy();
-		if (e.key === "c") {
-			chord = "c";
-			chordTimer = window.setTimeout(() => (chord = ""), 1500);
-			return;
-		}
+	if (ctrl && e.key.toLowerCase() === "a" && document.activeElement?.id === "grid") {
+		e.preventDefault();
+		return pickAll();
 	}
-	const act = ANYWHERE[e.key] ?? (page.peek() === "flows" ? LIST[e.key] : undefined);
-	if (!act) return;
+	if (ctrl || e.altKey || typing(e) || taken(e)) return;
+	if (page.peek() !== "flows") return act(e);
+	if (e.shiftKey && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
+		e.preventDefault();
+		return pickBy(e.key === "ArrowDown" ? 1 : -1);
+	}
+	const before = chord;
+	chord = "";
+	clearTimeout(chordTimer);
+	const second = before === "m" && /^[0-6]$/.test(e.key) ? () => markWith(Number(e.key)) : before === "c" && detailOpen.peek() ? COPY_KEYS[e.key] : undefined;
+	if (second) {
+		e.preventDefault();
+		return second();
+	}
+	if (e.key === "m" || (e.key === "c" && detailOpen.peek())) {
+		e.preventDefault();
+		return begin(e.key);
+	}
+	act(e);
+}
+
+function act(e: KeyboardEvent): void {
+	const run = ANYWHERE[e.key] ?? (page.peek() === "flows" ? LIST[e.key] : undefined);
+	if (!run) return;
 	e.preventDefault();
-	act();
+	run();
 }
 
 export function listenToKeys(): void {

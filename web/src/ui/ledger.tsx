@@ -6,7 +6,11 @@ import type { Agent, TlsProcess } from "../model/api";
 import { count, oneLine, size } from "../model/format";
 import { go } from "../session";
 import { quoted, setFilterText } from "./filter-box";
+import css from "../style/lazy/ledger.css";
 import { Icon } from "./icons";
+import { adopt } from "./lazy";
+
+adopt(css);
 
 const speaksTls = (p: TlsProcess) => p.connections > 0 || p.libraries.length > 0;
 

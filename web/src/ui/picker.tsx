@@ -155,7 +155,7 @@ const MODES: [Capture["mode"], string][] = [
 	["except", "All except"],
 ];
 
-export function Picker() {
+export default function Picker() {
 	const input = useRef<HTMLInputElement>(null);
 	useEffect(() => {
 		void loadContainers();

@@ -104,6 +104,12 @@ export class Recycler {
 		return this.pool.find((p) => p.index === index)?.el ?? null;
 	}
 
+	/* Rows are made anew: they consist of something else now. */
+	rebuild(): void {
+		while (this.pool.length) this.pool.pop()!.el.remove();
+		this.paint(true);
+	}
+
 	/* Draws everything on screen again, in the next frame. */
 	redraw(): void {
 		if (this.queued) return;

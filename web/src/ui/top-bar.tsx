@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { signal } from "@preact/signals";
 import { count } from "../model/format";
-import { capture, changeCapture, check, clearAll, containers, filter, follow, go, live, matched, page, scanning, step, total } from "../session";
+import { capture, changeCapture, check, clearAll, containers, filter, follow, go, live, matched, page, scanning, searchAgain, step, stopSearch, total } from "../session";
+import { stopped } from "../state/tally";
+import { columnsOpen } from "./row-menu-open";
 import { PAGES } from "../model/route";
 import { confirmClear } from "./dialogs";
 import { FilterBox } from "./filter-box";
@@ -110,7 +112,23 @@ export function ViewLine() {
 				<p class="view-state">
 					{filtered && (
 						<span class="num">
-							{scanning.value >= 0 && <span class="muted">looking, {Math.floor(scanning.value * 100)} % · </span>}
+							{scanning.value >= 0 && (
+								<>
+									<progress class="search-bar" max={1} value={scanning.value} aria-label="Looking" />
+									<span class="muted">looking, {Math.floor(scanning.value * 100)} % </span>
+									<button class="btn tiny" id="stop-search" onClick={stopSearch}>
+										Stop
+									</button>{" "}
+								</>
+							)}
+							{stopped.value > 0 && scanning.value < 0 && (
+								<>
+									<span class="muted">{count(stopped.value)} not looked at </span>
+									<button class="btn tiny" id="search-again" onClick={searchAgain}>
+										Look
+									</button>{" "}
+								</>
+							)}
 							{count(matched.value)} of {count(total.value)}
 						</span>
 					)}
@@ -122,7 +140,12 @@ export function ViewLine() {
 							onClick={() => step(f.mode === "paused" ? { type: "space" } : { type: "newest" })}
 						>
 							<span class="follow-mark" aria-hidden="true" />
-							{f.mode === "follow" ? "Following" : f.mode === "paused" ? "Paused" : "Held"}
+							{f.mode === "follow" ? "Following" : f.mode === "paused" ? "Paused" : f.mode === "sorted" ? "Sorted" : "Held"}
+						</button>
+					)}
+					{page.value === "flows" && (
+						<button class="bare" id="columns-button" title="Choose and order columns (C)" aria-label="Columns" onClick={() => (columnsOpen.value = true)}>
+							<Icon name="columns" />
 						</button>
 					)}
 				</p>
