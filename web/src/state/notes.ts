@@ -47,6 +47,8 @@ export async function note(m: Mark, what: string): Promise<void> {
 	if (!ids.length) return say("Select a row first.");
 	const done = await attempt(ids.length === 1 ? api.mark(ids[0]!, m).then(() => true) : api.marks(ids, m).then(() => true));
 	if (!done) return;
+	/* What was chosen is asked again, by the next key, what is noted beside it. */
+	if (picked.peek().size) setPicked([...picked.peek().values()].map((r) => ({ ...r, ...m })));
 	if (ids.includes(detail.peek()?.id ?? "")) refreshDetail();
 	say(ids.length === 1 ? `${what}.` : `${what}: ${count(ids.length)} flows.`);
 }

@@ -29,19 +29,26 @@ function typing(e: KeyboardEvent): boolean {
 
 function move(by: number): void {
 	const at = selection();
-	if (picked.peek().size) setPicked([]);
+	if (picked.peek().size || pickFrom >= 0) unpick();
 	/* With nothing selected the newest row is where people look. */
 	if (at < 0) select(by > 0 ? Math.max(view.base, shownEnd() - 1) : shownEnd() - 1);
 	else select(at + by);
 }
 
-/* The end of what is chosen that the keyboard moves; the other one is the selected row. */
+/* The end of what is chosen that the keyboard moves; the other one is the selected row.  Known here, because the rows
+ * themselves come from the hub, and the next key may be sooner. */
 let pickEnd = -1;
+let pickFrom = -1;
+
+function unpick(): void {
+	pickFrom = -1;
+	setPicked([]);
+}
 
 function pickBy(by: number): void {
 	const at = selection();
 	if (at < 0) return move(by);
-	if (!picked.peek().size) pickEnd = at;
+	if (pickFrom !== at) pickFrom = pickEnd = at;
 	pickEnd = Math.max(view.base, Math.min(shownEnd() - 1, pickEnd + by));
 	void pickTo(pickEnd);
 }
@@ -77,7 +84,7 @@ function menuByKey(): void {
 }
 
 function escape(): void {
-	if (picked.peek().size) setPicked([]);
+	if (picked.peek().size) unpick();
 	else if (cellAt.peek() >= 0) cellAt.value = -1;
 	else if (pickerOpen.peek()) pickerOpen.value = false;
 	else if (maximised.peek()) maximised.value = false;
