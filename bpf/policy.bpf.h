@@ -67,7 +67,7 @@ struct task_ctx {
 	__u8 in_call; /* enum in_call */
 	__u16 tls_lib; /* while tls_active, if the library's objects have a layout: its number, */
 	__u64 tls_object; /* and the object of the call */
-	__u8 met; /* enum met: what the first of two programs has done, and the second need not do */
+	__u8 met; /* enum met: what one of two programs has done, and the other need not do */
 	__u8 pad[7];
 };
 

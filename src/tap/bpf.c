@@ -200,8 +200,10 @@ static int attach(struct tap_bpf *b, char *why, size_t n)
 		{ s->progs.task_exit, &s->links.task_exit },
 		{ s->progs.socket_exit, &s->links.socket_exit },
 		{ s->progs.socket_exit_again, &s->links.socket_exit_again },
+		{ s->progs.socket_exit_sure, &s->links.socket_exit_sure },
 		{ s->progs.socket_enter, &s->links.socket_enter },
 		{ s->progs.socket_enter_again, &s->links.socket_enter_again },
+		{ s->progs.socket_enter_sure, &s->links.socket_enter_sure },
 	};
 	int rc;
 
@@ -249,16 +251,6 @@ static int size_rings(struct tap_bpf *b, const struct tap_bpf_options *o, size_t
 	return tasks ? bpf_map__set_max_entries(b->skel->maps.tasks, (uint32_t)tasks) : 0;
 }
 
-static void choose_syscalls(struct limpid_bpf *s, bool wanted)
-{
-	bool twice = wanted && bpf_preempts_tracepoints();
-
-	(void)bpf_program__set_autoload(s->progs.socket_enter, wanted);
-	(void)bpf_program__set_autoload(s->progs.socket_exit, wanted);
-	(void)bpf_program__set_autoload(s->progs.socket_enter_again, twice);
-	(void)bpf_program__set_autoload(s->progs.socket_exit_again, twice);
-}
-
 /* Once, with the hooks that are planned.  In why, with n bytes: what the kernel said, when it is about them. */
 static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, size_t errlen,
 		char *why, size_t n)
@@ -278,7 +270,7 @@ static int load(struct tap_bpf *b, const struct tap_bpf_options *o, char *err, s
 			    "a ring size must be a power of two, of 4096 bytes or more");
 	tap_bpf_tls_prepare(b->skel, b->old);
 	hooks_prepare(&b->hooks, b->skel);
-	choose_syscalls(b->skel, !b->hooks.only_tcp);
+	bpf_calls_choose(b->skel, !b->hooks.only_tcp, hooks_need_calls(&b->hooks));
 	rc = limpid_bpf__load(b->skel);
 	if (rc)
 		(void)snprintf(why, n, "%s", last_words);

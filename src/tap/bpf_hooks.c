@@ -339,6 +339,11 @@ int hooks_missing(const struct hooks *h, char *err, size_t errlen)
 	return 0;
 }
 
+bool hooks_need_calls(const struct hooks *h)
+{
+	return h->state[HOOK_SEND].used == TAP_BACKEND_TRACEPOINT || h->state[HOOK_RECV].used == TAP_BACKEND_TRACEPOINT;
+}
+
 const char *hooks_summary(const struct hooks *h)
 {
 	return h->state[HOOK_SEND].used == h->state[HOOK_RECV].used

@@ -56,6 +56,8 @@ int hooks_test(const struct hooks *h, struct limpid_bpf *skel, char *why, size_t
 bool hooks_demote(struct hooks *h, const char *why);
 /* 0, or -EOPNOTSUPP after err got one sentence: the back end asked for is not to be had. */
 int hooks_missing(const struct hooks *h, char *err, size_t errlen);
+/* Sends or receives are read at system calls, and nowhere else. */
+bool hooks_need_calls(const struct hooks *h);
 const char *hooks_summary(const struct hooks *h);
 void hooks_each(const struct hooks *h, void (*fn)(void *ctx, const struct tap_hook *h), void *ctx);
 void hooks_detach(struct hooks *h);

@@ -81,16 +81,14 @@ static uint64_t runs_skipped(const struct bpf_object *obj)
 	uint64_t sum = 0;
 
 	bpf_object__for_each_program (p, obj) {
-		const struct bpf_program *again;
+		const struct bpf_program *second;
 		uint64_t n = misses_of(p), m;
-		char name[64];
 
-		if (!n || strstr(bpf_program__name(p), "_again"))
+		if (!n || bpf_is_second(p))
 			continue;
-		(void)snprintf(name, sizeof(name), "%s_again", bpf_program__name(p));
-		again = bpf_object__find_program_by_name(obj, name);
-		m = misses_of(again);
-		sum += again && bpf_program__fd(again) >= 0 && m < n ? m : n;
+		second = bpf_second_of(obj, p);
+		m = misses_of(second);
+		sum += second && m < n ? m : n;
 	}
 	return sum;
 }

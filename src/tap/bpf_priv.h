@@ -24,6 +24,14 @@ int bpf_fail(char *err, size_t errlen, int rc, const char *fmt, ...)
 int bpf_check_caps(char *err, size_t errlen);
 int bpf_check_kernel(char *err, size_t errlen);
 
+/* bpf_calls.c.  Before the load: whether system calls are hooked, and whether all that is captured depends on it. */
+void bpf_calls_choose(struct limpid_bpf *skel, bool wanted, bool all);
+struct bpf_object;
+struct bpf_program;
+/* A program that does what another had to leave, where the kernel skipped that; and that of p, if one is loaded, else NULL. */
+bool bpf_is_second(const struct bpf_program *p);
+const struct bpf_program *bpf_second_of(const struct bpf_object *obj, const struct bpf_program *p);
+
 /* Whether the kernel lets others run in the midst of a tracepoint's programs: Linux 7 and later. */
 bool bpf_preempts_tracepoints(void);
 /* Whether it lets them run in the midst of kernel functions, and so of their fentry and fexit programs.  True, too, when it

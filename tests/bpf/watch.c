@@ -299,16 +299,6 @@ void watch_release(struct watch *w)
 	tap_bpf_close(w->bpf);
 }
 
-static bool has_second(const struct bpf_object *obj, const struct bpf_program *p)
-{
-	char name[64];
-	const struct bpf_program *again;
-
-	(void)snprintf(name, sizeof(name), "%s_again", bpf_program__name(p));
-	again = bpf_object__find_program_by_name(obj, name);
-	return again && bpf_program__fd(again) >= 0;
-}
-
 bool watch_skips_right(const struct watch *w)
 {
 	const struct bpf_object *obj = tap_bpf_skel(w->bpf)->obj;
@@ -321,9 +311,9 @@ bool watch_skips_right(const struct watch *w)
 
 		if (bpf_program__fd(p) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
 			continue;
-		if (strstr(bpf_program__name(p), "_again"))
+		if (bpf_is_second(p))
 			again += info.recursion_misses;
-		else if (!has_second(obj, p))
+		else if (!bpf_second_of(obj, p))
 			alone += info.recursion_misses;
 	}
 	return tap_bpf_losses(w->bpf, losses) == 0 && losses[EV_LOSS_SKIPPED] >= alone &&

@@ -178,7 +178,8 @@ def bpftool(*args):
     return None
 
 
-OURS = {"socket_state", "socket_gone", "socket_scan", "socket_enter", "socket_exit", "socket_enter_again", "socket_exit_again", "task_exec", "task_exit", "tls_enter",
+OURS = {"socket_state", "socket_gone", "socket_scan", "socket_enter", "socket_exit", "socket_enter_again", "socket_exit_again", "socket_enter_sure", "socket_exit_sure",
+        "task_exec", "task_exit", "tls_enter",
         "tls_leave", "go_enter", "go_leave", "socket_verdict"}
 
 

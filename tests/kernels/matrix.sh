@@ -139,7 +139,7 @@ section() { sed -n "/^BACKEND $2\$/,/^\(BACKEND-EXIT\|BACKEND [a-z]\|TEST-EXIT\)
 } >$OUT/table.md
 # judge_backend NAME EXPECTED BACKEND: sets cell
 judge_backend() {
-	local text="$1 $3" passed failed refused
+	local text="$1 $3" passed failed refused names
 	section "$OUT/$1.console" "$3" >"$TMP/section"
 	passed=$(grep -acE '^ok ' "$TMP/section")
 	failed=$(grep -acE '^not ok ' "$TMP/section")
@@ -154,8 +154,13 @@ judge_backend() {
 		not_ok "$text: the guest did not come to the end of the checks"
 		tail -n 15 "$OUT/$1.console" | sed 's/^/# /'
 	elif [ "$failed" != 0 ] || [ "$passed" = 0 ] || ! grep -aq '^BACKEND-EXIT 0$' "$TMP/section"; then
-		not_ok "$text: $failed of $((passed + failed)) checks failed"
-		grep -aE -A 4 '^not ok ' "$TMP/section" | sed 's/^/# /'
+		names=$(sed -n 's/^not ok [0-9]* - //p' "$TMP/section" | head -n 3 | paste -sd ';' | sed 's/;/; /g')
+		not_ok "$text: $failed of $((passed + failed)) checks failed: $names"
+		{
+			echo "$text:"
+			grep -aE '^# ([a-z_]+ was not run|--seed)' "$TMP/section"
+			grep -aE -B 12 -A 8 '^not ok ' "$TMP/section"
+		} >>"$TMP/failures"
 	else
 		case ,$2, in
 		*,$3,*) ok "$text: $passed checks" && cell=yes ;;
@@ -178,7 +183,7 @@ judge_tls() {
 		ok "$text: both ends of $5 connections, byte for byte ($(sed -n 's/^ready //p' "$TMP/watched"))" && cell=yes
 	else
 		not_ok "$text: the plaintext of $5 connections, byte for byte, once" && cell=failed
-		cat "$TMP/why" "$TMP/section" | sed 's/^/# /' | head -n 40
+		{ echo "$text:" && cat "$TMP/why" "$TMP/section" | head -n 40; } >>"$TMP/failures"
 	fi
 }
 was() { grep -F "| $series | $arch |" README.md | cut -d '|' -f "$1" | tr -d ' '; }
@@ -216,3 +221,5 @@ done < <(grep . <<<"$GUESTS" | sort -V)
 dumps=$(guests | while read -r series arch _; do cat "$OUT/$series-$arch.console"; done | grep -a '^DUMP' | sort | uniq -c)
 [ -z "$dumps" ] || check "the same traffic gives the same report on all of them: $(grep -c . <<<"$dumps")" test "$(grep -c . <<<"$dumps")" = 1
 [ "$BACKENDS" != "fentry kprobe tracepoint" ] || check "the README has this table" tests/kernels/readme check
+# Last, since of a long log only the end may be kept: what the checks that failed say themselves.
+[ ! -s "$TMP/failures" ] || sed 's/^/# /' "$TMP/failures"
