@@ -14,6 +14,7 @@ enum key {
 	KEY_GRPC,
 	KEY_DB,
 	KEY_WEB_HOST,
+	KEY_RESEND,
 	KEY_ALLOW_REMOTE,
 	KEY_TOKEN,
 	KEY_TOKEN_FILE,
@@ -191,6 +192,8 @@ static const struct argp_option hub_options[] = {
 	  "--http may be other than loopback; the token goes unencrypted", 2 },
 	{ "web-host", KEY_WEB_HOST, "NAME", 0, "one more name by which browsers may call the page",
 	  2 },
+	{ "resend", KEY_RESEND, NULL, 0,
+	  "the page may send captured requests again, edited, from this machine (default: it only looks on)", 2 },
 	{ "token", KEY_TOKEN, "TOKEN", 0,
 	  "of the page: 32 hexadecimal digits (default: new at each start)", 2 },
 	{ "token-file", KEY_TOKEN_FILE, "FILE", 0, "the same, from the first line of a file", 2 },
@@ -215,6 +218,9 @@ static error_t hub_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_ALLOW_REMOTE:
 		a->allow_remote = true;
+		return 0;
+	case KEY_RESEND:
+		a->resend = true;
 		return 0;
 	case KEY_WEB_HOST:
 		a->web_host = arg;

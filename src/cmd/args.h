@@ -37,7 +37,7 @@ struct args {
 	bool no_cache;
 	/* hub */
 	const char *http, *grpc, *db, *web_host;
-	bool allow_remote;
+	bool allow_remote, resend;
 	char token[33]; /* "": none given */
 	uint64_t max_bytes, max_age_ns, max_rows;
 	const char *agent_token; /* that agents must show, or that this agent shows */

@@ -124,6 +124,7 @@ int hub_process(const struct args *a, const struct hub_setup *s, const struct id
 				 .max_age_ns = a->max_age_ns,
 				 .max_rows = a->max_rows,
 				 .allow_remote = a->allow_remote,
+				 .resend = a->resend,
 				 .ready_fd = ready_fd,
 				 .stop_fd = stop_fd };
 	char err[400] = "";

@@ -46,7 +46,7 @@ enum flow_tls_flag {
 /* Strings are NULL when not known.  From cipher on: what the handshake said in the clear. */
 struct flow_tls {
 	const char *library, *version; /* "openssl", "3.0.15" */
-	const char *road; /* "probes", "keys" or "kernel"; "none": not read, and reason says why */
+	const char *road; /* "probes", "keys", "kernel" or "resend" (the hub was the client); "none": not read, and reason says why */
 	/* How the socket of what was read was found, the least sure of the connection's records: "nested", "sticky",
 	 * "matched"; NULL: nothing was read. */
 	const char *mapping;

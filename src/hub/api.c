@@ -174,11 +174,11 @@ static void health(struct conn *c, const char *rest)
 		   "{\"hub\":{\"version\":\"%s\",\"uptime_s\":%" PRIu64 ",\"rows\":%" PRIu64
 		   ",\"rows_max\":%zu,\"rows_bytes\":%zu,\"store_bytes\":%" PRIu64
 		   ",\"store_max\":%" PRIu64 ",\"oldest_ns\":\"%" PRIu64 "\",\"evicted\":%" PRIu64
-		   ",\"repeats\":%" PRIu64 ",\"clients\":%u,\"store_error\":",
+		   ",\"repeats\":%" PRIu64 ",\"clients\":%u,\"resend\":%s,\"store_error\":",
 		   LIMPID_VERSION, (now - st->started_ns) / 1000000000,
 		   st->list.end - st->list.base, st->o->max_rows, list_bytes(&st->list),
 		   st->store.bytes, st->o->max_bytes, st->store.oldest_ns, st->store.evicted,
-		   st->store.repeats, st->clients);
+		   st->store.repeats, st->clients, st->o->resend ? "true" : "false");
 	if (st->store_error[0])
 		buf_put_json_str(out, slice_str(st->store_error));
 	else
@@ -369,6 +369,8 @@ void api_poll(struct conn *c)
 		poll_view(c);
 	else if (c->a.status == 0 && c->job)
 		job_poll(c);
+	else if (c->a.status == 0 && c->resend)
+		resend_poll(c);
 }
 
 /* --- the table ---------------------------------------------------------------------------------------------------------- */
@@ -403,6 +405,7 @@ static const struct route {
 	{ "POST", "/api/imports/", true, files_import_more },
 	{ "GET", "/api/imports/", true, files_import_state },
 	{ "DELETE", "/api/imports/", true, files_import_end },
+	{ "POST", "/api/resend", false, api_resend },
 };
 
 void api_call(struct conn *c)

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "flow/json.h"
 #include "export/redact.h"
+#include "flow/json.h"
 #include "hub/body.h"
 #include "hub/files.h"
 #include "hub/serve.h"
@@ -227,6 +227,16 @@ static void flow_related(struct conn *c, const char *id, struct arena *a)
 		load_failed(c, r);
 	else
 		api_related(c, &f, row);
+}
+
+bool api_load(struct conn *c, const char *id, struct arena *a, struct flow *ret)
+{
+	uint64_t row;
+	int r = load(c, id, a, 0, ret, &row);
+
+	if (r < 0)
+		load_failed(c, r);
+	return r == 0;
 }
 
 static void flow_bytes(struct conn *c, const char *id, struct arena *a)

@@ -16,6 +16,7 @@ struct hub_options {
 	const char *web_host;		/* one more name allowed in Host, or NULL */
 	uint64_t max_bytes, max_age_ns; /* of the store; 0: none */
 	size_t max_rows;		/* of the list in memory */
+	bool resend; /* requests may be sent again from here (POST /api/resend) */
 	bool allow_remote; /* http_addr may be other than loopback; then token must be set */
 	int ready_fd; /* -1, or written to: "ok\n" once both ports listen, else one line that says what is wrong */
 	int stop_fd; /* readable or hung up: stop; -1: only by signal */

@@ -35,6 +35,7 @@ static const struct {
 	{ 411, "Length Required" },
 	{ 413, "Content Too Large" },
 	{ 416, "Range Not Satisfiable" },
+	{ 502, "Bad Gateway" },
 	{ 503, "Service Unavailable" },
 };
 
@@ -148,6 +149,7 @@ void request_reset(struct conn *c)
 		c->view = NULL;
 		job_free(c->job);
 		c->job = NULL;
+		resend_detach(c);
 	}
 	c->q.ticket = 0;
 	buf_clear(&a->head);
@@ -262,7 +264,7 @@ void request_body(struct conn *c, struct slice in)
 
 void request_end(struct conn *c)
 {
-	if (c->a.status == 0 && c->q.ticket == 0 && !c->view)
+	if (c->a.status == 0 && c->q.ticket == 0 && !c->view && !c->resend)
 		dispatch(c);
 }
 

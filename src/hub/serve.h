@@ -37,6 +37,7 @@ struct web {
 	struct buf common;  /* what every tick says, as of common_version */
 	uint64_t common_version;
 	uint64_t jobs; /* begun so far */
+	struct resending *resends; /* on their way, also those that nobody awaits any more */
 };
 
 struct answer {
@@ -72,6 +73,7 @@ struct conn {
 	struct answer a;
 	struct view *view; /* of a tab, or of a request that awaits its window */
 	struct job *job;   /* of a request that awaits it */
+	struct resending *resend; /* the same */
 	bool tab;
 	/* of a tab */
 	struct buf in;
@@ -115,6 +117,13 @@ void api_metrics(struct conn *c, const char *rest);
 /* flow_raw.c: f and b are borrowed */
 void flow_raw(struct conn *c, const struct flow *f);
 void flow_preview(struct conn *c, const struct flow_body *b);
+/* The whole flow of that id, without its messages, in a.  False: answered, it cannot be had. */
+bool api_load(struct conn *c, const char *id, struct arena *a, struct flow *ret);
+/* resend_api.c */
+void api_resend(struct conn *c, const char *rest);
+void resend_poll(struct conn *c);
+void resend_detach(struct conn *c); /* nobody awaits it any more */
+bool resend_reap(struct web *w);    /* lets go what is over; true: some are on their way */
 /* tab.c */
 int tab_begin(struct conn *c);
 int tab_input(struct conn *c, struct slice in, bool binary, bool final); /* -1: close */

@@ -19,6 +19,7 @@
 #include "hub/serve.h"
 
 #define SLICE_NS  UINT64_C(15000000) /* the thread looks at filters that long, then at its sockets */
+#define RESEND_POLL_NS UINT64_C(20000000)
 #define SCAN_ROWS 4000
 #define TIMEOUT_S 10 /* for a request to be sent; an idle connection has three times that */
 
@@ -288,6 +289,8 @@ void web_pump(struct web *w)
 	for (struct conn *c = w->conns; c; c = c->next)
 		if (!c->tab)
 			api_poll(c);
+	if (resend_reap(w) && now + RESEND_POLL_NS < due)
+		due = now + RESEND_POLL_NS;
 	/* For a tick that was not due yet; after one that found nothing new a wake-up comes first. */
 	if (more)
 		lws_sul_schedule(w->context, 0, &w->timer, on_timer, 1);

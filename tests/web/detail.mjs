@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// detail.mjs TMP - the detail of a flow in a real browser: bodies, copies, comparing, raw bytes.  TAP.
+// detail.mjs TMP - the detail of a flow in a real browser: bodies, copies, comparing, raw bytes, sending again.  TAP.
 import assert from "node:assert/strict";
-import { $, browser, clean, clipboard, feeder, hub, openTab, page, rows, screen, setFilter, startFeeder, targets, text, themed } from "./actions.mjs";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { $, browser, clean, clipboard, feeder, hub, openTab, page, rows, screen, setFilter, startFeeder, targets, text, themed, tmp } from "./actions.mjs";
 import { done, flow, sleep, test, until } from "./world.mjs";
 
 const json = (o) => ({ data: JSON.stringify(o), type: "application/json" });
@@ -16,9 +23,9 @@ const FLOWS = [
 	flow({ target: "/page", respHeaders: [["Content-Type", "text/html; charset=utf-8"]], respBody: { data: HTML, type: "text/html; charset=utf-8" } }),
 	flow({ target: "/long", respBody: json(LONG) }),
 	flow({ target: "/svg", respBody: { data: '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"><script>top.pwned=4</script><rect width="20" height="10"/></svg>', type: "image/svg+xml" } }),
-	flow({ op: "PUT", target: "/orders/1", reqBody: json({ sku: "W-19", qty: 40, who: "a", lines: [...Array(20).keys()] }), respBody: json({ ok: true, n: 1 }) }),
-	flow({ op: "PUT", target: "/orders/2", status: "500", reqBody: json({ sku: "W-19", qty: 41, who: "a", lines: [...Array(20).keys()] }), respBody: json({ ok: false, n: 1 }) }),
-	flow({ op: "GET", target: "k", proto: "redis", reqHeaders: [], respHeaders: [], status: "string", reqBody: { data: '["k"]', type: "application/json" }, respBody: { data: '"v"', type: "application/json" }, failed: false }),
+	flow({ op: "PUT", target: "/orders/1?token=t0ken", reqBody: json({ sku: "W-19", qty: 40, password: "hunter2", lines: [...Array(20).keys()] }), respBody: json({ ok: true, n: 1 }) }),
+	flow({ op: "PUT", target: "/orders/2", status: "500", reqBody: json({ sku: "W-19", qty: 41, password: "hunter2", lines: [...Array(20).keys()] }), respBody: json({ ok: false, n: 1 }) }),
+	flow({ op: "GET", target: "cartkey", proto: "redis", reqHeaders: [], respHeaders: [], status: "string", reqBody: { data: '["cartkey"]', type: "application/json" }, respBody: { data: '"v"', type: "application/json" }, failed: false }),
 	flow({ target: "/bin", respBody: { data: b64("\x82\xa1a\x01"), type: "application/octet-stream" } }),
 ];
 
@@ -122,12 +129,13 @@ async function copies() {
 		return clipboard();
 	};
 	await test("a request is copied as cURL, fetch, Python and raw by two keys, without secrets", async () => {
-		await open("/orders/1");
+		await open("/orders/1?token=t0ken");
 		assert.match(await copy("cc"), /^curl -X PUT/);
-		assert.match(await copy("cf"), /^const TOKEN = ""; \/\/ fill in\nconst response = await fetch\("http:\/\/api\/orders\/1", \{\n {2}method: "PUT",/);
-		assert.match(await copy("cp"), /urllib\.request\.Request\(\n {4}"http:\/\/api\/orders\/1",/);
+		assert.match(await copy("cf"), /^const TOKEN = ""; \/\/ fill in\nconst response = await fetch\("http:\/\/api\/orders\/1\?token=REDACTED", \{\n {2}method: "PUT",/);
+		assert.match(await copy("cp"), /urllib\.request\.Request\(\n {4}"http:\/\/api\/orders\/1\?token=REDACTED",/);
 		assert.ok(!(await clipboard()).includes("s3cr3t"));
-		assert.match(await copy("cr"), /^PUT \/orders\/1 HTTP\/1\.1\r\nHost: api\r\n/);
+		assert.match(await copy("cr"), /^PUT \/orders\/1\?token=REDACTED HTTP\/1\.1\r\nHost: api\r\n/);
+		assert.ok(!/s3cr3t|hunter2|t0ken/.test(await clipboard()), "nor in query and body");
 	});
 	await test("the menu offers what the protocol has", async () => {
 		await page.getByRole("button", { name: "Copy", exact: true }).click();
@@ -136,33 +144,36 @@ async function copies() {
 		await clean("copy menu");
 		await screen("copy-menu");
 		await page.keyboard.press("Escape");
-		await open("k");
-		assert.equal(await copy("cc"), "redis-cli -h api -p 80 GET k");
+		await open("cartkey");
+		assert.equal(await copy("cc"), "redis-cli -h api -p 80 GET cartkey");
 	});
 }
 
 async function raw() {
 	await test("the raw tab has both sides as bytes of their protocol, as text and as hex", async () => {
-		await open("/orders/1");
+		await open("/orders/1?token=t0ken");
 		await openTabOf("Raw");
 		const of = (side) => page.getByRole("region", { name: `Raw ${side}`, exact: true });
-		await until("the request", async () => /PUT \/orders\/1 HTTP\/1\.1\s+2?\s*Host: api/.test(await of("request").innerText()));
+		await until("the request", async () => /PUT \/orders\/1\?token=REDACTED HTTP\/1\.1\s+2?\s*Host: api/.test(await of("request").innerText()));
 		assert.match(await of("response").innerText(), /HTTP\/1\.1 200 OK[\s\S]*\{"ok":true,"n":1\}/);
 		await themed(async (scheme) => {
 			await clean("raw");
 			await screen(`raw-${scheme}`);
 		});
+		assert.ok(!/t0ken|hunter2|s3cr3t/.test(await of("request").innerText()));
+		await page.getByLabel("Hide secrets").uncheck();
+		await until("as it was", async () => /token=t0ken[\s\S]*Bearer s3cr3t[\s\S]*hunter2/.test(await of("request").innerText()));
 		await page.getByRole("region", { name: "Request", exact: true }).locator(".segments").getByText("Hex", { exact: true }).click();
 		await until("hex", async () => /^00000000\s*50 55 54 20 2f/.test((await of("request").innerText()).trim()));
 		await page.getByRole("region", { name: "Request", exact: true }).locator(".segments").getByText("Text", { exact: true }).click();
 		const r = await fetch(`${hub.url}api/flow/${FLOWS[8].id}/raw?side=req`, { headers: { Authorization: `Bearer ${hub.token}` } });
-		assert.equal(await r.text(), "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+		assert.equal(await r.text(), "*2\r\n$3\r\nGET\r\n$7\r\ncartkey\r\n");
 	});
 }
 
 async function comparing() {
 	await test("d chooses a flow, and on another one shows what differs", async () => {
-		await open("/orders/1");
+		await open("/orders/1?token=t0ken");
 		await openTabOf("Headers");
 		await $("#grid").focus();
 		await page.keyboard.press("d");
@@ -196,6 +207,103 @@ async function comparing() {
 	});
 }
 
+async function resending() {
+	const got = [];
+	const server = http.createServer((q, a) => {
+		const parts = [];
+		q.on("data", (d) => parts.push(d));
+		q.on("end", () => {
+			got.push({ method: q.method, url: q.url, headers: q.headers, body: Buffer.concat(parts).toString() });
+			a.writeHead(q.url === "/again?n=2" ? 201 : 500, { "Content-Type": "application/json", "Content-Encoding": "gzip" });
+			a.end(gzipSync(JSON.stringify({ did: q.url })));
+		});
+	});
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const to = { ip: "127.0.0.1", comm: "node", port: server.address().port };
+	const it = flow({ op: "POST", target: "/again?n=1", to, reqHeaders: [["Host", "api.local"], ["Content-Type", "application/json"], ["Content-Length", "9"], ["Transfer-Encoding", "chunked"], ["X-Id", "7"]], reqBody: { data: '{"n":"ü"}', type: "application/json" } });
+	await feeder.flows([it]);
+	await test("without --resend the hub sends nothing, and the page says how to allow it", async () => {
+		await open("/again?n=1");
+		await $("#grid").focus();
+		await page.keyboard.press("e");
+		await until("the dialog", async () => /Start it with --resend/.test(await text("dialog.resend")));
+		assert.ok(await page.getByRole("button", { name: /^Send/ }).isDisabled());
+		const r = await fetch(`${hub.url}api/resend`, { method: "POST", headers: { Authorization: `Bearer ${hub.token}` }, body: JSON.stringify({ id: it.id }) });
+		assert.equal(r.status, 403);
+		assert.match((await r.json()).error, /--resend/);
+		await page.keyboard.press("Escape");
+		await until("closed", async () => (await $("dialog.resend").count()) === 0);
+		assert.equal(got.length, 0);
+	});
+	await hub.stop();
+	hub.more = ["--resend"];
+	await hub.start();
+	await until("the hub is back", async () => (await $(".banner").count()) === 0 && (await hub.api("health")).hub.resend === true, 20000);
+	await test("a request is edited and sent from the hub, and its answer is a flow that opens", async () => {
+		await page.reload();
+		await open("/again?n=1");
+		await $("#grid").focus();
+		await page.keyboard.press("e");
+		await until("the dialog, ready", async () => !(await page.getByRole("button", { name: /^Send/ }).isDisabled()));
+		await themed(async (scheme) => {
+			await clean("resend");
+			await screen(`resend-${scheme}`);
+		});
+		await page.getByLabel("Target").fill("/again?n=2");
+		await page.getByLabel("Headers, one a line").fill("Host: api.local\nX-Id: 8\nbroken");
+		await page.keyboard.press("Control+Enter");
+		await until("it says what is wrong", async () => /“broken” is no header/.test(await text("dialog.resend [role=alert]")));
+		await page.getByLabel("Headers, one a line").fill("Host: api.local\nX-Id: 8\nContent-Type: application/json");
+		await page.getByLabel("Body").fill('{"n":"é"}');
+		await page.keyboard.press("Control+Enter");
+		await until("the server got it", () => got.length === 1, 20000);
+		assert.deepEqual([got[0].method, got[0].url, got[0].headers.host, got[0].headers["x-id"], got[0].body], ["POST", "/again?n=2", "api.local", "8", '{"n":"é"}']);
+		await until("the answer is open", async () => /201 Created/.test(await text(".detail-head")) && /again\?n=2/.test(await text(".detail-title")), 20000);
+		const { rows: found } = await hub.api(`flows?f=${encodeURIComponent("path:/again status:201")}&n=10`);
+		assert.equal(found.length, 1);
+		const f = await hub.api(`flow/${found[0].id}`);
+		assert.equal(f.request.attrs.resent, it.id);
+		assert.equal(f.response.body.text, '{"did":"/again?n=2"}', "decoded");
+		assert.deepEqual([f.client.comm, f.server.port], ["limpid resend", to.port]);
+	});
+	const ask = async (o) => {
+		const r = await fetch(`${hub.url}api/resend`, { method: "POST", headers: { Authorization: `Bearer ${hub.token}` }, body: JSON.stringify(o) });
+		return [r.status, (await r.json()).error ?? ""];
+	};
+	await test("what cannot be sent is refused in words: line breaks, other protocols, a loopback in a container, nobody there", async () => {
+		const inside = flow({ target: "/inside", to: { ip: "127.0.0.1", container: "api" } });
+		const nobody = flow({ target: "/nobody", to: { ip: "127.0.0.1", port: 1 } });
+		await feeder.flows([inside, nobody]);
+		assert.match((await ask({ id: it.id, headers: [["A", "b\r\nX: y"]] })).join(), /^400,.*line break/);
+		assert.match((await ask({ id: it.id, method: "GET /x" })).join(), /^400,.*method/);
+		assert.match((await ask({ id: it.id, headers: "A: b" })).join(), /^400,.*pairs/);
+		assert.match((await ask({ id: FLOWS[8].id })).join(), /^400,.*only HTTP/);
+		assert.match((await ask({ id: inside.id })).join(), /^400,.*loopback/);
+		assert.match((await ask({ id: nobody.id })).join(), /^502,.*cannot connect to 127\.0\.0\.1 port 1/);
+		assert.match((await ask({ id: "01930000-0000-7000-8000-ffffffffffff" })).join(), /^404/);
+		assert.equal(got.length, 1);
+	});
+	await test("a server with a certificate that nobody trusts is refused, unless that is said", async () => {
+		const key = path.join(tmp, "key.pem");
+		const cert = path.join(tmp, "cert.pem");
+		const made = spawnSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert, "-subj", "/CN=api", "-days", "2"], { encoding: "utf8" });
+		assert.equal(made.status, 0, made.stderr);
+		const secure = https.createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (q, a) => a.end(`hello ${q.socket.servername} ${q.socket.alpnProtocol}`));
+		secure.listen(0, "127.0.0.1");
+		await once(secure, "listening");
+		const g = flow({ target: "/tls", tls: true, to: { ip: "127.0.0.1", port: secure.address().port } });
+		await feeder.flows([g]);
+		assert.match((await ask({ id: g.id })).join(), /^502,.*not trusted here: self[- ]signed certificate/);
+		const r = await hub.api("resend", { method: "POST", body: JSON.stringify({ id: g.id, verify: false }) });
+		const f = await hub.api(`flow/${r.id}`);
+		assert.equal(f.response.body.text, "hello api http/1.1");
+		assert.match(f.tls.protocol, /^TLS 1\.[23]$/);
+		secure.close();
+	});
+	server.close();
+}
+
 async function rules() {
 	await test("no error, no policy violation, no request to another host in all of this", () => {
 		/* The captured page's own picture is refused by its frame's policy, and says so there. */
@@ -213,7 +321,7 @@ try {
 	await startFeeder();
 	await feeder.flows(FLOWS);
 	await page.waitForSelector("#grid .row:not([hidden])");
-	for (const part of [bodies, copies, raw, comparing, rules]) if (!only || only.includes(part.name)) await part();
+	for (const part of [bodies, copies, raw, comparing, resending, rules]) if (!only || only.includes(part.name)) await part();
 	status = done() ? 1 : 0;
 } catch (e) {
 	console.log(`not ok 0 - page: the tests could not run: ${e.message}`);

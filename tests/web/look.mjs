@@ -143,7 +143,8 @@ export async function list() {
 		await page.getByRole("tab", { name: "Body" }).click();
 		await until("the body is there as text", async () => (await text(".lines.text .cm-content")).includes("<script>"));
 		assert.equal(await page.evaluate(() => window.pwned), undefined);
-		assert.equal(await $("#app img, #app script, #app b:has-text('GET') b").count(), 0);
+		/* CodeMirror puts empty pictures beside its marks for characters that do not show. */
+		assert.equal(await $("#app img:not(.cm-widgetBuffer), #app script, #app b:has-text('GET') b").count(), 0);
 		await page.getByRole("tab", { name: "Headers" }).click();
 		await page.keyboard.press("Escape");
 	});

@@ -82,7 +82,7 @@ export class Hub {
 		this.grpc ??= await freePort();
 		this.url = `http://127.0.0.1:${this.http}/`;
 		const bin = process.env.LIMPID ?? path.join(top, "build/limpid");
-		const args = ["hub", "--http", `127.0.0.1:${this.http}`, "--grpc", `127.0.0.1:${this.grpc}`, "--db", path.join(this.tmp, "db/limpid.db"), "--token", this.token];
+		const args = ["hub", "--http", `127.0.0.1:${this.http}`, "--grpc", `127.0.0.1:${this.grpc}`, "--db", path.join(this.tmp, "db/limpid.db"), "--token", this.token, ...(this.more ?? [])];
 		this.process = spawn(bin, args, { stdio: ["ignore", "pipe", "pipe"] });
 		this.process.stdout.on("data", (d) => (this.log += d));
 		this.process.stderr.on("data", (d) => (this.log += d));

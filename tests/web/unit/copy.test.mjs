@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is copied is run: by node, python3 and sh, against a server that says what it got.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -120,4 +121,79 @@ test("redis-cli: arguments stay apart, a subcommand is said once", async () => {
 	assert.deepEqual(await words(f, "redis-cli"), ["-h", "cache", "-p", "6380", "-n", "2", "SET", "k 1", "it's $HOME\n"]);
 	f.request = { op: "CONFIG GET", target: "maxmemory", headers: [], body: { len: 1, captured: 1, text: '["GET","maxmemory"]' } };
 	assert.deepEqual((await words(f, "redis-cli")).slice(4), ["CONFIG", "GET", "maxmemory"]);
+});
+
+/* The programs themselves, where they are installed. */
+const have = (...names) => names.every((n) => spawnSync("sh", ["-c", `command -v ${n}`]).status === 0);
+const pgBin = spawnSync("sh", ["-c", "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -1"], { encoding: "utf8" }).stdout.trim();
+
+async function freePort() {
+	const s = net.createServer().listen(0, "127.0.0.1");
+	await once(s, "listening");
+	const { port } = s.address();
+	s.close();
+	await once(s, "close");
+	return port;
+}
+async function real(text, env = {}) {
+	const p = spawn("sh", ["-s"], { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
+	let out = "";
+	p.stdout.on("data", (d) => (out += d));
+	p.stderr.on("data", (d) => (out += d));
+	p.stdin.end(text);
+	await once(p, "close");
+	return out;
+}
+async function until(fn) {
+	for (let i = 0; i < 300; i++) {
+		if (await fn()) return;
+		await new Promise((r) => setTimeout(r, 100));
+	}
+	throw new Error("it did not start");
+}
+
+test("psql itself runs what is copied, with the values that were bound", { skip: !pgBin || !have("psql", "runuser") || process.getuid() !== 0 ? "no PostgreSQL here, or not root" : false }, async () => {
+	const data = mkdtempSync(path.join(tmpdir(), "limpid-pg-"));
+	const port = await freePort();
+	const as = ["-u", "nobody", "--"];
+	chownSync(data, Number(spawnSync("id", ["-u", "nobody"], { encoding: "utf8" }).stdout), -1);
+	const made = spawnSync("runuser", [...as, `${pgBin}/initdb`, "-D", `${data}/db`, "-A", "trust", "-U", "limpid"], { encoding: "utf8", cwd: "/" });
+	assert.equal(made.status, 0, made.stderr);
+	const db = spawn("runuser", [...as, `${pgBin}/postgres`, "-D", `${data}/db`, "-p", String(port), "-k", data, "-c", "listen_addresses=127.0.0.1"], { stdio: "ignore", cwd: "/" });
+	try {
+		const env = { PGUSER: "limpid", PGDATABASE: "postgres" };
+		await until(async () => /1 row/.test(await real(`psql -h 127.0.0.1 -p ${port} -X -c 'SELECT 1'`, env)));
+		const f = flow({ proto: "postgres", server: { ip: "127.0.0.1", port } });
+		f.request = { op: "Execute", target: "SELECT $1 || '|' || $2 AS a, $3::int4 IS NULL AS b;", headers: [], attrs: { params: '["it\'s $HOME","c\\\\d\\ne",null]' } };
+		f.response = { status: "SELECT", attrs: { param_types: '["text","text","int4"]' } };
+		const out = await real(copyAs(f, "psql", false).text, env);
+		assert.match(out, /it's \$HOME\|c\\d/, out);
+		assert.match(out, /\| t\n/, out);
+		f.response = {};
+		f.request = { op: "Query", target: "SELECT 'a''b' || E'\\\\' AS x", headers: [], attrs: {} };
+		assert.match(await real(copyAs(f, "psql", false).text, env), /a'b\\/);
+	} finally {
+		spawnSync("runuser", [...as, `${pgBin}/pg_ctl`, "-D", `${data}/db`, "-m", "immediate", "stop"], { cwd: "/" });
+		if (db.exitCode === null) await once(db, "close");
+		rmSync(data, { recursive: true, force: true });
+	}
+});
+
+test("redis-cli itself runs what is copied", { skip: have("redis-server", "redis-cli") ? false : "no Redis here" }, async () => {
+	const port = await freePort();
+	const db = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir], { stdio: "ignore" });
+	try {
+		await until(async () => /PONG/.test(await real(`redis-cli -p ${port} PING`)));
+		const f = flow({ proto: "redis", server: { ip: "127.0.0.1", port } });
+		const run = (op, args) => {
+			f.request = { op, target: args[0] ?? "", headers: [], body: { len: 1, captured: 1, text: JSON.stringify(args) } };
+			return real(copyAs(f, "redis-cli", false).text);
+		};
+		assert.match(await run("SET", ["k 1", "it's $HOME `id` \\n"]), /OK/);
+		assert.equal((await run("GET", ["k 1"])).trimEnd(), "it's $HOME `id` \\n");
+		assert.match(await run("CONFIG GET", ["GET", "maxmemory"]), /maxmemory/);
+	} finally {
+		db.kill();
+		await once(db, "close");
+	}
 });

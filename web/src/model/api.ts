@@ -121,6 +121,7 @@ export interface Health {
 		repeats: number;
 		store_error: string | null;
 		clients: number;
+		resend: boolean; /* --resend */
 	};
 	agents: Agent[];
 	counters: Counters;
@@ -327,6 +328,8 @@ export const api = {
 	marks: async (ids: string[], m: object) => void (await change("api/marks", "PATCH", { ...m, ids })),
 	saved: () => json<Saved[]>("api/saved"),
 	save: async (list: Saved[]) => void (await change("api/saved", "PUT", list)),
+	/* Without its secrets. */
+	redacted: (id: string) => json<Flow>(`api/flow/${encodeURIComponent(id)}?redacted=1`),
 	flow: (id: string, signal?: AbortSignal) => json<Flow>("api/flow/" + encodeURIComponent(id), signal),
 	/* which: "from=SEQ", "before=SEQ" or "": the newest. */
 	messages: (id: string, n: number, which: string, signal?: AbortSignal) =>
@@ -343,7 +346,9 @@ export const api = {
 		if (signal) init.signal = signal;
 		return (await call(`api/flow/${encodeURIComponent(id)}/body?side=${side}&form=${form}`, init)).text();
 	},
-	raw: (id: string, signal?: AbortSignal) => json<Raw>(`api/flow/${encodeURIComponent(id)}/raw`, signal),
+	resend: async (what: { id: string; method: string; target: string; headers: [string, string][]; verify: boolean; body?: string }, signal?: AbortSignal) =>
+		(await call("api/resend", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(what), ...(signal ? { signal } : {}) })).json() as Promise<{ id: string }>,
+	raw: (id: string, signal?: AbortSignal, redact = false) => json<Raw>(`api/flow/${encodeURIComponent(id)}/raw${redact ? "?redacted=1" : ""}`, signal),
 	/* The first `max` bytes of a decoded body. */
 	body: async (id: string, side: "req" | "resp", max: number, signal?: AbortSignal) => {
 		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };

@@ -7,6 +7,7 @@ const ROAD = new Map([
 	["keys", "session keys"],
 	["probes", "probes in the library"],
 	["kernel", "TLS by the kernel"],
+	["resend", "the hub itself: it sent the request again"],
 ]);
 
 const MAPPING = new Map([

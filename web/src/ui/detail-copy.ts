@@ -6,6 +6,7 @@ import { bodyText } from "../model/body";
 import { urlOf } from "../model/exchange";
 import { detail, say } from "../session";
 import { chooseForCompare } from "../state/compare";
+import { canResend, resendAsked } from "../state/resend";
 import { copyText } from "./clipboard";
 import type { MenuItem } from "./menu";
 
@@ -21,11 +22,11 @@ export async function copyAs(kind: Kind | "", withSecrets: boolean): Promise<voi
 	if (!f || !is || !kindsOf(f).includes(is)) return say("This flow cannot be copied as a command.");
 	try {
 		const m = await import("../model/copy-as");
-		const { text, notes } = m.copyAs(f, is, withSecrets);
+		const { text, notes } = m.copyAs(withSecrets ? f : await api.redacted(f.id), is, withSecrets);
 		await copyText(text, LABEL[is]);
 		if (notes.length) say(`${LABEL[is]} copied. ${notes.join(" ")}`);
-	} catch {
-		say("It could not be copied: the hub did not answer.");
+	} catch (e) {
+		say(e instanceof ApiError && e.status === 404 ? "This flow is not kept any more." : "It could not be copied: the hub did not answer.");
 	}
 }
 
@@ -33,7 +34,7 @@ export async function copyRaw(side: "request" | "response"): Promise<void> {
 	const f = detail.peek();
 	if (!f) return;
 	try {
-		const raw = (await api.raw(f.id))[side];
+		const raw = (await api.raw(f.id, undefined, true))[side];
 		if (raw.text === undefined) return say("These bytes are no text: the Raw tab has them to download.");
 		await copyText(raw.text, `Raw ${side}`);
 	} catch (e) {
@@ -55,12 +56,13 @@ export function copyItems(f: Flow): MenuItem[] {
 	const http = kinds[0] === "curl";
 	return [
 		...kinds.map((k) => ({ label: `as ${LABEL[k]}`, key: key(k), run: () => void copyAs(k, false) })),
-		...(http ? [{ label: "as cURL, with secrets", run: () => void copyAs("curl", true) }] : []),
+		...(kinds[0] ? [{ label: `as ${LABEL[kinds[0]]}, with secrets`, run: () => void copyAs("", true) }] : []),
 		{ label: "raw request", key: "c r", run: () => void copyRaw("request") },
 		{ label: "raw response", run: () => void copyRaw("response") },
 		{ label: http ? "address" : "statement", run: () => void copyText(urlOf(f), http ? "Address" : "Statement") },
 		{ label: "request body", disabled: !f.request?.body?.captured, run: () => void copyText(bodyText(f.request?.body), "Request body") },
 		{ label: "response body", disabled: !f.response?.body?.captured, run: () => void copyText(bodyText(f.response?.body), "Response body") },
+		...(canResend(f) ? [{ label: "Edit and send again", key: "e", run: () => void (resendAsked.value = f) }] : []),
 		{ label: "Compare with another flow", key: "d", run: () => chooseForCompare(f) },
 	];
 }

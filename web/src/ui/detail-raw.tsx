@@ -25,7 +25,7 @@ function Bytes({ side, mode, label }: { side: RawSide; mode: "text" | "hex"; lab
 	return <div ref={host} class={`lines ${mode}`} tabIndex={0} role="region" aria-label={label} />;
 }
 
-function Side({ f, title, side, name }: { f: Flow; title: string; side: RawSide; name: "req" | "resp" }) {
+function Side({ f, title, side, name, covered }: { f: Flow; title: string; side: RawSide; name: "req" | "resp"; covered: boolean }) {
 	const [mode, setMode] = useState<"text" | "hex">(chosen ?? (side.text !== undefined ? "text" : "hex"));
 	return (
 		<section class="side" aria-label={title}>
@@ -45,7 +45,7 @@ function Side({ f, title, side, name }: { f: Flow; title: string; side: RawSide;
 				<button class="bare" title="Copy" aria-label={`Copy the raw ${title.toLowerCase()}`} disabled={side.text === undefined} onClick={() => void copyText(side.text ?? "", title)}>
 					<Icon name="copy" />
 				</button>
-				<a class="bare" href={`api/flow/${encodeURIComponent(f.id)}/raw?side=${name}`} download={`${title.toLowerCase()}-${f.id.slice(0, 8)}.raw`} title="Download" aria-label={`Download the raw ${title.toLowerCase()}`}>
+				<a class="bare" href={`api/flow/${encodeURIComponent(f.id)}/raw?side=${name}${covered ? "&redacted=1" : ""}`} download={`${title.toLowerCase()}-${f.id.slice(0, 8)}.raw`} title="Download" aria-label={`Download the raw ${title.toLowerCase()}`}>
 					<Icon name="download" />
 				</a>
 			</header>
@@ -59,16 +59,26 @@ function Side({ f, title, side, name }: { f: Flow; title: string; side: RawSide;
 export default function RawView({ f }: { f: Flow }) {
 	const [raw, setRaw] = useState<Raw | null>(null);
 	const [error, setError] = useState("");
+	const [covered, setCovered] = useState(true);
 	useEffect(() => {
 		const call = new AbortController();
-		api.raw(f.id, call.signal).then(setRaw, (e: unknown) => !call.signal.aborted && setError(e instanceof ApiError ? (e.status === 404 ? "There are no bytes to show of this protocol." : e.message) : String(e)));
+		api.raw(f.id, call.signal, covered).then(setRaw, (e: unknown) => !call.signal.aborted && setError(e instanceof ApiError ? (e.status === 404 ? "There are no bytes to show of this protocol." : e.message) : String(e)));
 		return () => call.abort();
-	}, [f]);
+	}, [f, covered]);
 	if (!raw) return <p class="empty muted">{error || "Loading…"}</p>;
 	return (
-		<div class="sides">
-			<Side f={f} title="Request" side={raw.request} name="req" />
-			<Side f={f} title="Response" side={raw.response} name="resp" />
+		<div class="raw">
+			<div class="editor-bar">
+				<span class="grow">Bytes of the protocol, made of what was understood.</span>
+				<label>
+					<input type="checkbox" checked={covered} onChange={(e) => setCovered(e.currentTarget.checked)} />
+					Hide secrets
+				</label>
+			</div>
+			<div class="sides">
+				<Side f={f} title="Request" side={raw.request} name="req" covered={covered} />
+				<Side f={f} title="Response" side={raw.response} name="resp" covered={covered} />
+			</div>
 		</div>
 	);
 }

@@ -4,10 +4,12 @@ import { oneLine, statusKind, statusText } from "../model/format";
 import type { Flow } from "../model/api";
 import { urlOf } from "../model/exchange";
 import { closeDetail, detail, detailError, setTab } from "../session";
+import { resendAsked } from "../state/resend";
 import { Sealed } from "./detail-connection";
 import { copyItems } from "./detail-copy";
 import { shownTab, tabsOf } from "./detail-tabs";
 import { Icon } from "./icons";
+import { LazyPart } from "./lazy";
 import { Menu } from "./menu";
 import { dock, maximised, turnDock } from "./split";
 
@@ -95,6 +97,7 @@ function Head({ f }: { f: Flow }) {
 				<Icon name="copy" /> Copy
 			</Menu>}
 			<PaneButtons />
+			{resendAsked.value && <LazyPart name="The dialog" load={() => import("./resend")} props={{ f: resendAsked.value }} />}
 		</header>
 	);
 }

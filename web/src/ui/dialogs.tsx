@@ -97,6 +97,7 @@ const KEYS: [string, [string, string][]][] = [
 			["c then c", "copy as cURL, or as psql, redis-cli"],
 			["c then f p r", "copy as fetch, Python, raw request"],
 			["d", "choose for comparing; on another flow compare"],
+			["e", "edit the request and send it again (--resend)"],
 			["Ctrl+F, F3", "search in a body, next hit"],
 			["← →", "fold, unfold in a JSON tree"],
 		],

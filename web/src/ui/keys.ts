@@ -7,6 +7,7 @@ import { PAGES } from "../model/route";
 import { clearAsked, pickerOpen, toggleRecording } from "./top-bar";
 import { turnTab } from "./detail";
 import { compareKey } from "../state/compare";
+import { resendAsked, resendKey } from "../state/resend";
 import { COPY_KEYS } from "./detail-copy";
 import { confirmClear, helpOpen } from "./dialogs";
 import { draft, focusFilter, setFilterText } from "./filter-box";
@@ -123,6 +124,7 @@ const LIST: Record<string, () => void> = {
 	"\\": () => detailOpen.peek() && (maximised.value = !maximised.peek()),
 	"|": () => detailOpen.peek() && turnDock(),
 	d: () => detailOpen.peek() && compareKey(),
+	e: () => detailOpen.peek() && resendKey(),
 };
 const ANYWHERE: Record<string, () => void> = {
 	"/": () => focusFilter(),
@@ -147,7 +149,7 @@ function begin(key: string): void {
 	chordTimer = window.setTimeout(() => (chord = ""), 1500);
 }
 
-const overList = () => helpOpen.peek() || confirmClear.peek() || noteOpen.peek() || columnsOpen.peek() || savedOpen.peek() || rowMenu.peek();
+const overList = () => !!resendAsked.peek() || helpOpen.peek() || confirmClear.peek() || noteOpen.peek() || columnsOpen.peek() || savedOpen.peek() || rowMenu.peek();
 
 function onKey(e: KeyboardEvent): void {
 	if (e.defaultPrevented || e.isComposing || overList()) return;
