@@ -51,7 +51,8 @@ def half(h):
     b = h.get("body")
     m = pb.Half(begin_ns=h["begin_ns"], end_ns=h["end_ns"], op=raw(h.get("op")), target=raw(h.get("target")),
                 status=raw(h.get("status")), reason=raw(h.get("reason")),
-                headers=[pb.Attr(key=raw(k), value=raw(v)) for k, v in h.get("headers", [])])
+                headers=[pb.Attr(key=raw(k), value=raw(v)) for k, v in h.get("headers") or []],
+                attrs=[pb.Attr(key=raw(k), value=raw(v)) for k, v in h.get("attrs") or []])
     if b:
         data = raw(b["data"])
         m.body.CopyFrom(pb.Body(data=data, len=b.get("len", len(data)), captured=b.get("captured", len(data)),

@@ -159,6 +159,7 @@ export function flow(o = {}) {
 		flags: o.flags ?? 0,
 		failed: o.failed ?? (status !== null && Number(status) >= 400),
 		proto: o.proto ?? "http1",
+		conn: o.conn,
 		stream: o.stream,
 		msgs: (o.msgs ?? []).map((m) => ({ ...m, ts_ns: 1000 + m.seq * 1000 })),
 		tls: typeof o.tls === "object" ? o.tls : o.tls ? { library: "openssl", version: "3.0.15", road: "probes", mapping: "nested", sni: "api", alpn: "http/1.1" } : null,
@@ -170,6 +171,7 @@ export function flow(o = {}) {
 			op: o.op ?? "GET",
 			target: o.target ?? `/v1/item/${n}`,
 			headers: o.reqHeaders ?? [["Host", "api"], ["User-Agent", "test/1"], ["Authorization", "Bearer s3cr3t"]],
+			attrs: o.reqAttrs,
 			body: o.reqBody,
 		},
 		resp: status === null ? null : {
@@ -177,6 +179,7 @@ export function flow(o = {}) {
 			end_ns: 1000 + Math.round(ms * 1e6),
 			status,
 			reason: o.reason ?? { 200: "OK", 201: "Created", 302: "Found", 404: "Not Found", 500: "Internal Server Error" }[status] ?? "",
+			attrs: o.respAttrs,
 			headers: o.respHeaders ?? [["Content-Type", "application/json"], ["Set-Cookie", "sid=1"]],
 			body: o.respBody ?? { data: '{"ok":true}', type: "application/json" },
 		},

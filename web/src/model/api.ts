@@ -2,6 +2,8 @@
 // The hub's answers (docs/api.md) and the calls that are not the WebSocket's.
 // Everything that was captured is foreign: it reaches the document as text and in no other way.
 
+import type { Related } from "./related";
+
 export interface Row {
 	n: number;
 	id: string;
@@ -229,6 +231,7 @@ export interface Flow {
 	ttfb_ns?: number | null;
 	proto: string;
 	l4: string;
+	conn?: number; /* which connection, of one agent's */
 	state: string;
 	client: Peer;
 	server: Peer;
@@ -331,6 +334,7 @@ export const api = {
 	/* Without its secrets. */
 	redacted: (id: string) => json<Flow>(`api/flow/${encodeURIComponent(id)}?redacted=1`),
 	flow: (id: string, signal?: AbortSignal) => json<Flow>("api/flow/" + encodeURIComponent(id), signal),
+	related: (id: string, signal?: AbortSignal) => json<Related>(`api/flow/${encodeURIComponent(id)}/related`, signal),
 	/* which: "from=SEQ", "before=SEQ" or "": the newest. */
 	messages: (id: string, n: number, which: string, signal?: AbortSignal) =>
 		json<Window>(`api/flow/${encodeURIComponent(id)}/messages?n=${n}${which && "&" + which}`, signal),

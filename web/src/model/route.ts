@@ -10,8 +10,8 @@ export const PAGES: readonly [Page, string][] = [
 	["metrics", "Metrics"],
 	["health", "Health"],
 ];
-export type Tab = "messages" | "headers" | "body" | "timing" | "connection" | "raw" | "compare";
-export const TABS: readonly Tab[] = ["messages", "headers", "body", "timing", "connection", "raw", "compare"];
+export type Tab = "statement" | "result" | "messages" | "headers" | "body" | "timing" | "related" | "connection" | "raw" | "compare";
+export const TABS: readonly Tab[] = ["statement", "result", "messages", "headers", "body", "timing", "related", "connection", "raw", "compare"];
 
 export interface Route {
 	page: Page;

@@ -2,6 +2,7 @@
 // The tabs of the detail: which there are, for which flows, and what they show.
 import type { ComponentChildren } from "preact";
 import type { Flow } from "../model/api";
+import { hasResult, isStatement } from "../model/kinds";
 import type { Tab } from "../model/route";
 import { tab } from "../session";
 import { compareWith } from "../state/compare";
@@ -21,12 +22,15 @@ export interface DetailTab {
 
 /* In their order on screen; one that is not in model/route.ts cannot be linked to. */
 const ALL: readonly DetailTab[] = [
+	{ id: "statement", label: "Statement", has: isStatement, show: (f) => <LazyPart name="The statement" load={() => import("./sql-statement")} props={{ f }} /> },
+	{ id: "result", label: "Result", has: hasResult, show: (f) => <LazyPart name="The result" load={() => import("./sql-result")} props={{ f }} /> },
 	{ id: "messages", label: "Messages", has: (f) => !!f.stream, show: (f) => <Messages f={f} /> },
-	{ id: "headers", label: "Headers", show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} /> },
-	{ id: "body", label: "Body", show: (f) => <Bodies f={f} /> },
+	{ id: "headers", label: "Headers", has: (f) => !isStatement(f), show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} /> },
+	{ id: "body", label: "Body", has: (f) => !hasResult(f) && !(isStatement(f) && !f.request?.body && !f.response?.body), show: (f) => <Bodies f={f} /> },
 	{ id: "timing", label: "Timing", show: (f) => <Timing f={f} /> },
-	{ id: "raw", label: "Raw", show: (f) => <LazyPart name="The raw view" load={() => import("./detail-raw")} props={{ f }} /> },
+	{ id: "related", label: "Related", has: (f) => f.proto !== "tls", show: (f) => <LazyPart name="What belongs with it" load={() => import("./related")} props={{ f }} /> },
 	{ id: "connection", label: "Connection", show: (f) => <Connection f={f} /> },
+	{ id: "raw", label: "Raw", show: (f) => <LazyPart name="The raw view" load={() => import("./detail-raw")} props={{ f }} /> },
 	{ id: "compare", label: "Compare", has: (f) => !!compareWith.value && compareWith.value.id !== f.id, show: (f) => <LazyPart name="The comparison" load={() => import("./detail-compare")} props={{ f }} /> },
 ];
 
@@ -34,7 +38,7 @@ export const tabsOf = (f: Flow | null): readonly DetailTab[] => ALL.filter((t) =
 /* The one to show: that of the last flow, if this one has it. */
 export function shownTab(f: Flow | null): DetailTab {
 	const all = tabsOf(f);
-	return all.find((t) => t.id === tab.value) ?? all.find((t) => t.id === "headers")!;
+	return all.find((t) => t.id === tab.value) ?? all.find((t) => t.id === "headers") ?? all[0]!;
 }
 
 function Bodies({ f }: { f: Flow }) {
