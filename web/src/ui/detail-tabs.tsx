@@ -22,16 +22,16 @@ export interface DetailTab {
 
 /* In their order on screen; one that is not in model/route.ts cannot be linked to. */
 const ALL: readonly DetailTab[] = [
-	{ id: "statement", label: "Statement", has: isStatement, show: (f) => <LazyPart name="The statement" load={() => import("./sql-statement")} props={{ f }} /> },
-	{ id: "result", label: "Result", has: hasResult, show: (f) => <LazyPart name="The result" load={() => import("./sql-result")} props={{ f }} /> },
+	{ id: "statement", label: "Statement", has: isStatement, show: (f) => <LazyPart key="statement" name="The statement" load={() => import("./sql-statement")} props={{ f }} /> },
+	{ id: "result", label: "Result", has: hasResult, show: (f) => <LazyPart key="result" name="The result" load={() => import("./sql-result")} props={{ f }} /> },
 	{ id: "messages", label: "Messages", has: (f) => !!f.stream, show: (f) => <Messages f={f} /> },
 	{ id: "headers", label: "Headers", has: (f) => !isStatement(f), show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} /> },
 	{ id: "body", label: "Body", has: (f) => !hasResult(f) && !(isStatement(f) && !f.request?.body && !f.response?.body), show: (f) => <Bodies f={f} /> },
 	{ id: "timing", label: "Timing", show: (f) => <Timing f={f} /> },
-	{ id: "related", label: "Related", has: (f) => f.proto !== "tls", show: (f) => <LazyPart name="What belongs with it" load={() => import("./related")} props={{ f }} /> },
+	{ id: "related", label: "Related", has: (f) => f.proto !== "tls", show: (f) => <LazyPart key="related" name="What belongs with it" load={() => import("./related")} props={{ f }} /> },
 	{ id: "connection", label: "Connection", show: (f) => <Connection f={f} /> },
-	{ id: "raw", label: "Raw", show: (f) => <LazyPart name="The raw view" load={() => import("./detail-raw")} props={{ f }} /> },
-	{ id: "compare", label: "Compare", has: (f) => !!compareWith.value && compareWith.value.id !== f.id, show: (f) => <LazyPart name="The comparison" load={() => import("./detail-compare")} props={{ f }} /> },
+	{ id: "raw", label: "Raw", show: (f) => <LazyPart key="raw" name="The raw view" load={() => import("./detail-raw")} props={{ f }} /> },
+	{ id: "compare", label: "Compare", has: (f) => !!compareWith.value && compareWith.value.id !== f.id, show: (f) => <LazyPart key="compare" name="The comparison" load={() => import("./detail-compare")} props={{ f }} /> },
 ];
 
 export const tabsOf = (f: Flow | null): readonly DetailTab[] => ALL.filter((t) => !t.has || (f && t.has(f)));
