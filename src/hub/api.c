@@ -386,6 +386,7 @@ static const struct route {
 	{ "PATCH", "/api/flow/", true, flow_mark },
 	{ "PATCH", "/api/marks", false, marks },
 	{ "GET", "/api/map", false, api_map },
+	{ "GET", "/api/sql", false, api_sql },
 	{ "GET", "/api/metrics", false, api_metrics },
 	{ "GET", "/api/filter/check", false, filter_check },
 	{ "GET", "/api/saved", false, saved_get },

@@ -113,6 +113,7 @@ void api_flow(struct conn *c, const char *rest); /* rest: what follows /api/flow
 void api_related(struct conn *c, const struct flow *f, uint64_t row);
 /* sums_api.c */
 void api_map(struct conn *c, const char *rest);
+void api_sql(struct conn *c, const char *rest);
 void api_metrics(struct conn *c, const char *rest);
 /* flow_raw.c: f and b are borrowed */
 void flow_raw(struct conn *c, const struct flow *f);

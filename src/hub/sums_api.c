@@ -3,6 +3,7 @@
 #include "hub/callmap.h"
 #include "hub/metrics.h"
 #include "hub/serve.h"
+#include "hub/statements.h"
 
 void api_map(struct conn *c, const char *rest)
 {
@@ -30,4 +31,15 @@ void api_metrics(struct conn *c, const char *rest)
 		answer_error(c, 400, "points and series are whole numbers");
 	else
 		job_begin(c, metrics_new(by, (size_t)points, (size_t)series));
+}
+
+void api_sql(struct conn *c, const char *rest)
+{
+	int64_t n = 100;
+
+	(void)rest;
+	if (!api_number(c, "n", &n) || n < 1)
+		answer_error(c, 400, "n is a whole number, at least 1");
+	else
+		job_begin(c, statements_new((size_t)n));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SQL: the statement, its values, its error, its rows.
 import assert from "node:assert/strict";
-import { $, HOSTILE, clean, clipboard, feeder, noFilter, page, rowOf, screen, setFilter, targets, text, themed } from "./actions.mjs";
+import { $, HOSTILE, clean, clipboard, feeder, hub, noFilter, page, rowOf, screen, setFilter, targets, text, themed } from "./actions.mjs";
 import { flow, test, until } from "./world.mjs";
 
 const NONE = { reqHeaders: [], respHeaders: [], reason: "", from: "api", to: "db" };
@@ -120,6 +120,33 @@ export async function sql() {
 		assert.deepEqual(await page.locator(".sql-head b").allInnerTexts(), ["x y", "s"]);
 		await page.keyboard.press("Escape");
 		await page.keyboard.press("Escape");
+		await noFilter();
+	});
+}
+
+const call = (i, o = {}) => flow({ ...NONE, from: i % 3 ? "api" : "worker", proto: "postgres", op: "Query", target: `SELECT name FROM items WHERE id = ${i} AND kind IN (${i}, 2)`, status: "SELECT", ms: 2 + (i % 10), respBody: { data: "" }, respAttrs: [["rows", "1"]], ...o });
+const sums = () => page.locator(".sqlp-table tbody tr").allInnerTexts();
+
+export async function statements() {
+	await test("the SQL page sums statements up by shape, the costliest first", async () => {
+		await feeder.flows([...Array.from({ length: 60 }, (_, i) => call(i)), call(7, { status: "57014", failed: true, ms: 900 }), flow({ ...NONE, proto: "mysql", op: "Query", target: `UPDATE t SET a = '${HOSTILE}'`, status: "OK", ms: 3 })]);
+		await page.goto(`${hub.url}#/sql`);
+		await until("the shapes", async () => (await sums()).some((t) => t.includes("kind IN (?, …)")), 20000);
+		const line = (await sums()).find((t) => t.includes("kind IN (?, …)"));
+		assert.match(line, /^SELECT name FROM items WHERE id = \? AND kind IN \(\?, …\)\s+61\s+1\s+61\s+1\.3 s\s+21 ms\s+/);
+		assert.match(line, /api[\s\S]*→ db PG/);
+		assert.ok((await sums()).some((t) => /^UPDATE t SET a = \?/.test(t)));
+		await themed(async (scheme) => {
+			await clean("the SQL page");
+			await screen(`sql-page-${scheme}`);
+		});
+	});
+	await test("its columns sort, and its lines lead to their calls", async () => {
+		await page.getByRole("button", { name: "Errors" }).click();
+		await until("sorted", async () => (await page.locator("th[aria-sort=descending]").innerText()).startsWith("Errors"));
+		await page.getByRole("link", { name: /kind IN/ }).click();
+		await until("its calls", async () => (await targets()).length > 5 && (await targets()).every((t) => t.startsWith("SELECT name FROM items")), 20000);
+		assert.match(page.url(), /#\/flows\?f=proto%3Apostgres\+shape%3D/);
 		await noFilter();
 	});
 }

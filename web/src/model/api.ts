@@ -3,6 +3,7 @@
 // Everything that was captured is foreign: it reaches the document as text and in no other way.
 
 import type { Related } from "./related";
+import type { Statements } from "./statements";
 
 export interface Row {
 	n: number;
@@ -334,6 +335,7 @@ export const api = {
 	/* Without its secrets. */
 	redacted: (id: string) => json<Flow>(`api/flow/${encodeURIComponent(id)}?redacted=1`),
 	flow: (id: string, signal?: AbortSignal) => json<Flow>("api/flow/" + encodeURIComponent(id), signal),
+	statements: (filter: string, since: string, signal?: AbortSignal) => json<Statements>(`api/sql?n=300&f=${encodeURIComponent(filter)}${since && "&since=" + since}`, signal),
 	related: (id: string, signal?: AbortSignal) => json<Related>(`api/flow/${encodeURIComponent(id)}/related`, signal),
 	/* which: "from=SEQ", "before=SEQ" or "": the newest. */
 	messages: (id: string, n: number, which: string, signal?: AbortSignal) =>
