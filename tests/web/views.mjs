@@ -2,6 +2,7 @@
 // views.mjs TMP - what protocols have views of their own for, and what belongs with a flow, in a real browser.  TAP.
 // LIMPID_PAGE_PARTS=related,sql runs only these parts.
 import { browser, feeder, hub, openTab, page, startFeeder } from "./actions.mjs";
+import { find } from "./find.mjs";
 import { related } from "./related.mjs";
 import { sql, statements } from "./sql.mjs";
 import { done, sleep } from "./world.mjs";
@@ -15,7 +16,7 @@ try {
 	await page.goto(hub.address);
 	await page.waitForSelector("#grid", { state: "attached" });
 	await startFeeder();
-	for (const part of [related, sql, statements]) if (!only || only.includes(part.name)) await part();
+	for (const part of [related, sql, statements, find]) if (!only || only.includes(part.name)) await part();
 	for (const p of browser.problems) console.log(`# ${p}`);
 	if (browser.problems.length) console.log("not ok - page: views: nothing was refused by the page's policy, and no error was thrown");
 	status = done() || browser.problems.length ? 1 : 0;

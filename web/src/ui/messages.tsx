@@ -3,8 +3,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../model/api";
 import type { Body, Flow, Message } from "../model/api";
-import { clock, count, oneLine, size } from "../model/format";
+import { bodyLine, clock, count, oneLine, size } from "../model/format";
 import { Conversation } from "../model/messages";
+import { finder, joined, preview } from "../model/talk-text";
 import { Recycler } from "./recycler";
 
 const ROW = 24;
@@ -14,18 +15,6 @@ const BODY_MAX = 256 << 10;
 function nsOf(ts: string): string {
 	const [whole = "", frac = ""] = ts.replace(/Z$/, "").split(".");
 	return String(BigInt(Date.parse(whole + "Z") || 0) * 1000000n + BigInt((frac + "000000000").slice(0, 9).replace(/\D/g, "0")));
-}
-
-function preview(m: Message): string {
-	const about = Object.values(m.attrs ?? {}).map((v) => (Array.isArray(v) ? v.join(" ") : v));
-	const b = m.body;
-	const text = !b ? "" : b.decoded !== undefined ? JSON.stringify(b.decoded) : b.text ?? hex(b.base64 ?? "");
-	return oneLine([...about, text].filter(Boolean).join(" "), 400);
-}
-
-function hex(base64: string): string {
-	const bytes = atob(base64.slice(0, 128));
-	return [...bytes].map((c) => c.charCodeAt(0).toString(16).padStart(2, "0")).join(" ");
 }
 
 const NAMES = { c2s: "from the client", s2c: "from the server" } as const;
@@ -57,10 +46,25 @@ function drawRow(el: HTMLElement, m: Message, hole: number, chosen: boolean): vo
 export function Messages({ f }: { f: Flow }) {
 	const port = useRef<HTMLDivElement>(null);
 	const state = useRef<{ talk: Conversation; rec: Recycler; follow: boolean } | null>(null);
+	/* Of the messages that are here those that are found; null: all. */
+	const found = useRef<Message[] | null>(null);
+	const shown = () => found.current ?? state.current?.talk.list ?? [];
 	const [, redraw] = useState(0);
 	const [chosen, setChosen] = useState<Message | null>(null);
+	const [words, setWords] = useState("");
+	const [quiet, setQuiet] = useState(false);
+	const [whole, setWhole] = useState(false); /* the pieces put together are shown */
 	const chosenSeq = useRef(0);
 	chosenSeq.current = chosen?.seq ?? 0;
+
+	const filtering = words.trim() !== "" || quiet;
+	const search = useRef({ words, quiet });
+	search.current = { words, quiet };
+	function find(): void {
+		const { words: w, quiet: q } = search.current;
+		const list = state.current?.talk.list ?? [];
+		found.current = w.trim() || q ? list.filter(finder(w, q)) : null;
+	}
 
 	/* What is new, at the end if that is what was on screen. */
 	async function update(): Promise<void> {
@@ -69,8 +73,9 @@ export function Messages({ f }: { f: Flow }) {
 		try {
 			const dropped = await s.talk.follow();
 			if (s !== state.current) return;
+			find();
 			if (s.follow) s.rec.toEnd();
-			else if (dropped) s.rec.shift(dropped);
+			else if (dropped && !found.current) s.rec.shift(dropped);
 			else s.rec.redraw();
 		} catch {
 			/* the banner tells it; the next change tries again */
@@ -86,9 +91,12 @@ export function Messages({ f }: { f: Flow }) {
 		});
 		const el = port.current!;
 		const rec = new Recycler(el, el, ROW, {
-			count: () => talk.list.length,
+			count: () => (found.current ?? talk.list).length,
 			create: createRow,
-			draw: (row, i) => drawRow(row, talk.list[i]!, talk.hole(i), talk.list[i]!.seq === chosenSeq.current),
+			draw: (row, i) => {
+				const m = (found.current ?? talk.list)[i];
+				if (m) drawRow(row, m, found.current ? 0 : talk.hole(i), m.seq === chosenSeq.current);
+			},
 			scrolled: (up, atEnd) => {
 				if (state.current) state.current.follow = atEnd && !up;
 			},
@@ -102,13 +110,21 @@ export function Messages({ f }: { f: Flow }) {
 	}, [f.id]);
 	useEffect(() => void update(), [f]);
 	useEffect(() => state.current?.rec.redraw(), [chosen]);
+	useEffect(() => {
+		find();
+		if (state.current?.follow) state.current.rec.toEnd();
+		else state.current?.rec.redraw();
+		redraw((n) => n + 1);
+	}, [words, quiet]);
 
 	async function earlier(): Promise<void> {
 		const s = state.current;
 		if (!s) return;
 		s.follow = false;
 		const n = await s.talk.earlier();
-		s.rec.shift(-n);
+		find();
+		if (found.current) s.rec.redraw();
+		else s.rec.shift(-n);
 		redraw((k) => k + 1);
 	}
 
@@ -116,6 +132,7 @@ export function Messages({ f }: { f: Flow }) {
 		const s = state.current;
 		if (!s) return;
 		if (!s.talk.reachesEnd) await s.talk.newest();
+		find();
 		s.follow = true;
 		s.rec.toEnd();
 		redraw((k) => k + 1);
@@ -124,8 +141,9 @@ export function Messages({ f }: { f: Flow }) {
 	const talk = state.current?.talk;
 	const st = talk?.stream ?? f.stream;
 	const missing = talk?.begun ? talk.total - talk.kept : 0;
+	const text = f.proto === "sse" || f.proto === "websocket" ? joined(talk?.list ?? []) : null;
 	const choose = (i: number) => {
-		const m = talk?.list[i];
+		const m = shown()[i];
 		if (!m) return;
 		setChosen(m);
 		state.current!.rec.reveal(i);
@@ -153,6 +171,28 @@ export function Messages({ f }: { f: Flow }) {
 					Newest
 				</button>
 			</p>
+			<p class="msg-find">
+				<input type="search" placeholder="Find in messages; ↑ or ↓: one direction" aria-label="Find in messages" title="Looks into the first 4 kB of each message that is loaded" value={words} onInput={(e) => setWords(e.currentTarget.value)} />
+				<label>
+					<input type="checkbox" checked={quiet} onChange={(e) => setQuiet(e.currentTarget.checked)} /> Hide ping and pong
+				</label>
+				{filtering && (
+					<span class="muted num" role="status">
+						{count(shown().length)} of the {count(talk?.list.length ?? 0)} that are loaded
+					</span>
+				)}
+				<span class="grow" />
+				{text !== null && (
+					<button class="btn tiny" aria-pressed={whole} onClick={() => setWhole(!whole)}>
+						Joined text
+					</button>
+				)}
+			</p>
+			{whole && text !== null && (
+				<section class="msg-body" aria-label="What the server said, put together">
+					<pre tabIndex={0}>{text.split("\n").map(bodyLine).join("\n")}</pre>
+				</section>
+			)}
 			<div
 				class="msg-list"
 				ref={port}
@@ -161,7 +201,7 @@ export function Messages({ f }: { f: Flow }) {
 				aria-label="Messages"
 				onClick={(e) => {
 					const row = (e.target as HTMLElement).closest<HTMLElement>(".msg-row");
-					const i = row ? (talk?.list.findIndex((m) => String(m.seq) === row.dataset.seq) ?? -1) : -1;
+					const i = row ? shown().findIndex((m) => String(m.seq) === row.dataset.seq) : -1;
 					if (i >= 0) choose(i);
 				}}
 				onKeyDown={(e) => {
@@ -169,8 +209,9 @@ export function Messages({ f }: { f: Flow }) {
 					if (!d || !talk) return;
 					e.preventDefault();
 					e.stopPropagation();
-					const at = talk.list.findIndex((m) => m.seq === chosenSeq.current);
-					choose(at < 0 ? talk.list.length - 1 : Math.max(0, Math.min(talk.list.length - 1, at + d)));
+					const list = shown();
+					const at = list.findIndex((m) => m.seq === chosenSeq.current);
+					choose(at < 0 ? list.length - 1 : Math.max(0, Math.min(list.length - 1, at + d)));
 				}}
 			/>
 			{talk?.begun && !talk.list.length && <p class="empty muted">No message yet.</p>}
