@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The map in a real browser, on a real hub that a feeder sends flows to; pictures go to build/screens.
+# The map and the metrics in a real browser, on a real hub that a feeder sends flows to; pictures go to build/screens.
 . "$(dirname "$0")/lib.sh"
 for need in node /usr/bin/chromium protoc; do
 	command -v "$need" >/dev/null || { skip "the map in a browser" "$need is missing: tools/bootstrap test"; exit 0; }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// map.mjs TMP - the map in a real browser, on a real hub, fed by an agent over gRPC.  TAP.
+// map.mjs TMP - the map and the metrics in a real browser, on a real hub, fed by an agent over gRPC.  TAP.
 import assert from "node:assert/strict";
 import { $, browser, clean, feeder, hub, noFilter, openTab, page, screen, setFilter, startFeeder, text, themed } from "./actions.mjs";
+import { metrics } from "./metrics.mjs";
 import { shop } from "./sums-flows.mjs";
 import { done, flow, sleep, test, until } from "./world.mjs";
 
@@ -116,6 +117,7 @@ async function map() {
 
 async function many() {
 	await test("many services are folded into their groups, and each is shown when asked for", async () => {
+		await page.goto(`${hub.url}#/map`);
 		const end = (i) => ({ ip: `10.1.${i >> 8}.${i & 255}`, container: `team${i % 12}-svc${i}-1`, container_id: String(i).padStart(64, "0"), project: `team${i % 12}` });
 		await feeder.flows(Array.from({ length: 1600 }, (_, i) => flow({ from: end(i % 800), to: end((i * 7 + 13) % 800), ms: 5, reqHeaders: [], respHeaders: [], respBody: { data: "" } })));
 		await until("they are folded", async () => /8\d\d nodes, folded/.test(await text(".sums-bar")), 30000);
@@ -145,6 +147,7 @@ try {
 	await hub.start();
 	await browser.start();
 	await map();
+	await metrics();
 	await many();
 	await test("nothing was fetched elsewhere, no rule broken, no error thrown", () => assert.deepEqual(browser.problems, []));
 	status = done() ? 1 : 0;
