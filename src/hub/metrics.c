@@ -375,14 +375,14 @@ static void series_json(struct buf *out, const struct series *s, size_t number)
 static void group_json(const struct metrics *m, struct buf *out, uint32_t id, const struct series *s)
 {
 	static const char *const of_end[] = { "kind", "name", "group", "proto", "shape" };
-	static const char *const of_other[] = { "name" };
 	bool end = m->by == METRICS_BY_SERVICE || m->by == METRICS_BY_CLIENT || m->by == METRICS_BY_ENDPOINT;
-	const char *const *names = end ? of_end : of_other;
+	const char *const *names = end ? of_end : of_end + 1; /* only "name" */
+	const size_t most = end ? 5 : 1;
 	const struct group *g = &m->groups[id];
 	struct slice key = intern_get(&m->names, id);
 
 	buf_puts(out, "{");
-	for (size_t at = 0, i = 0; at < key.n; i++) {
+	for (size_t at = 0, i = 0; at < key.n && i < most; i++) {
 		struct slice part = slice_str((const char *)key.p + at);
 
 		buf_printf(out, "\"%s\":", names[i]);
