@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "fixture.h"
+#include "openings.h"
 
 #define MAX_CUTS 600 /* of one case; a longer one is cut at so many places, evenly spread */
 
@@ -252,6 +253,18 @@ static void refused(const struct fixture *f, run_fn run)
 	fixture_flows_release(&want);
 }
 
+static char *read_docs(void)
+{
+	char *docs = calloc(1, 1 << 20);
+	FILE *in = fopen("docs/protocols.md", "r");
+
+	assert_non_null(docs);
+	assert_non_null(in);
+	assert_true(fread(docs, 1, (1 << 20) - 1, in) > 0);
+	fclose(in);
+	return docs;
+}
+
 /* --- every probe sees every case ------------------------------------------------------------------ */
 
 static char probed(const struct proto *p, const struct fixture *f, enum side side)
@@ -304,31 +317,57 @@ static void no_probe_claims_the_cases_of_another(void **state)
 	assert_false(stolen);
 }
 
-/* Beginnings of protocols that nobody here reads, of clients and of servers. */
-static const struct {
-	const char *name;
-	struct slice bytes;
-} openings[] = {
-	{ "tls", SLICE_LIT("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x5a\x5a\x5a\x5a\x5a\x5a") },
-	{ "ssh", SLICE_LIT("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n") },
-	{ "smtp", SLICE_LIT("220 mail.example ESMTP Postfix\r\n") },
-	{ "smtp, client", SLICE_LIT("EHLO me.example\r\n") },
-	{ "imap", SLICE_LIT("* OK [CAPABILITY IMAP4rev1] ready\r\n") },
-	{ "imap, client", SLICE_LIT("a1 LOGIN bob secret\r\n") },
-	{ "pop3, client", SLICE_LIT("USER bob\r\n") },
-	{ "ftp, client", SLICE_LIT("USER anonymous\r\nPASS x\r\n") },
-	{ "dns", SLICE_LIT("\x00\x1d\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07" "example\x03" "com\x00\x00\x01\x00\x01") },
-	{ "kafka", SLICE_LIT("\x00\x00\x00\x1b\x00\x12\x00\x03\x00\x00\x00\x01\x00\x07" "console\x00\x05" "kafka\x02" "1\x00") },
-	{ "amqp", SLICE_LIT("AMQP\x00\x00\x09\x01") },
-	{ "amqp, server", SLICE_LIT("\x01\x00\x00\x00\x00\x01\xff\x00\x0a\x00\x0a\x00\x09") },
-	{ "mongodb", SLICE_LIT("\x3f\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xdd\x07\x00\x00\x00\x00\x00\x00\x00\x2a\x00\x00\x00\x10hello\x00") },
-	{ "mqtt", SLICE_LIT("\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04" "abcd") },
-	{ "memcached", SLICE_LIT("VALUE k 0 5\r\nhello\r\nEND\r\n") },
-	{ "nats", SLICE_LIT("INFO {\"server_id\":\"x\"}\r\n") },
-	{ "ldap", SLICE_LIT("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00") },
-	{ "syslog", SLICE_LIT("<34>1 2026-11-23T05:00:00Z host app - - - text\n") },
-	{ "zeros", SLICE_LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0") },
-};
+static const char *verdict(char c)
+{
+	return c == 'Y' ? "**sure**" : c == 'l' ? "likely" : c == '?' ? "waits" : "no";
+}
+
+/* The most that p says to the side of any case that begins as first does, at its beginning. */
+static char most_probed(const struct proto *p, const char *first, enum side side)
+{
+	static const char order[] = ".?lY";
+	const char *most = order;
+
+	for (size_t i = 0; i < ncases; i++) {
+		const struct fixture *f = &cases[i];
+		const char *at;
+
+		if (f->midstream || strcmp(f->via[0] ? f->via : f->proto, first) != 0)
+			continue;
+		at = strchr(order, probed(p, f, side));
+		most = at && at > most ? at : most;
+	}
+	return *most;
+}
+
+/* The table of docs/protocols.md, a row for what each protocol's connections begin with. */
+static void the_docs_have_the_table_of_probes(void **state)
+{
+	char *docs = read_docs();
+	bool missing = false;
+
+	(void)state;
+	for (size_t k = 0; proto_all()[k]; k++) {
+		char row[400];
+		int n = snprintf(row, sizeof(row), "\n| %s |", proto_all()[k]->name);
+
+		if (strcmp(proto_all()[k]->name, "websocket") == 0)
+			continue; /* begins as HTTP */
+
+		for (size_t j = 0; proto_all()[j]; j++)
+			n += snprintf(row + n, sizeof(row) - (size_t)n, " %s, %s |",
+				      verdict(most_probed(proto_all()[j], proto_all()[k]->name, SIDE_REQ)),
+				      verdict(most_probed(proto_all()[j], proto_all()[k]->name, SIDE_RESP)));
+		n += snprintf(row + n, sizeof(row) - (size_t)n, "\n");
+		assert_true((size_t)n < sizeof(row));
+		if (strstr(docs, row))
+			continue;
+		fprintf(stderr, "# docs/protocols.md has no row:%s", row);
+		missing = true;
+	}
+	free(docs);
+	assert_false(missing);
+}
 
 static void what_others_begin_with_is_nobodys(void **state)
 {
@@ -361,14 +400,9 @@ static void what_others_begin_with_is_nobodys(void **state)
 
 static void every_protocol_has_cases_and_a_section_in_the_docs(void **state)
 {
-	char *docs = calloc(1, 1 << 20), heading[80];
-	FILE *in = fopen("docs/protocols.md", "r");
+	char *docs = read_docs(), heading[80];
 
 	(void)state;
-	assert_non_null(docs);
-	assert_non_null(in);
-	assert_true(fread(docs, 1, (1 << 20) - 1, in) > 0);
-	fclose(in);
 	for (size_t k = 0; proto_all()[k]; k++) {
 		size_t n = 0;
 
@@ -399,6 +433,7 @@ static const struct way {
 	{ "parser, each allocation refused", refused, fixture_run_parser },
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
+#define ALONE 4 /* tests that are not of one case */
 
 struct one {
 	const struct fixture *f;
@@ -421,7 +456,7 @@ int main(void)
 	int rc;
 
 	ncases = fixture_load_all("tests/proto", &cases);
-	tests = calloc(ncases * WAYS + 3, sizeof(*tests));
+	tests = calloc(ncases * WAYS + ALONE, sizeof(*tests));
 	ones = calloc(ncases * WAYS + 1, sizeof(*ones));
 	if (!tests || !ones)
 		abort();
@@ -440,11 +475,12 @@ int main(void)
 			n++;
 		}
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_probe_claims_the_cases_of_another);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(the_docs_have_the_table_of_probes);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(what_others_begin_with_is_nobodys);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(
 		every_protocol_has_cases_and_a_section_in_the_docs);
 	rc = _cmocka_run_group_tests("fixtures", tests, n, NULL, NULL);
-	for (size_t i = 0; i + 3 < n; i++)
+	for (size_t i = 0; i + ALONE < n; i++)
 		free((void *)(uintptr_t)tests[i].name);
 	free(tests);
 	free(ones);
