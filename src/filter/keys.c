@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of keys: what each reads from a flow. */
 #include "filter/ends.h"
+#include "filter/spoken.h"
 
 #include <strings.h>
 
@@ -405,6 +406,23 @@ static const struct key keys[] = {
 	  "response body, decoded" },
 	{ "any", KIND_TEXT, false, FILTER_BODIES, t_any, NULL,
 	  "everything: names, headers, bodies" },
+	{ "json", KIND_TEXT, true, FILTER_BODIES, key_json, NULL,
+	  "json.user.id: a member of a body, or of a message; json.items.0 or json.items.id of an array" },
+	{ "grpc", KIND_CHOICE, false, FILTER_SUMMARY, key_grpc, NULL, "status of a gRPC call: NOT_FOUND" },
+	{ "sql", KIND_TEXT, false, FILTER_SUMMARY, key_sql, NULL, "text of a statement" },
+	{ "sql.op", KIND_CHOICE, false, FILTER_SUMMARY, key_sql_op, NULL,
+	  "a statement's first word: SELECT" },
+	{ "sql.table", KIND_TEXT, false, FILTER_SUMMARY, key_sql_table, NULL,
+	  "a table that a statement names" },
+	{ "sql.error", KIND_TEXT, false, FILTER_SUMMARY, key_sql_error, NULL,
+	  "a statement's error: its code or text" },
+	{ "sql.rows", KIND_NUMBER, false, FILTER_HEADERS, NULL, key_sql_rows,
+	  "rows of the answer, or affected" },
+	{ "redis.cmd", KIND_CHOICE, false, FILTER_SUMMARY, key_redis_cmd, NULL, "command of Redis: HGETALL" },
+	{ "redis.key", KIND_TEXT, false, FILTER_SUMMARY, key_redis_key, NULL, "its first key or channel" },
+	{ "ws.kind", KIND_CHOICE, false, FILTER_BODIES, key_ws_kind, NULL,
+	  "a WebSocket message: text, binary, close" },
+	{ "ws.dir", KIND_CHOICE, false, FILTER_BODIES, key_ws_dir, NULL, "who sent one: c2s, s2c" },
 	{ "proto", KIND_CHOICE, false, FILTER_SUMMARY, t_proto, NULL, "http1, ..." },
 	{ "status", KIND_STATUS, false, FILTER_SUMMARY, t_status, NULL,
 	  "404, 5xx, 500..599, a word" },
@@ -429,6 +447,7 @@ static const struct key keys[] = {
 	{ "pid", KIND_NUMBER, false, FILTER_HEADERS, NULL, n_pid, "process id" },
 	{ "shape", KIND_TEXT, false, FILTER_SUMMARY, key_shape, NULL, "what was asked, values left out" },
 	{ "trace", KIND_TEXT, false, FILTER_HEADERS, key_trace, NULL, "traceparent, x-request-id, ..." },
+	{ "id", KIND_TEXT, false, FILTER_SUMMARY, key_id, NULL, "the flow's id, or a part of it" },
 	{ "conn", KIND_NUMBER, false, FILTER_HEADERS, NULL, n_conn, "connection number" },
 	{ "size", KIND_SIZE, false, FILTER_SUMMARY, NULL, n_size, "both bodies as sent: 10kb" },
 	{ "req.size", KIND_SIZE, false, FILTER_SUMMARY, NULL, n_req_size, "request body as sent" },
@@ -437,6 +456,7 @@ static const struct key keys[] = {
 	{ "dur", KIND_DURATION, false, FILTER_SUMMARY, NULL, n_dur, "first byte to last: 500ms" },
 	{ "ttfb", KIND_DURATION, false, FILTER_HEADERS, NULL, n_ttfb,
 	  "request's end to answer's first byte" },
+	{ "wait", KIND_DURATION, false, FILTER_HEADERS, NULL, n_ttfb, "the same as ttfb" },
 	{ 0 },
 };
 
