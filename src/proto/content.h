@@ -16,7 +16,7 @@ struct content {
 	/* State of one exchange; limits are borrowed for its life.  NULL: out of memory. */
 	void *(*open)(const struct proto_limits *limits);
 	/* The head of one side: m is what the HTTP parser would have given out (role, op, target, status, headers, attrs,
-	 * flags), its arena is taken over.  Once for each side. */
+	 * flags; begin_ns where it is known), its arena is taken over.  Once for each side. */
 	void (*head)(void *c, enum side side, struct msg *m);
 	/* Bytes of a body, transfer coding and framing removed.  Returns how many it took: fewer than in.n only when next()
 	 * has something to give, so that times come right. */
@@ -27,8 +27,8 @@ struct content {
 	 * connection broke); reset: RST_STREAM's error by name ("CANCEL"), or NULL.  Once for each side; when a reset ends
 	 * both, it is told to both, the side that sent it first. */
 	void (*end)(void *c, enum side side, const struct flow_attr *trailers, size_t n, bool cut, const char *reset);
-	/* Optional: before end() with a reset, who sent it. */
-	void (*reset)(void *c, enum side by);
+	/* Optional: before end() with a reset, who sent it, and when (0: not known). */
+	void (*reset)(void *c, enum side by, uint64_t now_ns);
 	/* The next message to give out: everything but key, begin_ns and end_ns is filled in.  False: none now. */
 	bool (*next)(void *c, enum side side, struct msg *ret);
 	size_t (*held)(const void *c); /* bytes of memory */

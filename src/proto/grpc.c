@@ -16,6 +16,8 @@
 #define REFLECTION    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 #define REFLECTION_V1 "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
+#define EARLY_NS 2000000u /* at most so much before its deadline a call is given up for it */
+
 static bool starts(const char *s, const char *with)
 {
 	return s && (*s | 0x20) == (*with | 0x20) &&
@@ -128,6 +130,15 @@ static void read_path(struct grpc_call *c, struct grpc_side *s)
 	add_attr(s, "kind", kind_of(m));
 }
 
+/* Clients count from before the head was written, and say what was left then, rounded: a little earlier is in time, too. */
+static void set_deadline(struct grpc_call *c, uint64_t begin_ns, uint64_t timeout_ns)
+{
+	uint64_t early = timeout_ns / 64 + EARLY_NS;
+
+	if (begin_ns > EARLY_NS && timeout_ns)
+		c->deadline_ns = begin_ns + timeout_ns - early;
+}
+
 static void grpc_head(void *call, enum side side, struct msg *m)
 {
 	struct grpc_call *c = call;
@@ -153,6 +164,7 @@ static void grpc_head(void *call, enum side side, struct msg *m)
 		const char *timeout = flow_header(&m->half, "grpc-timeout");
 
 		read_path(c, s);
+		set_deadline(c, m->half.begin_ns, timeout ? grpc_timeout_ns(timeout) : 0);
 		add_attr(s, "timeout", timeout ? grpc_timeout_text(s->arena, timeout) : NULL);
 	}
 	s->tell = true;
@@ -288,7 +300,7 @@ static void read_status(struct grpc_call *c, struct grpc_side *s, const char *re
 		s->failed = strcmp(code, "0") != 0;
 		add_attr(s, "code", code);
 	} else if (reset) {
-		s->half.status = grpc_status_of_reset(reset);
+		s->half.status = c->late && strcmp(reset, "CANCEL") == 0 ? "DEADLINE_EXCEEDED" : grpc_status_of_reset(reset);
 		s->failed = true;
 	} else if (http && strcmp(http, "200") != 0) {
 		s->failed = true; /* not from a gRPC server: HTTP's status stays */
@@ -331,10 +343,11 @@ static void copy_trailers(struct grpc_side *s, const struct flow_attr *trailers,
 	}
 }
 
-static void grpc_reset(void *call, enum side by)
+static void grpc_reset(void *call, enum side by, uint64_t now_ns)
 {
 	struct grpc_call *c = call;
 
+	c->late = c->deadline_ns && now_ns >= c->deadline_ns;
 	c->reset_by = by == SIDE_REQ ? "client" : "server";
 }
 

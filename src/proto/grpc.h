@@ -15,5 +15,7 @@ const char *grpc_status_of_reset(const char *error);
 const char *grpc_percent_decoded(struct arena *a, const char *s);
 /* "1500ms" for "1500m"; s itself when it is no grpc-timeout. */
 const char *grpc_timeout_text(struct arena *a, const char *s);
+/* The same in nanoseconds; 0: malformed. */
+uint64_t grpc_timeout_ns(const char *s);
 
 #endif

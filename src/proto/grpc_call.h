@@ -41,6 +41,8 @@ struct grpc_call {
 	bool reflects;
 	bool over; /* the answer ended: nothing else is told */
 	const char *reset_by;
+	uint64_t deadline_ns; /* when the client will not wait any longer; 0: not known */
+	bool late;	      /* it was reset after that */
 };
 
 /* The body of a message of side s: decoded, and as JSON.  What it points to lies in m's arena, but for type and

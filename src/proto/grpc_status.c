@@ -3,6 +3,8 @@
  * "Errors"). */
 #include "proto/grpc.h"
 
+#define TIMEOUT_MAX_NS (UINT64_MAX / 4) /* a century and more */
+
 static const char *const names[] = {
 	"OK",
 	"CANCELLED",
@@ -94,4 +96,24 @@ const char *grpc_timeout_text(struct arena *a, const char *s)
 			if (units[i].unit == s[digits])
 				return arena_printf(a, "%.*s%s", (int)digits, s, units[i].name);
 	return s;
+}
+
+uint64_t grpc_timeout_ns(const char *s)
+{
+	static const struct {
+		char unit;
+		uint64_t ns;
+	} units[] = { { 'H', 3600000000000u }, { 'M', 60000000000u }, { 'S', 1000000000u },
+		      { 'm', 1000000u },       { 'u', 1000u },	      { 'n', 1u } };
+	size_t digits = strspn(s, "0123456789");
+	uint64_t n = 0;
+
+	if (digits == 0 || digits > 8 || !s[digits] || s[digits + 1])
+		return 0;
+	for (size_t i = 0; i < digits; i++)
+		n = n * 10 + (uint64_t)(s[i] - '0');
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (units[i].unit == s[digits])
+			return n > TIMEOUT_MAX_NS / units[i].ns ? TIMEOUT_MAX_NS : n * units[i].ns;
+	return 0;
 }

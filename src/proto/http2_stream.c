@@ -185,6 +185,7 @@ static void hand_to_content(struct http2_stream *s, enum side side)
 
 	if (!is_content(s, side))
 		return;
+	h->msg.half.begin_ns = h->begin_ns;
 	s->content->head(s->state, side, &h->msg);
 	h->msg = (struct msg){ 0 };
 }
@@ -362,7 +363,7 @@ void http2_streams_lost(struct http2_streams *ss, enum side side)
 /* --- the end before the end ---------------------------------------------------------------------- */
 
 void http2_stream_reset(struct http2_streams *ss, struct http2_stream *s, enum side by,
-			uint32_t number, const char *why)
+			uint32_t number, const char *why, uint64_t now_ns)
 {
 	static const char *const who[] = { "client", "server" };
 	const struct http2_half *a = &s->half[SIDE_RESP];
@@ -381,7 +382,7 @@ void http2_stream_reset(struct http2_streams *ss, struct http2_stream *s, enum s
 	/* Changing one's mind is no failure. */
 	s->failed = number != 0 && number != HTTP2_CANCEL;
 	if (s->content && s->content->reset)
-		s->content->reset(s->state, by);
+		s->content->reset(s->state, by, now_ns);
 	/* Who reads a body's pieces as messages wants to know whether their sender had said it all. */
 	end_half(s, by, !enough || !s->content);
 	end_half(s, by == SIDE_REQ ? SIDE_RESP : SIDE_REQ, !enough || !s->content);
@@ -416,7 +417,7 @@ void http2_streams_leave(struct http2_streams *ss, enum side by, uint32_t after,
 
 		next = l->next;
 		if (all || (asked && s->id > after))
-			http2_stream_reset(ss, s, by, code, "goaway");
+			http2_stream_reset(ss, s, by, code, "goaway", 0);
 	}
 }
 

@@ -88,7 +88,7 @@ size_t http2_stream_data(struct http2_streams *ss, struct http2_stream *s, enum 
 void http2_stream_end(struct http2_streams *ss, struct http2_stream *s, enum side side);
 /* code: its name, which lives for ever, or NULL and the number.  by: who sent it. */
 void http2_stream_reset(struct http2_streams *ss, struct http2_stream *s, enum side by,
-			uint32_t number, const char *why);
+			uint32_t number, const char *why, uint64_t now_ns);
 /* n bytes of its DATA are missing; spare: they would only have been counted. */
 void http2_stream_lost(struct http2_streams *ss, struct http2_stream *s, enum side side, uint64_t n,
 		       bool spare);

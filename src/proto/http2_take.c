@@ -312,7 +312,7 @@ struct parse http2_begin(struct http2 *h, enum side side, struct slice in, uint6
 					   (uint32_t)payload.p[0] << 24 |
 						   (uint32_t)payload.p[1] << 16 |
 						   (uint32_t)payload.p[2] << 8 | payload.p[3],
-					   "reset");
+					   "reset", now_ns);
 		break;
 	case HTTP2_SETTINGS:
 		read_settings(h, side, payload);
