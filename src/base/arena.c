@@ -184,6 +184,18 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	return p;
 }
 
+char *arena_u64(struct arena *a, uint64_t v)
+{
+	char text[20];
+	size_t at = sizeof(text);
+
+	do {
+		text[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	return arena_str(a, (struct slice){ (const uint8_t *)text + at, sizeof(text) - at });
+}
+
 struct slice arena_copy(struct arena *a, struct slice s)
 {
 	uint8_t *p = s.n ? take(a, s.n) : NULL;

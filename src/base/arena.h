@@ -16,6 +16,7 @@ void *arena_alloc(struct arena *a, size_t n);
 void *arena_grow(struct arena *a, void *p, size_t old, size_t n);
 char *arena_str(struct arena *a, struct slice s); /* NUL-terminated copy, or NULL */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *arena_u64(struct arena *a, uint64_t v); /* in decimal, or NULL */
 struct slice arena_copy(struct arena *a, struct slice s); /* empty when it does not fit */
 bool arena_short(const struct arena *a);
 /* From now on it hands out max_bytes more, and no more than that. */

@@ -3,6 +3,7 @@
 #ifndef LIMPID_BASE_BYTES_H
 #define LIMPID_BASE_BYTES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,32 +77,75 @@ static inline struct slice rd_bytes(struct rd *r, size_t n)
 	return s;
 }
 
+/* n <= 8 bytes at p; with a constant n of 1, 2, 4 or 8 one load. */
+static inline uint64_t load_be(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+	uint32_t v4;
+	uint16_t v2;
+
+	switch (n) {
+	case 2:
+		memcpy(&v2, p, 2);
+		return be16toh(v2);
+	case 4:
+		memcpy(&v4, p, 4);
+		return be32toh(v4);
+	case 8:
+		memcpy(&v, p, 8);
+		return be64toh(v);
+	default:
+		for (size_t i = 0; i < n; i++)
+			v = v << 8 | p[i];
+		return v;
+	}
+}
+
+static inline uint64_t load_le(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+	uint32_t v4;
+	uint16_t v2;
+
+	switch (n) {
+	case 2:
+		memcpy(&v2, p, 2);
+		return le16toh(v2);
+	case 4:
+		memcpy(&v4, p, 4);
+		return le32toh(v4);
+	case 8:
+		memcpy(&v, p, 8);
+		return le64toh(v);
+	default:
+		for (size_t i = n; i > 0; i--)
+			v = v << 8 | p[i - 1];
+		return v;
+	}
+}
+
 static inline uint64_t rd_be(struct rd *r, size_t n)
 {
-	const uint8_t *p = r->p;
-	uint64_t v = 0;
+	uint64_t v;
 
 	if (r->short_read || rd_left(r) < n) {
 		r->short_read = true;
 		return 0;
 	}
-	for (size_t i = 0; i < n; i++) /* with a constant n, compilers make this one load */
-		v = v << 8 | p[i];
+	v = load_be(r->p, n);
 	r->p += n;
 	return v;
 }
 
 static inline uint64_t rd_le(struct rd *r, size_t n)
 {
-	const uint8_t *p = r->p;
-	uint64_t v = 0;
+	uint64_t v;
 
 	if (r->short_read || rd_left(r) < n) {
 		r->short_read = true;
 		return 0;
 	}
-	for (size_t i = n; i > 0; i--)
-		v = v << 8 | p[i - 1];
+	v = load_le(r->p, n);
 	r->p += n;
 	return v;
 }

@@ -99,6 +99,7 @@ struct replay *replay_new(struct source *s, size_t body_limit, struct schemas *s
 		return NULL;
 	conn_limits_default(&limits);
 	limits.all_messages = true; /* the file waits for its reader */
+	limits.streams_only = true;
 	if (body_limit) {
 		limits.msg.body_bytes = body_limit;
 		if (limits.msg.decoded_bytes < body_limit)

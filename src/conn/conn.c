@@ -113,20 +113,18 @@ static void find_names(struct conn_table *t, struct party *p)
 	p->inferred = !p->cgroup_id;
 }
 
-static struct flow_peer peer_of(const struct party *p)
+static void fill_peer(struct flow_peer *ret, const struct party *p)
 {
-	struct flow_peer peer = { .port = p->port,
-				  .pid = p->pid,
-				  .comm = p->comm[0] ? p->comm : NULL,
-				  .container = p->container,
-				  .container_id = p->container_id,
-				  .image = p->image,
-				  .project = p->project,
-				  .pod = p->pod,
-				  .ns = p->ns };
-
-	memcpy(peer.addr, p->addr, sizeof(peer.addr));
-	return peer;
+	memcpy(ret->addr, p->addr, sizeof(ret->addr));
+	ret->port = p->port;
+	ret->pid = p->pid;
+	ret->comm = p->comm[0] ? p->comm : NULL;
+	ret->container = p->container;
+	ret->container_id = p->container_id;
+	ret->image = p->image;
+	ret->project = p->project;
+	ret->pod = p->pod;
+	ret->ns = p->ns;
 }
 
 struct conn *conn_new(struct conn_table *t, uint64_t cookie)
@@ -335,14 +333,13 @@ void conn_emit_tls(struct layer *l, const struct flow *f, const struct flow_tls 
 	pair_claim(c);
 	find_names(c->t, &c->self);
 	find_names(c->t, &c->other);
-	l->fc = (struct flow_conn){ .id = c->id,
-				    .client = peer_of(server ? &c->other : &c->self),
-				    .server = peer_of(server ? &c->self : &c->other),
-				    .tls = tls,
-				    .l4 = l4_name(c->l4),
-				    .path = c->path   ? c->path
-					    : c->peer ? c->peer->path
-						      : NULL };
+	l->fc.id = c->id;
+	fill_peer(&l->fc.client, server ? &c->other : &c->self);
+	fill_peer(&l->fc.server, server ? &c->self : &c->other);
+	l->fc.tls = tls;
+	l->fc.seen_by = 0;
+	l->fc.l4 = l4_name(c->l4);
+	l->fc.path = c->path ? c->path : c->peer ? c->peer->path : NULL;
 	if (c->self.known && !c->wire)
 		l->fc.seen_by |= server ? FLOW_SEEN_SERVER : FLOW_SEEN_CLIENT;
 	if (c->other.known)

@@ -11,7 +11,8 @@ bool layer_start(struct layer *l, const struct proto *p)
 				     .new_id = conn_new_id,
 				     .ctx = l,
 				     .open_after_ns = t->lim.open_ns,
-				     .all_messages = t->lim.all_messages };
+				     .all_messages = t->lim.all_messages,
+				     .streams_only = t->lim.streams_only };
 	void *state = calloc(1, p->state_size ? p->state_size : 1);
 	struct match *m = match_new(p, &l->fc, t->epoch_ns, t->lim.pending, &hooks);
 

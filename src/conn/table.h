@@ -27,7 +27,7 @@ struct conn_limits {
 		idle_ns; /* a connection without events for so long keeps only its identity: it may be
 			       * an idle one of a pool, and the kernel says only once who it is.  Not one whose
 			       * conversation is open */
-	bool all_messages;	 /* as in struct match_hooks */
+	bool all_messages, streams_only; /* as in struct match_hooks */
 	uint64_t open_ns;	 /* an exchange is told of while it is open after so long; 0: at once */
 	uint64_t answer_ns;	 /* a request without answer for so long is emitted as unanswered */
 	struct proto_limits msg; /* may be changed while parsers use it */

@@ -6,19 +6,19 @@
 enum kind { NONE, MSGPACK, CBOR, PROTOBUF };
 
 static const struct {
-	const char *type; /* of "application/" */
+	struct slice type; /* of "application/" */
 	enum kind kind;
 } types[] = {
-	{ "msgpack", MSGPACK },
-	{ "x-msgpack", MSGPACK },
-	{ "vnd.msgpack", MSGPACK },
-	{ "cbor", CBOR },
-	{ "cbor-seq", CBOR },
-	{ "protobuf", PROTOBUF },
-	{ "x-protobuf", PROTOBUF },
-	{ "proto", PROTOBUF }, /* connectrpc.com */
-	{ "vnd.google.protobuf", PROTOBUF },
-	{ "x-google-protobuf", PROTOBUF },
+	{ SLICE_LIT("msgpack"), MSGPACK },
+	{ SLICE_LIT("x-msgpack"), MSGPACK },
+	{ SLICE_LIT("vnd.msgpack"), MSGPACK },
+	{ SLICE_LIT("cbor"), CBOR },
+	{ SLICE_LIT("cbor-seq"), CBOR },
+	{ SLICE_LIT("protobuf"), PROTOBUF },
+	{ SLICE_LIT("x-protobuf"), PROTOBUF },
+	{ SLICE_LIT("proto"), PROTOBUF }, /* connectrpc.com */
+	{ SLICE_LIT("vnd.google.protobuf"), PROTOBUF },
+	{ SLICE_LIT("x-google-protobuf"), PROTOBUF },
 };
 
 /* "+cbor": RFC 6839, 8949; "+msgpack" is as common. */
@@ -39,7 +39,7 @@ static enum kind kind_of(struct slice type)
 		return NONE;
 	sub = slice_cut(type, tree.n, n);
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-		if (slice_eq_nocase(sub, slice_str(types[i].type)))
+		if (sub.n == types[i].type.n && slice_eq_nocase(sub, types[i].type))
 			return types[i].kind;
 	return ends_in(sub, SLICE_LIT("+cbor"))	     ? CBOR
 	       : ends_in(sub, SLICE_LIT("+msgpack")) ? MSGPACK
@@ -78,11 +78,11 @@ bool binary_body_show(struct flow_body *b, struct slice in, struct arena *a, boo
 		      const struct proto_limits *lim)
 {
 	struct slice type = slice_str(b->type);
-	enum kind kind = kind_of(type);
+	enum kind kind = in.n && a ? kind_of(type) : NONE;
 	struct buf out = { 0 };
 	bool ok = false;
 
-	if (kind == NONE || in.n == 0 || !a)
+	if (kind == NONE)
 		return true;
 	if (kind == MSGPACK)
 		ok = msgpack_json(&out, in, partial);

@@ -59,6 +59,8 @@ void pend_drop(struct match *m, struct pend *p)
 		(void)map_take(&m->by_key, p->key);
 	if (m->current == p)
 		m->current = NULL;
+	if (m->asking == p)
+		m->asking = NULL;
 	m->n--;
 	pend_release(m, p);
 	free(p);
@@ -284,6 +286,8 @@ void pend_set_half(struct match *m, struct pend *p, enum side side, struct msg *
 	if (side == SIDE_REQ) {
 		p->f.has_req = true;
 		p->req_whole = !msg->partial;
+		if (msg->partial)
+			m->asking = p;
 	} else {
 		p->f.has_resp = true;
 		p->resp_whole = !msg->partial;
@@ -312,6 +316,8 @@ void pend_settle(struct match *m, struct pend *p)
 	if (over || (p->cut && p->f.has_resp && !by_key(m)))
 		pend_finish(m, p,
 			    p->cut && !(p->f.flags & FLOW_AFTER_GAP) ? FLOW_RESET : FLOW_DONE);
+	else if (m->hooks.streams_only && !p->f.streams)
+		return;
 	else if (!m->hooks.open_after_ns)
 		pend_emit(m, p, FLOW_OPEN);
 	else if (!p->untold) {

@@ -46,6 +46,7 @@ struct match {
 	size_t n, held;
 	struct map by_key;
 	struct pend *current; /* whose answer has begun */
+	struct pend *asking;  /* whose request goes on; with keys the last such */
 	size_t owed;	      /* answers to come whose requests gave way to the limit */
 	unsigned next_flags;  /* of the next new flow: what was lost before it */
 	size_t nqueued;	      /* messages of all streams that wait */

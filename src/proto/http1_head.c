@@ -196,10 +196,23 @@ static void check_bytes(char *p, size_t n, bool *malformed)
 	}
 }
 
+/* Is one of the 8 bytes at p below a blank, or 0x7f?  (x - k) & ~x has a top bit set when a byte of x is below k.) */
+static bool odd8(const char *p)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = ones << 7;
+	uint64_t v, del;
+
+	memcpy(&v, p, sizeof(v));
+	del = v ^ 0x7f * ones;
+	return (((v - 0x20 * ones) & ~v) | ((del - ones) & ~del)) & tops;
+}
+
 static void check_value(char *p, size_t n, bool *malformed)
 {
 	size_t i = 0;
 
+	if (n >= 8 && n < 16 && !odd8(p) && !odd8(p + n - 8))
+		return;
 	for (; n - i >= 16; i += 16)
 		if (odd16(p + i, 0x20))
 			check_bytes(p + i, 16, malformed);
@@ -208,13 +221,18 @@ static void check_value(char *p, size_t n, bool *malformed)
 	check_bytes(p + i, n - i, malformed);
 }
 
+static bool continues(const struct lines *l)
+{
+	return l->p < l->end && is_blank((uint8_t)*l->p);
+}
+
 /* Joins the lines that continue the value at p (obs-fold, RFC 9112, 5.2) with one space each. */
 static size_t unfold(struct lines *l, char *p, size_t n)
 {
 	char *more;
 	size_t m;
 
-	while (l->p < l->end && is_blank((uint8_t)*l->p) && next_line(l, &more, &m)) {
+	while (continues(l) && next_line(l, &more, &m)) {
 		while (n > 0 && is_blank((uint8_t)p[n - 1]))
 			n--;
 		while (m > 0 && is_blank((uint8_t)*more)) {
@@ -228,7 +246,12 @@ static size_t unfold(struct lines *l, char *p, size_t n)
 	return n;
 }
 
-static struct flow_attr read_field(struct lines *l, char *p, size_t n)
+struct field {
+	struct flow_attr attr;
+	size_t key_len, value_len;
+};
+
+static struct field read_field(struct lines *l, char *p, size_t n)
 {
 	size_t name = 0, end;
 	char *value;
@@ -248,10 +271,12 @@ static struct flow_attr read_field(struct lines *l, char *p, size_t n)
 		n = unfold(l, p, n);
 		check_value(p, n, &l->malformed);
 		p[n] = '\0';
-		return (struct flow_attr){ p, "" };
+		return (struct field){ { p, "" }, n, 0 };
 	}
 	value = p + end + 1;
-	n = unfold(l, value, n - end - 1);
+	n = n - end - 1;
+	if (continues(l))
+		n = unfold(l, value, n);
 	while (n > 0 && is_blank((uint8_t)*value)) {
 		value++;
 		n--;
@@ -261,7 +286,7 @@ static struct flow_attr read_field(struct lines *l, char *p, size_t n)
 	check_value(value, n, &l->malformed);
 	p[end] = '\0';
 	value[n] = '\0';
-	return (struct flow_attr){ p, value };
+	return (struct field){ { p, value }, end, n };
 }
 
 /* --- fields that frame ------------------------------------------------------------------------- */
@@ -353,9 +378,11 @@ static void read_connection(struct slice list, struct http1_framing *f)
 			f->upgrade = true;
 }
 
-static void note_field(struct arena *a, struct http1_head *h, const struct flow_attr *field)
+static void note_field(struct arena *a, struct http1_head *h, const struct field *f)
 {
-	struct slice name = slice_str(field->key), value = slice_str(field->value);
+	const struct flow_attr *field = &f->attr;
+	struct slice name = { (const uint8_t *)field->key, f->key_len };
+	struct slice value = { (const uint8_t *)field->value, f->value_len };
 
 	while (name.n > 0 &&
 	       is_blank(name.p[name.n - 1])) /* a blank before the colon: see malformed */
@@ -459,8 +486,10 @@ int http1_head_read(struct arena *a, enum side side, struct slice head, size_t l
 	if (l.p < l.end && is_blank((uint8_t)*l.p))
 		l.malformed = true; /* a first field that continues nothing (RFC 9112, 2.2) */
 	for (room = lines; room > 0 && next_line(&l, &p, &n) && n > 0; room--) {
-		ret->fields[ret->nfields] = read_field(&l, p, n);
-		note_field(a, ret, &ret->fields[ret->nfields++]);
+		struct field f = read_field(&l, p, n);
+
+		ret->fields[ret->nfields++] = f.attr;
+		note_field(a, ret, &f);
 	}
 	ret->malformed = ret->malformed || l.malformed;
 	return arena_short(a) ? -ENOMEM : 0;
@@ -478,7 +507,7 @@ int http1_trailer_read(struct arena *a, struct slice section, size_t lines, stru
 	if (rc)
 		return rc;
 	while (count < lines && next_line(&l, &p, &n) && n > 0)
-		fields[count++] = read_field(&l, p, n);
+		fields[count++] = read_field(&l, p, n).attr;
 	*ret = fields;
 	*ret_n = count;
 	*ret_malformed = l.malformed;

@@ -16,9 +16,12 @@ struct arena *http2_msg_arena(const struct proto_limits *lim)
 
 static const char *find(const struct hpack_fields *f, const char *name)
 {
-	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->list[i].key, name) == 0)
+	for (size_t i = 0; i < f->n; i++) {
+		const char *key = f->list[i].key;
+
+		if (key[0] == name[0] && key[1] == name[1] && strcmp(key, name) == 0)
 			return f->list[i].value;
+	}
 	return NULL;
 }
 
@@ -133,15 +136,15 @@ void http2_msg_attrs(const struct http2_stream *s, enum side side, struct msg *m
 	if (!list)
 		return;
 	put(list, &n, "version", "2");
-	put(list, &n, "stream", arena_printf(a, "%u", s->id));
+	put(list, &n, "stream", arena_u64(a, s->id));
 	if (side == SIDE_REQ) {
 		put(list, &n, "scheme", find(&f, ":scheme"));
 		put(list, &n, "protocol", find(&f, ":protocol"));
 		if (s->promised_by)
-			put(list, &n, "pushed_on", arena_printf(a, "%u", s->promised_by));
+			put(list, &n, "pushed_on", arena_u64(a, s->promised_by));
 	}
 	if (h->unknown)
-		put(list, &n, "unknown_fields", arena_printf(a, "%u", h->unknown));
+		put(list, &n, "unknown_fields", arena_u64(a, h->unknown));
 	if (m->cut && s->why) {
 		put(list, &n, s->why, arena_str(a, slice_str(s->reset)));
 		put(list, &n, "reset_by", s->by);

@@ -40,13 +40,11 @@ struct match *match_new(const struct proto *p, const struct flow_conn *conn, int
 /* The request that this message goes on with. */
 static struct pend *unfinished_request(const struct match *m, const struct msg *msg)
 {
-	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : m->last;
+	struct pend *p = by_key(m) ? map_find(&m->by_key, msg->key) : m->asking;
 
-	if (by_key(m)) /* or whose answer was quicker to be seen */
-		return p && !p->req_whole ? p : NULL;
-	while (p && (!p->f.has_req || p->req_whole))
-		p = p->prev;
-	return p;
+	/* With keys also one whose answer was quicker to be seen.  In order there is one at most: no other request begins
+	 * before it ends. */
+	return p && !p->req_whole ? p : NULL;
 }
 
 /* Order was lost: is everything that waits now sent after the last answer, and so certain?  quiet_ns: when the

@@ -27,6 +27,7 @@ struct match_hooks {
 	/* Of a stream that says more than can wait for its next write, all is written at once, and nothing left out: for a
 	 * file, which waits for its reader. */
 	bool all_messages;
+	bool streams_only; /* only streams are emitted open: whoever reads a file sees the rest when it is over */
 };
 
 /* conn is borrowed for the matcher's life.  At most max_pending requests wait; the oldest is then

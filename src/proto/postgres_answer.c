@@ -105,7 +105,8 @@ static void put_type(struct sql_list *l, uint32_t oid)
 	const char *name = pg_type_name(oid);
 	char number[16];
 
-	(void)snprintf(number, sizeof(number), "%" PRIu32, oid);
+	if (!name)
+		(void)snprintf(number, sizeof(number), "%" PRIu32, oid);
 	sql_list_add(l, SQL_LIST_BYTES, slice_str(name ? name : number));
 }
 

@@ -258,6 +258,8 @@ bool redis_hides(const struct resp *r, struct slice arg)
 		return false;
 	if (r->words.failed) /* which command it is has found no memory */
 		return true;
+	if (command.n < 3 || !strchr("AHMCS", upper(command.p[0]))) /* as those below begin */
+		return false;
 	if (compare(command, "AUTH") == 0) /* the last one; more than two words are an error, and secret all the same */
 		return i > 1 || r->level[0].left <= 1 || r->level[0].left > 3;
 	if (compare(command, "HELLO") == 0)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/sql.h"
 
-#include <inttypes.h>
-
 #define KEEP_BYTES 4096 /* of memory, between two answers of a connection */
 
 /* At most max bytes of s, without the start of a character at the end. */
@@ -238,7 +236,7 @@ void sql_attr_slice(struct sql_attrs *t, struct arena *a, const char *key, struc
 
 void sql_attr_num(struct sql_attrs *t, struct arena *a, const char *key, uint64_t value)
 {
-	sql_attr(t, key, arena_printf(a, "%" PRIu64, value));
+	sql_attr(t, key, arena_u64(a, value));
 }
 
 bool sql_attrs_put(const struct sql_attrs *t, struct arena *a, struct flow_half *h)

@@ -89,12 +89,26 @@ static void text_is_written_whole_wherever_it_has_room(void **state)
 	}
 }
 
+static void numbers_are_decimal(void **state)
+{
+	struct arena *a = arena_new(200);
+
+	(void)state;
+	assert_string_equal(arena_u64(a, 0), "0");
+	assert_string_equal(arena_u64(a, 1020), "1020");
+	assert_string_equal(arena_u64(a, UINT64_MAX), "18446744073709551615");
+	assert_non_null(arena_alloc(a, 120));
+	assert_null(arena_u64(a, UINT64_MAX));
+	arena_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limit_refuses_and_sticks),
 		cmocka_unit_test(growing_keeps_content_and_zeroes_the_rest),
 		cmocka_unit_test(text_is_written_whole_wherever_it_has_room),
+		cmocka_unit_test(numbers_are_decimal),
 		cmocka_unit_test(rewinding_releases_what_came_after_the_mark),
 	};
 

@@ -70,7 +70,7 @@ void fixture_run_parser(const struct fixture *f, const struct fixture_chunk *chu
 {
 	static const struct flow_conn conn = { .l4 = "tcp" };
 	struct pairing p = { .r = ret, .now = 1000000000 };
-	struct match_hooks hooks = { on_flow, new_id, &p, 0, false };
+	struct match_hooks hooks = { .flow = on_flow, .new_id = new_id, .ctx = &p };
 	struct drive d = { .p = proto_find(f->via[0] ? f->via : f->proto),
 			   .fn = on_msg,
 			   .ctx = &p,

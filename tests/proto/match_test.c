@@ -58,7 +58,7 @@ static void new_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16])
 
 static struct match *matcher(struct seen *s, const struct proto *p, unsigned max)
 {
-	struct match_hooks hooks = { on_flow, new_id, s, 0, false };
+	struct match_hooks hooks = { on_flow, new_id, s, 0, false, false };
 
 	*s = (struct seen){ 0 };
 	return match_new(p, &conn, 0, max, &hooks);
@@ -129,7 +129,7 @@ static void pipelined_requests_pair_in_order(void **state)
 static void what_is_over_soon_is_told_once(void **state)
 {
 	struct seen s = { 0 };
-	struct match_hooks hooks = { on_flow, new_id, &s, 50, false };
+	struct match_hooks hooks = { on_flow, new_id, &s, 50, false, false };
 	struct match *m = match_new(&in_order, &conn, 0, 10, &hooks);
 
 	(void)state;
@@ -149,6 +149,28 @@ static void what_is_over_soon_is_told_once(void **state)
 	match_end(m, false);
 	assert_false(match_wants_flush(m));
 	expect(&s, m, "D1 a>1\nO2 b>-\nU2 b>-\nU3 c>-\n");
+}
+
+static void for_a_file_only_streams_are_told_while_open(void **state)
+{
+	struct seen s = { 0 };
+	struct match_hooks hooks = { on_flow, new_id, &s, 0, true, true };
+	struct match *m = match_new(&in_order, &conn, 0, 10, &hooks);
+	struct msg msg;
+
+	(void)state;
+	clock_ns = 0;
+	request(m, "a");
+	part(m, ROLE_RESPONSE, "1");
+	answer(m, "1");
+	part(m, ROLE_REQUEST, "b"); /* goes on with what follows, whatever waits before it */
+	request(m, "b");
+	msg = message(ROLE_RESPONSE, 0, "101", clock_ns += 10);
+	msg.streams = true;
+	assert_int_equal(match_push(m, SIDE_RESP, &msg), 0);
+	request(m, "c"); /* is never answered */
+	match_end(m, false);
+	expect(&s, m, "D1 a>1\nO2 b>101\nD2 b>101\nU3 c>-\n");
 }
 
 static void keys_pair_in_any_order(void **state)
@@ -454,7 +476,7 @@ static void no_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16])
 static void talk(struct writes *w, const struct proto *p, bool all, unsigned n, size_t size,
 		 uint64_t step_ns)
 {
-	struct match_hooks hooks = { count_writes, no_id, w, 0, all };
+	struct match_hooks hooks = { count_writes, no_id, w, 0, all, false };
 	struct match *m = match_new(p, &conn, 0, 10, &hooks);
 	uint64_t at = 1, tick = 100000000;
 	struct msg msg = message(ROLE_REQUEST, 7, "a", at);
@@ -571,7 +593,7 @@ static void note_times(void *ctx, const struct flow *f)
 static void a_message_that_was_a_body_keeps_its_time(void **state)
 {
 	uint64_t times[4] = { 0 };
-	struct match_hooks hooks = { note_times, no_id, times, 0, false };
+	struct match_hooks hooks = { note_times, no_id, times, 0, false, false };
 	struct match *m = match_new(&in_order, &conn, 0, 10, &hooks);
 	struct msg msg;
 
@@ -599,7 +621,7 @@ static void messages_without_memory_are_counted(void **state)
 	(void)state;
 	for (size_t fail = 0; fail < 12; fail++) {
 		struct writes w = { 0 };
-		struct match_hooks hooks = { count_writes, no_id, &w, 0, false };
+		struct match_hooks hooks = { count_writes, no_id, &w, 0, false, false };
 		struct match *m = match_new(&in_order, &conn, 0, 10, &hooks);
 		bool failed = false;
 
@@ -699,6 +721,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pipelined_requests_pair_in_order),
 		cmocka_unit_test(what_is_over_soon_is_told_once),
+		cmocka_unit_test(for_a_file_only_streams_are_told_while_open),
 		cmocka_unit_test(keys_pair_in_any_order),
 		cmocka_unit_test(a_key_used_again_ends_the_exchange_before),
 		cmocka_unit_test(a_quick_answer_waits_for_its_keyed_request),
