@@ -24,7 +24,7 @@ static const char *take_mark(const cJSON *j, struct marks_change *c)
 		return "mark is a number from 0 to 6";
 	if (note && !cJSON_IsString(note) && !cJSON_IsNull(note))
 		return "note is a text";
-	if (cJSON_IsString(note) && strlen(note->valuestring) > FLOW_NOTE_MAX)
+	if (note && cJSON_IsString(note) && strlen(note->valuestring) > FLOW_NOTE_MAX)
 		return "note is longer than 2,000 bytes";
 	if (pinned && !cJSON_IsBool(pinned))
 		return "pinned is true or false";
@@ -33,7 +33,7 @@ static const char *take_mark(const cJSON *j, struct marks_change *c)
 	c->mark.pinned = pinned != NULL;
 	c->mark.to.pinned = cJSON_IsTrue(pinned);
 	c->mark.note = note != NULL;
-	if (cJSON_IsString(note) && note->valuestring[0]) {
+	if (note && cJSON_IsString(note) && note->valuestring[0]) {
 		memcpy(c->note, note->valuestring, strlen(note->valuestring) + 1);
 		c->mark.to.note = c->note;
 	}

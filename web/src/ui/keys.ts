@@ -3,6 +3,7 @@
 // that it needs (Ctrl+R, L, T, W, N, P).
 import { closeDetail, detailOpen, go, openDetail, page, select, selection, shownEnd, step, view } from "../session";
 import { announcement } from "../state/news";
+import type { Row } from "../model/api";
 import { PAGES } from "../model/route";
 import { clearAsked, pickerOpen, toggleRecording } from "./top-bar";
 import { turnTab } from "./detail";
@@ -61,17 +62,20 @@ function pickAll(): void {
 	void pickTo(Math.min(shownEnd() - 1, from + PICK_MAX));
 }
 
-/* The cell that + and - are about. */
+/* The row of the cell that + and - are about: while another filter begins, none is selected for a moment. */
+let cellRow: Row | undefined;
+
 function moveCell(by: 1 | -1): void {
 	const row = view.rows.get(selection());
 	if (!row) return move(1);
+	cellRow = row;
 	cellAt.value = Math.max(-1, Math.min(columns.peek().length - 1, cellAt.peek() + by));
 	const c = columns.peek()[cellAt.peek()];
 	announcement.value = c ? `${c.label}: ${oneLine(termOf(c.key, row) || "nothing to filter by", 120)}` : "Row";
 }
 
 function byCell(out: boolean): void {
-	const row = view.rows.get(selection());
+	const row = view.rows.get(selection()) ?? cellRow;
 	const c = columns.peek()[cellAt.peek()];
 	if (row && c) filterBy(termOf(c.key, row), out);
 }
