@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/binary_json.h"
 
-/* What was written from `from` on becomes one string, if it is none. */
+#define NAME_MAX_BYTES 256
+
+/* What was written from `from` on becomes one string, if it is none.  A long one is left out: maps as names of maps would double their
+ * escapes at each level. */
 static void as_name(struct binjson *b, size_t from)
 {
 	struct buf *out = b->w.out, text = { 0 };
 
 	if (out->failed || out->n == from || out->p[from] == '"')
 		return;
-	buf_put(&text, slice_cut(buf_slice(out), from, out->n));
+	if (out->n - from <= NAME_MAX_BYTES)
+		buf_put(&text, slice_cut(buf_slice(out), from, out->n));
+	else
+		buf_puts(&text, JSON_MORE);
 	out->n = from;
 	buf_put_json_str(out, buf_slice(&text));
 	out->failed |= text.failed;

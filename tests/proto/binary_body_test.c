@@ -163,6 +163,26 @@ static void nesting_has_an_end(void **state)
 	expect_of(cbor_json, hex, false, NULL);
 }
 
+/* Maps as names of maps: each level would double the escapes of those inside. */
+static void names_that_are_maps_do_not_grow(void **state)
+{
+	char hex[2 * 80 + 1] = "";
+	struct buf in, out = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)
+		memcpy(hex + 2 * i, "a1", 3); /* {{{...}: 1}: 1} */
+	for (unsigned i = 40; i < 80; i++)
+		memcpy(hex + 2 * i, "01", 3);
+	in = unhex(hex);
+	buf_put(&in, (struct slice){ (const uint8_t[]){ 1 }, 1 });
+	assert_true(cbor_json(&out, buf_slice(&in), false));
+	assert_true(flow_shown_ok(buf_slice(&out)));
+	assert_true(out.n < 4096);
+	buf_release(&in);
+	buf_release(&out);
+}
+
 /* A megabyte of small values stays within the bound, and says so. */
 static void what_has_no_room_is_marked(void **state)
 {
@@ -216,6 +236,7 @@ int main(void)
 		cmocka_unit_test(what_is_none_is_refused),
 		cmocka_unit_test(a_beginning_is_shown_with_a_mark),
 		cmocka_unit_test(nesting_has_an_end),
+		cmocka_unit_test(names_that_are_maps_do_not_grow),
 		cmocka_unit_test(what_has_no_room_is_marked),
 		cmocka_unit_test(noise_gives_json_or_nothing),
 	};
