@@ -13,6 +13,8 @@ void report_fact(struct decode *d, const struct ipc_health *h)
 	if (strcmp(h->key, "loss") == 0) {
 		memcpy(d->loss, h->loss, sizeof(d->loss));
 		d->restarts = h->restarts;
+		memcpy(d->cost_cpu_ms, h->cpu_ms, sizeof(d->cost_cpu_ms));
+		memcpy(d->cost_bytes, h->bytes, sizeof(d->cost_bytes));
 		return;
 	}
 	for (size_t i = 0; i < d->nfacts; i++) {
@@ -152,6 +154,10 @@ void report_health(struct decode *d)
 		{ "queue.dropped_flows", q->dropped_flows },
 		{ "queue.bytes", q->queue_bytes },
 		{ "decode.restarts", d->restarts },
+		{ "cost.tap_cpu_ms", d->cost_cpu_ms[0] },
+		{ "cost.tap_bytes", d->cost_bytes[0] },
+		{ "cost.decode_cpu_ms", d->cost_cpu_ms[1] },
+		{ "cost.decode_bytes", d->cost_bytes[1] },
 		{ "decode.lost_flows", d->o->left ? d->o->left->lost : 0 },
 	};
 	struct collector_fact facts[DECODE_FACTS + CAUSES];

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "flow/json.h"
 #include "hub/body.h"
@@ -161,6 +163,24 @@ void api_counters(const struct hub_state *st, struct buf *out)
 		   s.dropped_bytes, s.gap_bytes);
 }
 
+/* Of this process; 0 where the kernel does not say. */
+static void put_cost(struct buf *out)
+{
+	struct rusage u = { 0 };
+	unsigned long long all, here = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	(void)getrusage(RUSAGE_SELF, &u);
+	if (f) {
+		if (fscanf(f, "%llu %llu", &all, &here) != 2)
+			here = 0;
+		(void)fclose(f);
+	}
+	buf_printf(out, ",\"cpu_ms\":%lld,\"bytes\":%llu",
+		   (long long)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 + (long long)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000,
+		   here * (unsigned long long)sysconf(_SC_PAGESIZE));
+}
+
 static void health(struct conn *c, const char *rest)
 {
 	struct hub_state *st = c->w->st;
@@ -183,6 +203,7 @@ static void health(struct conn *c, const char *rest)
 		buf_put_json_str(out, slice_str(st->store_error));
 	else
 		buf_puts(out, "null");
+	put_cost(out);
 	buf_puts(out, "},\"agents\":");
 	agents_health_json(&st->agents, out, now);
 	buf_puts(out, ",\"counters\":");

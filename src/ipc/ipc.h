@@ -80,6 +80,7 @@ struct ipc_msg {
 			uint8_t level;
 			uint64_t loss[EV_LOSS_MAX]; /* key "loss": the kernel's counters */
 			uint64_t restarts;	    /* key "loss": how often decode was started again */
+			uint64_t cpu_ms[2], bytes[2]; /* key "loss": processor time and memory of tap, of decode */
 		} health;
 		struct ipc_verdict {
 			uint64_t cookie;

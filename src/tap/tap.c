@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "tap/bpf_tls.h"
+#include "tap/cost.h"
 #include "tap/images.h"
 #include "tap/tap_priv.h"
 
@@ -91,6 +92,14 @@ static void send_losses(struct tap *t)
 {
 	struct ipc_msg m = { .health = { .key = "loss", .restarts = t->restarts } };
 
+	struct cost c;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (cost_read(i ? (uint32_t)t->decode : (uint32_t)getpid(), &c) < 0)
+			continue;
+		m.health.cpu_ms[i] = c.cpu_ms;
+		m.health.bytes[i] = c.bytes;
+	}
 	if (tap_bpf_losses(t->bpf, m.health.loss) == 0)
 		(void)outbox_send(&t->out, IPC_HEALTH, &m, -1);
 }
