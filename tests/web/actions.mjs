@@ -10,8 +10,8 @@ export const browser = new Browser();
 export let feeder;
 export let page;
 
-export async function openTab() {
-	page = await browser.tab(hub);
+export async function openTab(options) {
+	page = await browser.tab(hub, options);
 }
 export async function startFeeder() {
 	feeder = new Feeder(tmp, hub);

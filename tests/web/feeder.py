@@ -21,6 +21,7 @@ sys.path.insert(0, sys.argv[1])
 import grpc  # noqa: E402
 import limpid_pb2 as pb  # noqa: E402
 
+HOST = sys.argv[3] if len(sys.argv) > 3 else "testhost"
 AGENT = uuid.uuid4().hex
 lock = threading.Lock()
 unacked = {}  # seq -> (batch, number of flows)
@@ -161,7 +162,7 @@ def exchange(addr):
     with grpc.insecure_channel(addr, options=[("grpc.enable_http_proxy", 0)]) as ch:
         call = ch.stream_stream("/limpid.v1.Collector/Exchange", request_serializer=pb.AgentMessage.SerializeToString,
                                 response_deserializer=pb.HubMessage.FromString)
-        q.put(pb.AgentMessage(hello=pb.Hello(agent_id=AGENT, hostname="testhost", version="0.1.0", kernel="6.1.0-test")))
+        q.put(pb.AgentMessage(hello=pb.Hello(agent_id=AGENT, hostname=HOST, version="0.1.0", kernel="6.1.0-test")))
         it = call(outgoing())
         try:
             for m in it:

@@ -114,10 +114,10 @@ export class Feeder {
 	acked = 0;
 	sent = 0;
 
-	constructor(tmp, hub) {
+	constructor(tmp, hub, host = "testhost") {
 		const made = spawnSync("protoc", ["--proto_path=api", `--python_out=${tmp}`, "limpid.proto"], { cwd: top, stdio: "inherit" });
 		if (made.status !== 0) throw new Error("protoc could not make limpid_pb2.py");
-		this.process = spawn("/usr/bin/python3", [path.join(top, "tests/web/feeder.py"), tmp, `127.0.0.1:${hub.grpc}`], { stdio: ["pipe", "pipe", "inherit"] });
+		this.process = spawn("/usr/bin/python3", [path.join(top, "tests/web/feeder.py"), tmp, `127.0.0.1:${hub.grpc}`, host], { stdio: ["pipe", "pipe", "inherit"] });
 		let rest = "";
 		this.process.stdout.on("data", (d) => {
 			const lines = (rest + d).split("\n");

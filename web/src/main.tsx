@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { render } from "preact";
-import { connect, pollHealth, readRoute, signIn, startDetail } from "./session";
+import { connect, pollHealth, readRoute, redraw, refreshDetail, signIn, startDetail } from "./session";
+import { onScreenChange, startBadge } from "./state/screen";
 import { App } from "./ui/app";
 import { listenToKeys } from "./ui/keys";
 
@@ -23,4 +24,9 @@ addEventListener("hashchange", () => {
 	void signIn(t);
 });
 startDetail();
+startBadge();
+onScreenChange(() => {
+	redraw();
+	refreshDetail();
+});
 pollHealth();

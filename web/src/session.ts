@@ -161,6 +161,7 @@ function onMessage(m: HubMessage): void {
 	switch (m.op) {
 	case "hello":
 		/* Another run of the hub may count its rows otherwise; ids stay. */
+		if (boot && m.boot !== boot) say("The hub was restarted. The list goes on with what it kept.");
 		if (boot && m.boot !== boot) selectedRow = -1;
 		boot = m.boot;
 		batch(() => {

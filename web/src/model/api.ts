@@ -49,6 +49,7 @@ export interface Capture {
 	paused: boolean;
 	body_limit: number;
 	conn_budget: number; /* 0: no limit */
+	redact: string[]; /* own rules of what exports hide */
 	ends: string[]; /* "port 80,443", "not address 10.0.0.0/8" */
 }
 
@@ -125,6 +126,8 @@ export interface Health {
 		store_error: string | null;
 		clients: number;
 		resend: boolean; /* --resend */
+		cpu_ms: number; /* of the hub, since it began */
+		bytes: number; /* of memory, now */
 	};
 	agents: Agent[];
 	counters: Counters;
@@ -288,6 +291,10 @@ export class ApiError extends Error {
 	}
 }
 
+/* Presentation mode: what is asked of a flow comes without its secrets (docs/redaction.md). */
+export const hiding = { on: false };
+export const hidden = (path: string): string => (hiding.on ? `${path}${path.includes("?") ? "&" : "?"}redacted=1` : path);
+
 async function call(path: string, init?: RequestInit): Promise<Response> {
 	let r: Response;
 	try {
@@ -334,27 +341,27 @@ export const api = {
 	save: async (list: Saved[]) => void (await change("api/saved", "PUT", list)),
 	/* Without its secrets. */
 	redacted: (id: string) => json<Flow>(`api/flow/${encodeURIComponent(id)}?redacted=1`),
-	flow: (id: string, signal?: AbortSignal) => json<Flow>("api/flow/" + encodeURIComponent(id), signal),
+	flow: (id: string, signal?: AbortSignal) => json<Flow>(hidden("api/flow/" + encodeURIComponent(id)), signal),
 	statements: (filter: string, since: string, signal?: AbortSignal) => json<Statements>(`api/sql?n=300&f=${encodeURIComponent(filter)}${since && "&since=" + since}`, signal),
 	related: (id: string, signal?: AbortSignal) => json<Related>(`api/flow/${encodeURIComponent(id)}/related`, signal),
 	/* which: "from=SEQ", "before=SEQ" or "": the newest. */
 	messages: (id: string, n: number, which: string, signal?: AbortSignal) =>
-		json<Window>(`api/flow/${encodeURIComponent(id)}/messages?n=${n}${which && "&" + which}`, signal),
+		json<Window>(hidden(`api/flow/${encodeURIComponent(id)}/messages?n=${n}${which && "&" + which}`), signal),
 	messageBody: async (id: string, seq: number, form: "decoded" | "pretty" | "hex" | "shown", max: number, signal?: AbortSignal) => {
 		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };
 		if (signal) init.signal = signal;
-		return (await call(`api/flow/${encodeURIComponent(id)}/body?msg=${seq}&form=${form}`, init)).text();
+		return (await call(hidden(`api/flow/${encodeURIComponent(id)}/body?msg=${seq}&form=${form}`), init)).text();
 	},
-	bodyPath: (id: string, side: "req" | "resp") => `api/flow/${encodeURIComponent(id)}/body?side=${side}&form=decoded`,
+	bodyPath: (id: string, side: "req" | "resp") => hidden(`api/flow/${encodeURIComponent(id)}/body?side=${side}&form=decoded`),
 	/* The first `max` bytes of it in that form, as text. */
 	bodyText: async (id: string, side: "req" | "resp", form: "pretty" | "decoded", max: number, signal?: AbortSignal) => {
 		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };
 		if (signal) init.signal = signal;
-		return (await call(`api/flow/${encodeURIComponent(id)}/body?side=${side}&form=${form}`, init)).text();
+		return (await call(hidden(`api/flow/${encodeURIComponent(id)}/body?side=${side}&form=${form}`), init)).text();
 	},
 	resend: async (what: { id: string; method: string; target: string; headers: [string, string][]; verify: boolean; body?: string }, signal?: AbortSignal) =>
 		(await call("api/resend", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(what), ...(signal ? { signal } : {}) })).json() as Promise<{ id: string }>,
-	raw: (id: string, signal?: AbortSignal, redact = false) => json<Raw>(`api/flow/${encodeURIComponent(id)}/raw${redact ? "?redacted=1" : ""}`, signal),
+	raw: (id: string, signal?: AbortSignal, redact = false) => json<Raw>(redact ? `api/flow/${encodeURIComponent(id)}/raw?redacted=1` : hidden(`api/flow/${encodeURIComponent(id)}/raw`), signal),
 	/* The first `max` bytes of a decoded body. */
 	body: async (id: string, side: "req" | "resp", max: number, signal?: AbortSignal) => {
 		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };

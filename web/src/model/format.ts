@@ -48,9 +48,13 @@ export function age(ns: number): string {
 
 const two = (n: number) => String(n).padStart(2, "0");
 
-/* Unix ns as decimal text -> local time of day "14:02:07.123". */
+/* Times as in this place, or UTC. */
+export const zone = { utc: false };
+
+/* Unix ns as decimal text -> time of day "14:02:07.123". */
 export function clock(tsNs: string): string {
 	const d = new Date(Number(BigInt(tsNs) / 1000000n));
+	if (zone.utc) return d.toISOString().slice(11, 23);
 	return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}.${String(d.getMilliseconds()).padStart(3, "0")}`;
 }
 
@@ -60,6 +64,7 @@ export function clockLong(tsNs: string): string {
 	const d = new Date(Number(ns / 1000000n));
 	const local = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${clock(tsNs)}`;
 	const utc = d.toISOString().slice(0, 20) + String(ns % 1000000000n).padStart(9, "0") + "Z";
+	if (zone.utc) return utc;
 	return `${local} (${utc})`;
 }
 

@@ -15,6 +15,7 @@ import { Lazy } from "./lazy";
 import { Icon } from "./icons";
 import { columnsOpen, noteOpen, rowMenu, savedOpen } from "./row-menu-open";
 import { Splitter, dock, maximised, part } from "./split";
+import { filesOpen } from "../state/screen";
 import { StatusBar } from "./status-bar";
 import { TopBar, ViewLine, pickerOpen } from "./top-bar";
 
@@ -136,6 +137,12 @@ function Extras() {
 	return extras ? <Lazy name="" load={() => import("./list-extras")} /> : null;
 }
 
+let files = false;
+function FilesPart() {
+	files ||= filesOpen.value !== "";
+	return files ? <Lazy name="" load={() => import("./files")} /> : null;
+}
+
 export function App() {
 	if (link.value === "signin") return <SignIn />;
 	return (
@@ -182,6 +189,7 @@ export function App() {
 			<ClearDialog />
 			<HelpDialog />
 			<Extras />
+			<FilesPart />
 		</div>
 	);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A decoded body as a JSON tree, fields (what the hub made of bytes that are no text), text, hex or picture.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { ApiError, api } from "../model/api";
+import { ApiError, api, hidden } from "../model/api";
 import type { Flow } from "../model/api";
 import { MODE_LABEL, PICTURES, contentOf, fieldsOf, isJson, languageOf, modesOf, toBytes, toText, utf8 } from "../model/body";
 import type { Content, Mode } from "../model/body";
@@ -188,7 +188,7 @@ function Preview({ f, side }: { f: Flow; side: "req" | "resp" }) {
 	return (
 		<div class="preview">
 			<p class="body-note">Without scripts, and nothing is fetched: pictures and styles of other addresses are missing.</p>
-			<iframe src={`api/flow/${encodeURIComponent(f.id)}/preview?side=${side}`} sandbox="" referrerpolicy="no-referrer" title="The captured page" />
+			<iframe src={hidden(`api/flow/${encodeURIComponent(f.id)}/preview?side=${side}`)} sandbox="" referrerpolicy="no-referrer" title="The captured page" />
 		</div>
 	);
 }

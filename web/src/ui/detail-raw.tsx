@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Both sides as bytes of their protocol.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, api } from "../model/api";
+import { ApiError, api, hidden } from "../model/api";
 import type { Flow, Raw, RawSide } from "../model/api";
 import { size } from "../model/format";
 import { bytesOfBase64 } from "../model/lines";
@@ -45,7 +45,7 @@ function Side({ f, title, side, name, covered }: { f: Flow; title: string; side:
 				<button class="bare" title="Copy" aria-label={`Copy the raw ${title.toLowerCase()}`} disabled={side.text === undefined} onClick={() => void copyText(side.text ?? "", title)}>
 					<Icon name="copy" />
 				</button>
-				<a class="bare" href={`api/flow/${encodeURIComponent(f.id)}/raw?side=${name}${covered ? "&redacted=1" : ""}`} download={`${title.toLowerCase()}-${f.id.slice(0, 8)}.raw`} title="Download" aria-label={`Download the raw ${title.toLowerCase()}`}>
+				<a class="bare" href={covered ? `api/flow/${encodeURIComponent(f.id)}/raw?side=${name}&redacted=1` : hidden(`api/flow/${encodeURIComponent(f.id)}/raw?side=${name}`)} download={`${title.toLowerCase()}-${f.id.slice(0, 8)}.raw`} title="Download" aria-label={`Download the raw ${title.toLowerCase()}`}>
 					<Icon name="download" />
 				</a>
 			</header>

@@ -85,6 +85,8 @@ const KEYS: [string, [string, string][]][] = [
 			["S", "saved filters"],
 			["Esc", "back to the list"],
 			["1 2 3 4 5", "Flows, Map, SQL, Metrics, Health"],
+			["w o", "export; open a file"],
+			["P", "hide secrets on this screen"],
 			["?", "these keys"],
 		],
 	],

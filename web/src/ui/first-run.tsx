@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { count } from "../model/format";
 import type { Container, Fact } from "../model/api";
 import { capture, changeCapture, containers, counters, go, health, healthError, link } from "../session";
+import { filesOpen } from "../state/screen";
 import { copyText } from "./clipboard";
 import { Icon } from "./icons";
 import { pickerOpen } from "./top-bar";
@@ -183,6 +184,12 @@ export function FirstRun() {
 						{connections > 0 && <span class="muted">, {count(connections)} open {connections === 1 ? "connection" : "connections"} seen</span>}
 					</FactLine>
 				</ul>
+				<p class="try-file">
+					<button class="btn small" onClick={() => (filesOpen.value = "import")}>
+						Open a saved file…
+					</button>{" "}
+					<span class="muted">a session, a HAR, a pcap</span>
+				</p>
 				{command && (
 					<section class="try">
 						<h3>Try it</h3>

@@ -5,6 +5,7 @@ import type { Agent, Health } from "../model/api";
 import { MISSING, missing, type Missing } from "../model/missing";
 import { health, healthError, loadHealth } from "../session";
 import { copyText } from "./clipboard";
+import { CostCard } from "./costs";
 import { FactLine, factLevel } from "./first-run";
 import { Icon } from "./icons";
 import { Ledger } from "./ledger";
@@ -22,7 +23,7 @@ function counterGroups(a: Agent): [string, Tile[]][] {
 	const by = new Map<string, Tile[]>();
 	const table = missing(a.counters);
 	for (const [key, n] of Object.entries(a.counters).sort(([x], [y]) => (x < y ? -1 : 1))) {
-		if (table && MISSING.has(key)) continue;
+		if ((table && MISSING.has(key)) || key.startsWith("cost.")) continue;
 		const [, group = "other", name = key] = /^(\w+)\.(.+)$/.exec(key) ?? [];
 		const value = /(^|_)bytes(_|$)/.test(name) ? size(n) : count(n);
 		const list = by.get(group) ?? [];
@@ -225,6 +226,7 @@ export default function HealthPage() {
 						</div>
 					</dl>
 				</section>
+				<CostCard h={h} />
 				<h2 class="section">Agents</h2>
 				{h.agents.map((a) => (
 					<AgentCard a={a} />

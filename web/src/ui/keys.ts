@@ -5,6 +5,7 @@ import { closeDetail, detailOpen, go, openDetail, page, select, selection, shown
 import { announcement } from "../state/news";
 import type { Row } from "../model/api";
 import { PAGES } from "../model/route";
+import { filesOpen, togglePresenting } from "../state/screen";
 import { clearAsked, pickerOpen, toggleRecording } from "./top-bar";
 import { turnTab } from "./detail";
 import { compareKey } from "../state/compare";
@@ -134,6 +135,9 @@ const ANYWHERE: Record<string, () => void> = {
 	"/": () => focusFilter(),
 	...Object.fromEntries(PAGES.map(([p], i) => [String(i + 1), () => go(p)])),
 	"?": () => (helpOpen.value = true),
+	w: () => (filesOpen.value = "export"),
+	o: () => (filesOpen.value = "import"),
+	P: togglePresenting,
 	Escape: escape,
 };
 
@@ -153,7 +157,7 @@ function begin(key: string): void {
 	chordTimer = window.setTimeout(() => (chord = ""), 1500);
 }
 
-const overList = () => !!resendAsked.peek() || helpOpen.peek() || confirmClear.peek() || noteOpen.peek() || columnsOpen.peek() || savedOpen.peek() || rowMenu.peek();
+const overList = () => !!resendAsked.peek() || helpOpen.peek() || confirmClear.peek() || filesOpen.peek() || noteOpen.peek() || columnsOpen.peek() || savedOpen.peek() || rowMenu.peek();
 
 function onKey(e: KeyboardEvent): void {
 	if (e.defaultPrevented || e.isComposing || overList()) return;

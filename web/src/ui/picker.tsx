@@ -21,12 +21,22 @@ interface Group {
 	list: Container[];
 }
 
-export function groups(list: Container[], text: string): Group[] {
+export type GroupBy = "project" | "image" | "namespace";
+const groupBy = signal<GroupBy>("project");
+
+/* "compose shop", "namespace web", "image redis": what the container is listed under. */
+function groupOf(c: Container, by: GroupBy): string {
+	if (by === "image") return c.image ? `image ${c.image.replace(/@sha256:.*$/, "").replace(/:[^/:]*$/, "")}` : "";
+	if (by === "namespace") return c.namespace ? `namespace ${c.namespace}` : "";
+	return c.project ? `compose ${c.project}` : c.namespace ? `namespace ${c.namespace}` : "";
+}
+
+export function groups(list: Container[], text: string, how: GroupBy = "project"): Group[] {
 	const t = text.trim().toLowerCase();
 	const by = new Map<string, Container[]>();
 	for (const c of list) {
 		if (t && !`${c.name} ${c.image} ${c.project ?? ""} ${c.service ?? ""} ${c.namespace ?? ""} ${c.pod ?? ""}`.toLowerCase().includes(t)) continue;
-		const p = c.project ? `compose ${c.project}` : c.namespace ? `namespace ${c.namespace}` : "";
+		const p = groupOf(c, how);
 		by.set(p, [...(by.get(p) ?? []), c]);
 	}
 	const order = (a: Container, b: Container) => Number(b.state === "running") - Number(a.state === "running") || (title(a) < title(b) ? -1 : 1);
@@ -64,7 +74,7 @@ function GroupBox({ g, cap }: { g: Group; cap: Capture }) {
 	const on = g.list.filter((c) => picked(cap, c)).length;
 	const key = `${g.kind} ${g.name}`;
 	const closed = folded.value.has(key);
-	const head = g.name || "Without a project";
+	const head = g.name || { project: "Without a project", image: "Without an image", namespace: "Without a namespace" }[groupBy.value];
 	const fold = () => {
 		const s = new Set(folded.value);
 		if (!s.delete(key)) s.add(key);
@@ -164,7 +174,7 @@ export default function Picker() {
 	}, []);
 	const cap = capture.value;
 	const all = containers.value?.containers ?? [];
-	const shown = groups(all, search.value);
+	const shown = groups(all, search.value, groupBy.value);
 	return (
 		<aside
 			id="picker"
@@ -196,8 +206,16 @@ export default function Picker() {
 					</fieldset>
 					<div class="picker-search">
 						<Icon name="search" />
-						<input ref={input} type="text" placeholder="Search" aria-label="Search containers" value={search.value} onInput={(e) => (search.value = (e.target as HTMLInputElement).value)} />
+						<input ref={input} type="text" placeholder="Name, image, project" aria-label="Search containers" value={search.value} onInput={(e) => (search.value = (e.target as HTMLInputElement).value)} />
 					</div>
+					<label class="picker-by">
+						Grouped by{" "}
+						<select name="group_by" value={groupBy.value} onChange={(e) => (groupBy.value = (e.target as HTMLSelectElement).value as GroupBy)}>
+							<option value="project">project</option>
+							<option value="image">image</option>
+							<option value="namespace">namespace</option>
+						</select>
+					</label>
 				</div>
 			)}
 			{cap && (

@@ -5,6 +5,7 @@ import { signal } from "@preact/signals";
 import { age, count, size } from "../model/format";
 import { counters, filter, go, health, link, matched, total } from "../session";
 import { chooseTheme, nextTheme, storedTheme } from "../model/theme";
+import { presenting, toggleZone, togglePresenting, utc, zoneName } from "../state/screen";
 import { helpOpen } from "./dialogs";
 import { setFilterText } from "./filter-box";
 import { Icon } from "./icons";
@@ -81,6 +82,13 @@ export function StatusBar() {
 			<span class="stat" title="The hub this page talks to">
 				<Icon name={link.value === "open" ? "ok" : "wait"} /> {location.host}
 			</span>
+			<button id="present-button" class={`stat ${presenting.value ? "on" : "icon-only"}`} aria-pressed={presenting.value} title="Presentation mode: hide secrets on this screen (P)" aria-label="Presentation mode" onClick={togglePresenting}>
+				<Icon name="key" />
+				{presenting.value && <span>secrets hidden</span>}
+			</button>
+			<button id="zone-button" class="stat" title={`Times are ${utc.value ? "UTC" : `of ${zoneName()}`}; click to change`} onClick={toggleZone}>
+				{utc.value ? "UTC" : "local time"}
+			</button>
 			<button
 				id="theme-button"
 				class="stat icon-only"

@@ -5,6 +5,7 @@ import { capture, changeCapture, check, clearAll, containers, filter, follow, go
 import { stopped } from "../state/tally";
 import { columnsOpen } from "./row-menu-open";
 import { PAGES } from "../model/route";
+import { filesOpen } from "../state/screen";
 import { confirmClear } from "./dialogs";
 import { FilterBox } from "./filter-box";
 import { Icon, Logo } from "./icons";
@@ -74,6 +75,10 @@ export function TopBar() {
 				<button class={`btn ${paused ? "primary" : ""}`} id="pause-button" aria-pressed={paused} title="Hold this list still; recording goes on (Space)" onClick={() => step({ type: "space" })}>
 					<Icon name={paused ? "play" : "pause"} />
 					<span>{paused ? "Resume" : "Pause"}</span>
+				</button>
+				<button class="btn" id="files-button" title="Export, or open a file (w, o)" onClick={() => (filesOpen.value = "export")}>
+					<Icon name="download" />
+					<span>Export</span>
 				</button>
 				<button class="btn" id="clear-button" title="Delete all flows, for everybody (Ctrl+Shift+Delete)" disabled={!total.value} onClick={clearAsked}>
 					<Icon name="clear" />
