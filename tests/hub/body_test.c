@@ -120,14 +120,16 @@ static void settings_are_read_on_top_of_the_defaults_or_of_others(void **state)
 		capture_parse(
 			SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\\u00e9\"],"
 				  "\"include_new\":false,\"body_limit\":0,\"conn_budget\":65536,"
-				  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"]}"),
+				  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"],"
+				  "\"redact\":[\"x-own\"]}"),
 			NULL, &c, &why),
 		0);
 	capture_json(&b, &c);
 	assert_true(slice_eq(
 		buf_slice(&b),
 		SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\xc3\xa9\"],"
-			  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"],\"hosts\":false,"
+			  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"],"
+			  "\"redact\":[\"x-own\"],\"hosts\":false,"
 			  "\"include_new\":false,\"paused\":false,\"body_limit\":0,\"conn_budget\":"
 			  "65536}")));
 	assert_int_equal(
@@ -139,6 +141,7 @@ static void settings_are_read_on_top_of_the_defaults_or_of_others(void **state)
 		buf_slice(&b),
 		SLICE_LIT(
 			"{\"mode\":\"except\",\"names\":[\"a\",\"\xc3\xa9\"],\"ends\":[\"udp 53\"],"
+			"\"redact\":[\"x-own\"],"
 			"\"hosts\":true,\"include_new\":false,\"paused\":false,\"body_limit\":0,"
 			"\"conn_budget\":65536}")));
 	capture_release(&part);

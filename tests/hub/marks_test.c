@@ -144,7 +144,7 @@ static void completion_is_from_what_was_captured(void **state)
 	assert_string_equal(offered(h, "status:", 7), "200 27,500 3,");
 	assert_string_equal(offered(h, "status:5", 8), "500 3,");
 	assert_string_equal(offered(h, "src:", 4), "web 30,");
-	assert_string_equal(offered(h, "is:er", 5), "error 0,unanswered 0,");
+	assert_string_equal(offered(h, "is:er", 5), "error 0,unanswered 0,external 0,");
 	assert_string_equal(offered(h, "header.h", 8), "Host 30,");
 	assert_string_equal(offered(h, "header.host:", 12), "api.test 30,");
 	assert_string_equal(offered(h, "body:x", 6), "");
