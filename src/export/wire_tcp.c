@@ -102,13 +102,15 @@ static void set_be16(uint8_t *p, uint32_t v)
 
 static void put_ethernet(struct buf *out, const struct wire_conn *c, bool from_server)
 {
+	bool v4 = conn_v4(c);
+
 	for (int i = 0; i < 2; i++) { /* destination first; locally administered, ending like the address */
 		const uint8_t *addr = c->addr[i ? from_server : !from_server];
 
 		wire_be(out, 0x0200, 2);
 		buf_put(out, (struct slice){ addr + 12, 4 });
 	}
-	wire_be(out, conn_v4(c) ? 0x0800 : 0x86dd, 2);
+	wire_be(out, v4 ? 0x0800 : 0x86dd, 2);
 }
 
 static void put_ip(struct buf *out, const struct wire_conn *c, bool from_server, size_t n)

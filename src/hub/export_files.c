@@ -48,7 +48,7 @@ static void drop(struct export_file *f)
 {
 	if (!f)
 		return;
-	if (f->exporter)
+	if (f->ops && f->exporter)
 		f->ops->free(f->exporter);
 	redact_free(f->redact);
 	filter_free(f->filter);

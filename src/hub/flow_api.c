@@ -44,8 +44,9 @@ static int load(struct conn *c, const char *id, struct arena *a, size_t max_msgs
 	uint8_t bytes[16];
 	int r = flow_id_parse(id, bytes) < 0 ? -ENOENT : reader(c->w);
 
-	if (r == 0)
-		r = c->w->ops->by_id(c->w->reader, bytes, a, max_msgs, ret, ret_row);
+	if (r < 0)
+		return r;
+	r = c->w->ops->by_id(c->w->reader, bytes, a, max_msgs, ret, ret_row);
 	return r < 0 ? r : hide(c, a, ret);
 }
 
@@ -55,8 +56,9 @@ static int load_messages(struct conn *c, const char *id, const struct store_wind
 	uint8_t bytes[16];
 	int r = flow_id_parse(id, bytes) < 0 ? -ENOENT : reader(c->w);
 
-	if (r == 0)
-		r = c->w->ops->messages(c->w->reader, bytes, w, a, ret, ret_kept);
+	if (r < 0)
+		return r;
+	r = c->w->ops->messages(c->w->reader, bytes, w, a, ret, ret_kept);
 	return r < 0 ? r : hide(c, a, ret);
 }
 
