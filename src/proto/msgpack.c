@@ -31,11 +31,13 @@ static bool timestamp(struct binjson *b, struct slice s)
 
 static void extension(struct binjson *b, uint64_t n)
 {
-	int type = (int8_t)rd_u8(&b->r);
+	int type = rd_u8(&b->r);
 	struct slice s = binjson_take(b, n);
 
 	if (b->r.short_read)
 		binjson_short(b);
+	if (type > 127)
+		type -= 256; /* a signed byte */
 	if (type == -1 && s.n == n && timestamp(b, s))
 		return;
 	buf_printf(b->w.out, "{\"ext\":%d,\"base64\":", type);
@@ -45,15 +47,16 @@ static void extension(struct binjson *b, uint64_t n)
 
 static void integer(struct binjson *b, unsigned kind)
 {
-	size_t n = (size_t)1 << (kind & 3);
-	uint64_t v = rd_be(&b->r, n);
+	static const unsigned spare[4] = { 56, 48, 32, 0 }; /* bits that the bytes leave of 64 */
+	unsigned up = spare[kind & 3];
+	uint64_t v = rd_be(&b->r, (size_t)1 << (kind & 3));
 
 	if (b->r.short_read)
 		binjson_short(b);
 	if (kind < 0xd0)
 		pbjson_unsigned(&b->w, v);
 	else /* the sign of fewer bytes is carried up */
-		pbjson_signed(&b->w, (int64_t)(v << (64 - 8 * n)) >> (64 - 8 * n));
+		pbjson_signed(&b->w, (int64_t)(v << up) >> up);
 }
 
 /* The length of 2^shift bytes that comes first. */

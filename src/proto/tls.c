@@ -159,7 +159,7 @@ static int take_handshake(struct tls_hs *h, struct way *w, struct slice in)
 		size_t n, want;
 
 		if (w->nmhead < sizeof(w->mhead)) {
-			w->mhead[w->nmhead++] = in.p[0];
+			w->mhead[w->nmhead++] = slice_at(in, 0);
 			in = slice_cut(in, 1, in.n);
 			w->mleft = (uint32_t)w->mhead[1] << 16 | (uint32_t)w->mhead[2] << 8 |
 				   w->mhead[3];
@@ -273,7 +273,7 @@ int tls_hs_feed(struct tls_hs *h, unsigned dir, struct slice in)
 		size_t n = in.n < w->left ? in.n : w->left;
 
 		if (w->left == 0) {
-			w->head[w->nhead++] = in.p[0];
+			w->head[w->nhead++] = slice_at(in, 0);
 			w->taken++;
 			in = slice_cut(in, 1, in.n);
 			if (w->nhead < sizeof(w->head))

@@ -107,7 +107,7 @@ void term_put(struct buf *out, struct slice s, enum term_text how)
 			break;
 		n = utf8_len(s);
 		c = n ? character(s, n) : 0;
-		if (how == TERM_CELL && is_blank(s.p[0])) {
+		if (how == TERM_CELL && is_blank(slice_at(s, 0))) {
 			for (n = 1; n < s.n && is_blank(s.p[n]);)
 				n++;
 			buf_puts(out, " ");
