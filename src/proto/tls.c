@@ -191,7 +191,7 @@ static uint8_t who(const struct tls_hs *h, const struct way *w)
 static void take_alert(struct tls_hs *h, struct way *w, struct slice in)
 {
 	for (size_t i = 0; i < in.n && w->nalert < ALERT_SIZE; i++)
-		w->alert[w->nalert++] = in.p[i];
+		w->alert[w->nalert++] = slice_at(in, i);
 	if (w->nalert < ALERT_SIZE || w->left > in.n)
 		return;
 	w->nalert = 0;
