@@ -146,6 +146,7 @@ struct conn {
 	bool paired;	  /* it has or had a peer */
 	bool spoke;	  /* a flow of it was emitted */
 	bool lender;	  /* only its identity counts: the other end is decoded */
+	bool lending;	  /* becomes one just now: what it says last claims nothing */
 	bool covered;	  /* the other end was decoded, and is gone */
 };
 

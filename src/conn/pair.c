@@ -190,8 +190,10 @@ static struct conn *other_end(const struct conn *c)
 /* c's identity is all that is wanted of it. */
 static void lend(struct conn *c)
 {
+	c->lending = true;
 	talk_drop(&c->raw);
 	talk_drop(&c->plain);
+	c->lending = false;
 	c->lender = true;
 	layer_opaque(&c->raw);
 	layer_opaque(&c->plain);
@@ -200,7 +202,7 @@ static void lend(struct conn *c)
 
 void pair_claim(struct conn *c)
 {
-	if (c->peer && !c->peer->lender)
+	if (c->peer && !c->peer->lender && !c->lending)
 		lend(c->peer);
 }
 

@@ -223,6 +223,18 @@ static void set_times(struct flow *f)
 		a->end_ns = q->end_ns;
 }
 
+/* Of its first bytes some never came, and nobody chose to leave them out. */
+static unsigned missing(const struct layer *l)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct first *f = &l->talk->dir[i];
+
+		if (!f->full && f->n < count(l, (enum ev_dir)i) && l->phase != PHASE_OPAQUE)
+			return FLOW_AFTER_GAP;
+	}
+	return 0;
+}
+
 static void emit(struct layer *l, bool ended)
 {
 	struct conn *c = l->c;
@@ -256,7 +268,7 @@ static void emit(struct layer *l, bool ended)
 	f.req.target = tls && tls->sni ? tls->sni : name;
 	f.resp.status = "unknown";
 	f.state = !ended ? FLOW_OPEN : c->reset ? FLOW_RESET : FLOW_DONE;
-	f.flags = t->flags;
+	f.flags = t->flags | (ended ? missing(l) : 0);
 	t->row = true;
 	t->told = total(l);
 	conn_emit_tls(l, &f, tls);

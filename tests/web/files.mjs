@@ -3,16 +3,28 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { $, CONTAINERS, FACTS, browser, clean, feeder, hub, noFilter, openTab, page, rowOf, screen, setFilter, startFeeder, table, targets, text, themed, tmp } from "./actions.mjs";
+import { $, CONTAINERS, FACTS, browser, clean, feeder, focusList, hub, noFilter, openTab, page, rowOf, screen, setFilter, startFeeder, table, targets, text, themed, tmp } from "./actions.mjs";
 import { Feeder, done, flow, sleep, test, until } from "./world.mjs";
 
 const SECRET = "hunter2hunter2";
 const shown = (t) => until(`${t} is said`, async () => new RegExp(t).test(await text("#files")), 20000);
 
+/* Opens the export or import dialog by its key, once the one before is gone and the keys are the list's. */
+async function dialog(key) {
+	await until("no dialog is open", async () => !(await $("#files[open]").count()));
+	await until(`${key} opens the dialog`, async () => {
+		if (await $("#files[open]").count()) return true;
+		await focusList();
+		await page.keyboard.press(key);
+		await sleep(200);
+		return false;
+	});
+}
+
 async function exported(format) {
 	if (!(await $("#files[open]").count())) {
 		await page.evaluate(() => document.activeElement?.blur());
-		await page.keyboard.press("w");
+		await dialog("w");
 	}
 	await $(`#files input[name=format][value=${format}]`).check();
 	const wait = page.waitForEvent("download", { timeout: 30000 });
@@ -52,7 +64,7 @@ async function exports() {
 		await noFilter();
 		await rowOf("/innocent/3").click();
 		await page.keyboard.press("Escape");
-		await page.keyboard.press("w");
+		await dialog("w");
 		await $("#files input[name=which][value=selection]").check();
 		const lines = (await exported("jsonl")).toString().trim().split("\n");
 		assert.deepEqual(lines.map((l) => JSON.parse(l).request.target), ["/innocent/3"]);
@@ -62,12 +74,12 @@ async function exports() {
 
 async function imports() {
 	await test("a session that was saved is opened again, in place of what is here", async () => {
-		await page.keyboard.press("w");
+		await dialog("w");
 		await $("#files input[name=which][value=all]").check();
 		await $("#files input[name=secrets][value=yes]").check();
 		await exported("session");
 		await page.keyboard.press("Escape");
-		await page.keyboard.press("o");
+		await dialog("o");
 		await $("#files input[type=checkbox]").check();
 		await themed(async (scheme) => {
 			await clean("import");
@@ -81,7 +93,7 @@ async function imports() {
 	await test("what is no capture is refused in words, and nothing changes", async () => {
 		const before = (await targets()).length;
 		writeFileSync(path.join(tmp, "poem.txt"), "no flows in here\n");
-		await page.keyboard.press("o");
+		await dialog("o");
 		if (await $("#files input[type=checkbox]").isChecked()) await $("#files input[type=checkbox]").uncheck();
 		await $("#import-file").setInputFiles(path.join(tmp, "poem.txt"));
 		await shown("no HAR file");

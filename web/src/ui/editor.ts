@@ -71,6 +71,16 @@ async function language(l: Language): Promise<Extension> {
 	}
 }
 
+/* Browsers scroll a text that is not edited with these keys only now and then. */
+const go = (to: (v: EditorView) => number) => (v: EditorView) => {
+	v.dispatch({ selection: { anchor: to(v) }, scrollIntoView: true });
+	return true;
+};
+const edges = keymap.of([
+	{ key: "Mod-Home", run: go(() => 0) },
+	{ key: "Mod-End", run: go((v) => v.state.doc.length) },
+]);
+
 /* What all read-only texts have. */
 export const reading = (label: string): Extension => [
 	EditorState.readOnly.of(true),
@@ -81,6 +91,7 @@ export const reading = (label: string): Extension => [
 	highlightSpecialChars(),
 	search({ top: true }),
 	keymap.of(searchKeymap),
+	edges,
 	syntaxHighlighting(colours),
 	theme,
 ];
