@@ -4,31 +4,15 @@
  * The hub acknowledges each batch at once and stores nothing, so this is the cost of encoding, gRPC and
  * decoding alone.  The agent writes as fast as the hub takes it.
  */
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "agent.h"
 #include "flow/pb.h"
 #include "hub/ingest.h"
-#include "sink/collector.h"
 
 #define QUEUE (16u << 20)
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static struct ingest *ingest;
 static bool gone;
@@ -66,31 +50,10 @@ static void run_hub(void)
 		struct pollfd p = { ingest_fd(ingest), POLLIN, 0 };
 
 		poll(&p, 1, 100);
-		(void)ingest_poll(ingest, now_ns());
-		ingest_tick(ingest, now_ns());
+		(void)ingest_poll(ingest, now_ns(CLOCK_MONOTONIC));
+		ingest_tick(ingest, now_ns(CLOCK_MONOTONIC));
 	}
 	ingest_close(ingest);
-}
-
-static void on_want(void *ctx, unsigned delay_ms)
-{
-	(void)ctx;
-	(void)delay_ms;
-}
-
-static int dial(uint16_t port)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
-		perror("connect");
-		exit(1);
-	}
-	return fd;
 }
 
 static void make_flow(struct flow *f, struct flow_conn *conn, size_t body)
@@ -138,19 +101,6 @@ static void make_flow(struct flow *f, struct flow_conn *conn, size_t body)
 	};
 }
 
-static void pump(struct sink *s, int timeout_ms)
-{
-	struct pollfd p = { collector_fd(s),
-			    (short)(POLLIN | (collector_wants_write(s) ? POLLOUT : 0)), 0 };
-
-	poll(&p, 1, timeout_ms);
-	collector_tick(s, now_ns());
-	if (collector_io(s, now_ns()) < 0) {
-		fprintf(stderr, "%s\n", collector_stats(s)->why);
-		exit(1);
-	}
-}
-
 static double run_agent(uint16_t port, unsigned long n, size_t body, size_t *ret_size)
 {
 	struct collector_options o = { .agent_id = "bench",
@@ -165,11 +115,11 @@ static double run_agent(uint16_t port, unsigned long n, size_t body, size_t *ret
 	make_flow(&f, &conn, body);
 	(void)flow_pb_pack(&one, &f);
 	*ret_size = one.n;
-	collector_tick(s, now_ns());
+	collector_tick(s, now_ns(CLOCK_MONOTONIC));
 	(void)collector_connected(s, dial(port));
 	while (!collector_stats(s)->connected)
 		pump(s, 10);
-	began = now_ns();
+	began = now_ns(CLOCK_MONOTONIC);
 	for (unsigned long i = 0; i < n; i++) {
 		memcpy(f.id, &i, sizeof(i));
 		if (s->ops->write(s, &f) < 0)
@@ -181,7 +131,7 @@ static double run_agent(uint16_t port, unsigned long n, size_t body, size_t *ret
 	}
 	if (s->ops->flush(s, 20000) < 0 || collector_stats(s)->dropped_flows)
 		exit(1);
-	began = now_ns() - began;
+	began = now_ns(CLOCK_MONOTONIC) - began;
 	s->ops->close(s);
 	buf_release(&one);
 	return (double)began / 1e9;

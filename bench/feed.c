@@ -6,19 +6,11 @@
  * errors, each with its own id, time, target and duration, so that filters and percentiles have something to find.
  * Prints: flows, flows a second until the last was acknowledged, its own CPU time a flow, what was dropped.
  */
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "agent.h"
 #include "flow/pb.h"
-#include "sink/collector.h"
 
 #define SECOND UINT64_C(1000000000)
 #define QUEUE  (16u << 20)
@@ -26,54 +18,12 @@
 static const char *const names[] = { "web", "api", "orders", "stock", "users", "payments", "mail", "db" };
 static uint64_t seed = 0x9e3779b97f4a7c15;
 
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
-
 static uint64_t any(void)
 {
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
 	seed ^= seed << 17;
 	return seed;
-}
-
-static void on_want(void *ctx, unsigned delay_ms)
-{
-	(void)ctx;
-	(void)delay_ms;
-}
-
-static int dial(uint16_t port)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
-		perror("connect");
-		exit(1);
-	}
-	return fd;
-}
-
-static void pump(struct sink *s, int timeout_ms)
-{
-	struct pollfd p = { collector_fd(s),
-			    (short)(POLLIN | (collector_wants_write(s) ? POLLOUT : 0)), 0 };
-
-	poll(&p, 1, timeout_ms);
-	collector_tick(s, now_ns(CLOCK_MONOTONIC));
-	if (collector_io(s, now_ns(CLOCK_MONOTONIC)) < 0) {
-		fprintf(stderr, "%s\n", collector_stats(s)->why);
-		exit(1);
-	}
 }
 
 static void set_end(struct flow_peer *e, unsigned who, uint16_t port)

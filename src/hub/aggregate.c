@@ -139,6 +139,22 @@ void end_name(struct end *ret, enum aggregate_by by, const struct flow_peer *p, 
 	}
 }
 
+/* --- which come first ------------------------------------------------------------------------------------------ */
+
+static int by_flows(const void *a, const void *b)
+{
+	const struct aggregate_rank *x = a, *y = b;
+
+	if (x->flows != y->flows)
+		return x->flows < y->flows ? 1 : -1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void aggregate_rank(struct aggregate_rank *list, size_t n)
+{
+	qsort(list, n, sizeof(*list), by_flows);
+}
+
 /* --- numbers of the list --------------------------------------------------------------------------------------- */
 
 uint32_t memo_get(struct memo *m, const struct list *l, uint32_t id)

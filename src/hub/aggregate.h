@@ -47,6 +47,15 @@ struct end {
 void end_name(struct end *ret, enum aggregate_by by, const struct flow_peer *p, const char *path, bool server,
 	      const char *host);
 
+/* --- which come first ------------------------------------------------------------------------------------------ */
+
+struct aggregate_rank {
+	uint64_t flows;
+	uint32_t id; /* the caller's: of a node, of a group */
+};
+/* Those with the most flows first; among equals the lower id, so that answers do not change by themselves. */
+void aggregate_rank(struct aggregate_rank *list, size_t n);
+
 /* --- what numbers of the list stand for ------------------------------------------------------------------------ */
 
 /* Good for as long as nothing in the list changes: then all is forgotten. */

@@ -209,21 +209,6 @@ struct told {
 	size_t nedges;
 };
 
-/* For qsort's comparison, which gets no context. */
-struct ranked {
-	uint64_t flows;
-	uint32_t id;
-};
-
-static int by_flows(const void *a, const void *b)
-{
-	const struct ranked *x = a, *y = b;
-
-	if (x->flows != y->flows)
-		return x->flows < y->flows ? 1 : -1;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
 static int edge_by_flows(const void *a, const void *b)
 {
 	const struct edge *x = *(struct edge *const *)a, *y = *(struct edge *const *)b;
@@ -236,7 +221,7 @@ static int edge_by_flows(const void *a, const void *b)
 static bool choose_nodes(struct callmap *m, struct told *t)
 {
 	size_t n = intern_end(&m->names), places = 0, addresses = 0;
-	struct ranked *rank = calloc(n + 1, sizeof(*rank));
+	struct aggregate_rank *rank = calloc(n + 1, sizeof(*rank));
 
 	t->nodes = calloc(n + 1, sizeof(*t->nodes));
 	if (!rank || !t->nodes) {
@@ -245,8 +230,8 @@ static bool choose_nodes(struct callmap *m, struct told *t)
 	}
 	for (uint32_t id = 1; id < n; id++)
 		if (m->nodes[id].flows > 0 && id != m->others)
-			rank[places++] = (struct ranked){ m->nodes[id].flows, id };
-	qsort(rank, places, sizeof(*rank), by_flows);
+			rank[places++] = (struct aggregate_rank){ m->nodes[id].flows, id };
+	aggregate_rank(rank, places);
 	for (size_t i = 0; i < places; i++) {
 		struct node *node = &m->nodes[rank[i].id];
 		bool room = t->nnodes < m->max_nodes;

@@ -263,33 +263,19 @@ static int64_t step_of(int64_t span_ns, size_t points)
 	return span_ns / (int64_t)points * 2 + 1;
 }
 
-struct ranked {
-	uint64_t flows;
-	uint32_t id;
-};
-
-static int by_flows(const void *a, const void *b)
-{
-	const struct ranked *x = a, *y = b;
-
-	if (x->flows != y->flows)
-		return x->flows < y->flows ? 1 : -1;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
 /* All groups, those with the most flows first; NULL: out of memory. */
-static struct ranked *rank(const struct metrics *m, size_t *ret_n)
+static struct aggregate_rank *rank(const struct metrics *m, size_t *ret_n)
 {
 	uint32_t end = intern_end(&m->names);
-	struct ranked *list = calloc((size_t)end + 1, sizeof(*list));
+	struct aggregate_rank *list = calloc((size_t)end + 1, sizeof(*list));
 	size_t n = 0;
 
 	if (!list)
 		return NULL;
 	for (uint32_t id = 1; id < end; id++)
 		if (m->groups[id].flows > 0 && id != m->rest)
-			list[n++] = (struct ranked){ m->groups[id].flows, id };
-	qsort(list, n, sizeof(*list), by_flows);
+			list[n++] = (struct aggregate_rank){ m->groups[id].flows, id };
+	aggregate_rank(list, n);
 	*ret_n = n;
 	return list;
 }
@@ -311,7 +297,7 @@ static void add_hit(struct series *s, const struct hit *h, uint32_t series)
 	}
 }
 
-static bool make_series(struct metrics *m, struct series *s, const struct ranked *list, size_t n)
+static bool make_series(struct metrics *m, struct series *s, const struct aggregate_rank *list, size_t n)
 {
 	struct aggregate_span span = aggregate_span(&m->job, m->last_ns);
 
@@ -400,7 +386,7 @@ static void group_json(const struct metrics *m, struct buf *out, uint32_t id, co
 	buf_puts(out, "}");
 }
 
-static void write_answer(struct metrics *m, struct buf *out, const struct series *s, const struct ranked *list, size_t n)
+static void write_answer(struct metrics *m, struct buf *out, const struct series *s, const struct aggregate_rank *list, size_t n)
 {
 	struct aggregate_span span = aggregate_span(&m->job, m->last_ns);
 	struct hist all = { 0 };
@@ -440,7 +426,7 @@ static void answer(struct job *j, struct buf *out)
 	struct metrics *m = (struct metrics *)j;
 	struct series s = { 0 };
 	size_t n = 0;
-	struct ranked *list = rank(m, &n);
+	struct aggregate_rank *list = rank(m, &n);
 
 	if (list && make_series(m, &s, list, n))
 		write_answer(m, out, &s, list, n);
