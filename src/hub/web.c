@@ -6,6 +6,8 @@
 #include "hub/web.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +82,7 @@ static int on_listen(struct lws *wsi, enum lws_callback_reasons why, void *user,
 		     size_t len)
 {
 	struct web *w = lws_context_user(lws_get_context(wsi));
-	int fd;
+	int fd, on = 1;
 
 	(void)user;
 	(void)in;
@@ -91,6 +93,8 @@ static int on_listen(struct lws *wsi, enum lws_callback_reasons why, void *user,
 		fd = accept4(w->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0)
 			break;
+		/* The end of a message longer than a segment would wait 40 ms for the browser's acknowledgement. */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		take(w, fd);
 	}
 	return 0;
