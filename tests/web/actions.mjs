@@ -2,7 +2,7 @@
 // What the tests of the page share: the one hub, feeder and tab, and what is done on the page.
 import assert from "node:assert/strict";
 import path from "node:path";
-import { Browser, Feeder, Hub, axe, screens, until } from "./world.mjs";
+import { Browser, Feeder, Hub, axe, done, screens, sleep, test, until } from "./world.mjs";
 
 export const tmp = process.argv[2];
 export const hub = new Hub(tmp);
@@ -16,6 +16,30 @@ export async function openTab(options) {
 export async function startFeeder() {
 	feeder = new Feeder(tmp, hub);
 	await until("the feeder is connected", () => feeder.connected);
+}
+
+/* A script from its begin to its end: hub and browser, the parts (LIMPID_PAGE_PARTS=a,b: only these; and what they need), at last that nothing
+ * in all of it was refused by the page's rules, fetched elsewhere or thrown, but for what is expected.  Ends the process. */
+export async function script(begin, parts, { needs = [], expected = () => false } = {}) {
+	const only = process.env.LIMPID_PAGE_PARTS?.split(",");
+	let status = 1;
+	try {
+		await hub.start();
+		await browser.start();
+		await begin();
+		for (const part of parts) if (!only || [...needs, ...only].includes(part.name)) await part();
+		await test("no error, no policy violation, no request to another host in all of this", () => assert.deepEqual(browser.problems.filter((p) => !expected(p)), []));
+		status = done() ? 1 : 0;
+	} catch (e) {
+		console.log(`not ok 0 - page: the tests could not run: ${e.stack}`);
+		console.log(`# ${hub.log.split("\n").slice(-10).join("\n# ")}`);
+	} finally {
+		await browser.stop();
+		await feeder?.stop();
+		if (hub.process) await hub.stop();
+		await sleep(50);
+	}
+	process.exit(status);
 }
 
 export const $ = (sel) => page.locator(sel);

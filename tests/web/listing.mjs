@@ -2,8 +2,8 @@
 // listing.mjs TMP - what people do with the list, in a real browser on a real hub: columns, order, marks, several rows, kinds,
 // completion, saved filters, searches that stop.  TAP.
 import assert from "node:assert/strict";
-import { $, browser, clean, feeder, focusList, hub, noFilter, openTab, page, rowOf, screen, setFilter, startFeeder, table, targets, text, themed } from "./actions.mjs";
-import { done, flow, sleep, test, until } from "./world.mjs";
+import { $, browser, clean, feeder, focusList, hub, noFilter, openTab, page, rowOf, screen, script, setFilter, startFeeder, table, targets, text, themed } from "./actions.mjs";
+import { flow, test, until } from "./world.mjs";
 
 const heads = () => page.evaluate(() => [...document.querySelectorAll(".grid-head .cell")].map((c) => c.dataset.key));
 const column = async (label) => {
@@ -19,8 +19,6 @@ const press = async (...keys) => {
 };
 
 async function begin() {
-	await hub.start();
-	await browser.start();
 	await openTab();
 	await startFeeder();
 	await page.goto(hub.address);
@@ -286,19 +284,4 @@ async function filtering() {
 	});
 }
 
-let status = 1;
-try {
-	await begin();
-	for (const part of [ordering, columns, noting, filtering]) await part();
-	await test("nothing was refused by the browser, nothing fetched from elsewhere", () => assert.deepEqual(browser.problems, []));
-	status = done() ? 1 : 0;
-} catch (e) {
-	console.log(`not ok 0 - page: the tests could not run: ${e.stack}`);
-	console.log(`# ${hub.log.split("\n").slice(-10).join("\n# ")}`);
-} finally {
-	await browser.stop();
-	await feeder?.stop();
-	if (hub.process) await hub.stop();
-	await sleep(50);
-}
-process.exit(status);
+await script(begin, [ordering, columns, noting, filtering]);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // map.mjs TMP - the map and the metrics in a real browser, on a real hub, fed by an agent over gRPC.  TAP.
 import assert from "node:assert/strict";
-import { $, browser, clean, feeder, hub, noFilter, openTab, page, screen, setFilter, startFeeder, text, themed } from "./actions.mjs";
+import { $, browser, clean, feeder, hub, noFilter, openTab, page, screen, script, setFilter, startFeeder, text, themed } from "./actions.mjs";
 import { metrics } from "./metrics.mjs";
 import { shop } from "./sums-flows.mjs";
-import { done, flow, sleep, test, until } from "./world.mjs";
+import { flow, test, until } from "./world.mjs";
 
 const nodes = () => page.locator(".map-picture [data-node]").evaluateAll((list) => list.map((n) => n.getAttribute("aria-label")));
 const place = () => page.locator(".map-picture [data-node]").evaluateAll((list) => Object.fromEntries(list.map((n) => [n.dataset.node, n.getAttribute("transform")])));
@@ -142,22 +142,4 @@ async function many() {
 	});
 }
 
-let status = 1;
-try {
-	await hub.start();
-	await browser.start();
-	await map();
-	await metrics();
-	await many();
-	await test("nothing was fetched elsewhere, no rule broken, no error thrown", () => assert.deepEqual(browser.problems, []));
-	status = done() ? 1 : 0;
-} catch (e) {
-	console.log(`not ok 0 - page: the tests could not run: ${e.message}`);
-	console.log(`# ${hub.log.split("\n").slice(-10).join("\n# ")}`);
-} finally {
-	await browser.stop();
-	await feeder?.stop();
-	if (hub.process) await hub.stop();
-	await sleep(50);
-}
-process.exit(status);
+await script(() => {}, [map, metrics, many]);
