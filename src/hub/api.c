@@ -16,6 +16,7 @@
 #include "hub/saved.h"
 #include "hub/serve.h"
 #include "hub/transfer.h"
+#include "hub/types.h"
 
 /* --- access --------------------------------------------------------------------------------------------------- */
 
@@ -215,7 +216,7 @@ static void health(struct conn *c, const char *rest)
 
 /* --- what changes something ------------------------------------------------------------------------------------------ */
 
-static void await(struct conn *c, enum hub_command_kind kind, struct capture *cap, struct buf *part)
+void api_await(struct conn *c, enum hub_command_kind kind, struct capture *cap, struct buf *part)
 {
 	c->q.ticket = hub_command(c->w->st, kind, cap, part);
 	if (c->q.ticket == 0)
@@ -242,7 +243,7 @@ static void capture_put(struct conn *c, const char *rest)
 	if (r < 0)
 		answer_error(c, r == -EINVAL ? 400 : 503, why);
 	else
-		await(c, COMMAND_CAPTURE, &cap, NULL);
+		api_await(c, COMMAND_CAPTURE, &cap, NULL);
 }
 
 /* What the body has is put over what is in force when the main thread comes to it, so that of two changes at once
@@ -258,14 +259,14 @@ static void capture_patch(struct conn *c, const char *rest)
 		answer_error(c, r == -EINVAL ? 400 : 503, why);
 	} else {
 		capture_release(&cap);
-		await(c, COMMAND_CAPTURE_PART, NULL, &c->q.body);
+		api_await(c, COMMAND_CAPTURE_PART, NULL, &c->q.body);
 	}
 }
 
 static void clear(struct conn *c, const char *rest)
 {
 	(void)rest;
-	await(c, COMMAND_CLEAR, NULL, NULL);
+	api_await(c, COMMAND_CLEAR, NULL, NULL);
 }
 
 static void import(struct conn *c, const char *rest)
@@ -276,7 +277,7 @@ static void import(struct conn *c, const char *rest)
 	if (!keep_count(buf_slice(&c->q.body), &n))
 		answer_error(c, 400, "the body is no list of records: see docs/api.md");
 	else
-		await(c, COMMAND_IMPORT, NULL, &c->q.body);
+		api_await(c, COMMAND_IMPORT, NULL, &c->q.body);
 }
 
 /* id: 36 characters, or blanks: those that the body lists. */
@@ -297,7 +298,7 @@ static void mark_flows(struct conn *c, const char *id)
 	if (part.failed)
 		answer_error(c, 503, "the hub is out of memory");
 	else
-		await(c, COMMAND_MARK, NULL, &part);
+		api_await(c, COMMAND_MARK, NULL, &part);
 	buf_release(&part);
 }
 
@@ -340,7 +341,7 @@ static void saved_put(struct conn *c, const char *rest)
 	if (saved_parse(buf_slice(&c->q.body), &list, &why) < 0)
 		answer_error(c, 400, why);
 	else
-		await(c, COMMAND_SAVED, NULL, &list);
+		api_await(c, COMMAND_SAVED, NULL, &list);
 	buf_release(&list);
 }
 
@@ -357,6 +358,8 @@ static void poll_command(struct conn *c)
 		answer_error(c, 404, "there is no such flow: it was deleted, or never was");
 	else if (r == -EDQUOT)
 		answer_error(c, 400, "1,000 flows are pinned, and no more can be: let some of them go first");
+	else if (r == -EFBIG)
+		answer_error(c, 413, "more than 16 MiB of descriptors: forget the old ones first");
 	else if (r == -EAGAIN)
 		answer_error(c, 503, "the hub is still reading its database: try again in a moment");
 	else if (r == -ENOSPC)
@@ -412,6 +415,9 @@ static const struct route {
 	{ "GET", "/api/filter/check", false, filter_check },
 	{ "GET", "/api/saved", false, saved_get },
 	{ "PUT", "/api/saved", false, saved_put },
+	{ "GET", "/api/schemas", false, types_get },
+	{ "POST", "/api/schemas", false, types_post },
+	{ "DELETE", "/api/schemas", false, types_delete },
 	{ "GET", "/api/containers", false, containers },
 	{ "GET", "/api/capture", false, capture_get },
 	{ "PUT", "/api/capture", false, capture_put },

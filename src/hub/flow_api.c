@@ -9,6 +9,7 @@
 #include "hub/body.h"
 #include "hub/files.h"
 #include "hub/serve.h"
+#include "hub/types.h"
 
 #define FLOW_BODY_MAX	((size_t)256 << 10)
 #define FLOW_MEMORY	((size_t)1 << 30)
@@ -38,27 +39,38 @@ static int hide(struct conn *c, struct arena *a, struct flow *f)
 	return r;
 }
 
-static int load(struct conn *c, const char *id, struct arena *a, size_t max_msgs, struct flow *ret,
-		uint64_t *ret_row)
+/* As it is stored. */
+static int fetch(struct conn *c, const char *id, struct arena *a, size_t max_msgs, struct flow *ret, uint64_t *ret_row)
 {
 	uint8_t bytes[16];
 	int r = flow_id_parse(id, bytes) < 0 ? -ENOENT : reader(c->w);
 
-	if (r < 0)
-		return r;
-	r = c->w->ops->by_id(c->w->reader, bytes, a, max_msgs, ret, ret_row);
+	return r < 0 ? r : c->w->ops->by_id(c->w->reader, bytes, a, max_msgs, ret, ret_row);
+}
+
+static int fetch_messages(struct conn *c, const char *id, const struct store_window *w, struct arena *a, struct flow *ret,
+			  uint64_t *ret_kept)
+{
+	uint8_t bytes[16];
+	int r = flow_id_parse(id, bytes) < 0 ? -ENOENT : reader(c->w);
+
+	return r < 0 ? r : c->w->ops->messages(c->w->reader, bytes, w, a, ret, ret_kept);
+}
+
+/* As it may be told. */
+static int load(struct conn *c, const char *id, struct arena *a, size_t max_msgs, struct flow *ret,
+		uint64_t *ret_row)
+{
+	int r = fetch(c, id, a, max_msgs, ret, ret_row);
+
 	return r < 0 ? r : hide(c, a, ret);
 }
 
 static int load_messages(struct conn *c, const char *id, const struct store_window *w,
 			 struct arena *a, struct flow *ret, uint64_t *ret_kept)
 {
-	uint8_t bytes[16];
-	int r = flow_id_parse(id, bytes) < 0 ? -ENOENT : reader(c->w);
+	int r = fetch_messages(c, id, w, a, ret, ret_kept);
 
-	if (r < 0)
-		return r;
-	r = c->w->ops->messages(c->w->reader, bytes, w, a, ret, ret_kept);
 	return r < 0 ? r : hide(c, a, ret);
 }
 
@@ -181,37 +193,56 @@ static void flow_messages(struct conn *c, const char *id, struct arena *a)
 	answer_own(c, 200, NULL);
 }
 
+/* The body that the query asks for, of a flow that has only its message then; one that is read by a type is so before
+ * secrets are looked for in it.  NULL: answered, there is none. */
+static const struct flow_body *body_of(struct conn *c, const char *id, struct arena *a, uint64_t msg, struct flow *f, struct flow_msg *one)
+{
+	const char *side = request_arg(c, "side"), *type = request_arg(c, "type");
+	struct flow_body *b;
+	uint64_t row;
+	int r = msg > 0 ? fetch_messages(c, id, &(struct store_window){ .n = 1, .from = msg }, a, f, &row) : fetch(c, id, a, 0, f, &row);
+
+	if (r < 0) {
+		load_failed(c, r);
+		return NULL;
+	}
+	if (msg > 0 && (f->nmsgs == 0 || f->msgs[0].seq != msg)) {
+		answer_error(c, 404, "this flow has no such message");
+		return NULL;
+	}
+	if (msg > 0) {
+		*one = f->msgs[0];
+		f->msgs = one;
+		f->nmsgs = 1;
+	}
+	b = msg > 0 ? &one->body : strcmp(side, "req") == 0 ? &f->req.body : &f->resp.body;
+	if (type && !types_show(c, a, type, b))
+		return NULL;
+	r = hide(c, a, f);
+	if (r < 0) {
+		load_failed(c, r);
+		return NULL;
+	}
+	return msg > 0 ? &f->msgs[0].body : b;
+}
+
 static void flow_body(struct conn *c, const char *id, struct arena *a)
 {
 	const char *side = request_arg(c, "side");
-	const struct flow_body *b = NULL;
+	const struct flow_body *b;
+	struct flow_msg one;
 	char name[64];
 	int64_t msg = 0;
 	struct flow f;
-	uint64_t row;
-	int r;
 
 	if (!api_number(c, "msg", &msg) ||
 	    (msg <= 0 && (!side || (strcmp(side, "req") != 0 && strcmp(side, "resp") != 0)))) {
 		answer_error(c, 400, "say side=req or side=resp, or msg=NUMBER");
 		return;
 	}
-	r = msg > 0 ? load_messages(c, id, &(struct store_window){ .n = 1, .from = (uint64_t)msg }, a,
-				    &f, &row)
-		    : load(c, id, a, 0, &f, &row);
-	if (r < 0) {
-		load_failed(c, r);
+	b = body_of(c, id, a, msg > 0 ? (uint64_t)msg : 0, &f, &one);
+	if (!b)
 		return;
-	}
-	for (size_t i = 0; msg > 0 && i < f.nmsgs; i++)
-		if (f.msgs[i].seq == (uint64_t)msg)
-			b = &f.msgs[i].body;
-	if (msg <= 0)
-		b = strcmp(side, "req") == 0 ? &f.req.body : &f.resp.body;
-	if (!b) {
-		answer_error(c, 404, "this flow has no such message");
-		return;
-	}
 	if (msg > 0)
 		(void)snprintf(name, sizeof(name), "%s-%" PRId64, id, msg);
 	else

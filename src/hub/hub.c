@@ -18,6 +18,7 @@
 #include "hub/keep.h"
 #include "hub/marks.h"
 #include "hub/saved.h"
+#include "hub/types.h"
 #include "hub/web.h"
 
 #define TICK_NS	      UINT64_C(100000000)
@@ -112,6 +113,8 @@ static int run_commands(struct hub *h)
 			r = marks_apply(&h->st, h->ops, h->store, buf_slice(&cmd->part));
 		else if (cmd->kind == COMMAND_SAVED)
 			r = saved_apply(&h->st, h->ops, h->store, &cmd->part);
+		else if (cmd->kind == COMMAND_TYPES)
+			r = types_apply(&h->st, h->ops, h->store, buf_slice(&cmd->part));
 		else
 			r = clear(h);
 		hub_lock(&h->st);
@@ -437,6 +440,7 @@ static int live(const struct hub_options *o, bool *first, char *err, size_t errl
 	if (r == 0) {
 		load_capture(h);
 		saved_load(&h->st, h->ops, h->store);
+		types_load(&h->st, h->ops, h->store);
 		r = open_loop(h);
 	}
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include "hub/assets.h"
 #include "hub/serve.h"
 #include "hub/transfer.h"
+#include "hub/types.h"
 
 #define PIECE	16384
 #define WRITE_S 30  /* for the client to take a piece */
@@ -220,6 +221,8 @@ static void dispatch(struct conn *c)
 
 static size_t body_max(const struct conn *c)
 {
+	if (!c->q.path.failed && strcmp((const char *)c->q.path.p, "/api/schemas") == 0)
+		return TYPES_MAX;
 	/* "/api/import", and the pieces of "/api/imports/ID" */
 	return !c->q.path.failed && strncmp((const char *)c->q.path.p, "/api/import", 11) == 0 ? TRANSFER_BODY : WEB_BODY_MAX;
 }
@@ -250,7 +253,7 @@ void request_begin(struct conn *c, const char *path, size_t npath)
 	else if (header(c->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, coding, sizeof(coding)))
 		answer_error(c, 411, "send the body with a Content-Length");
 	else if (n > body_max(c))
-		answer_error(c, 413, "the body is larger than 512 KiB, or 64 MiB of an import");
+		answer_error(c, 413, "the body is larger than 512 KiB, 16 MiB of descriptors or 64 MiB of an import");
 	else if (!sends || !len || (n == 0 && strcmp(c->q.method, "POST") != 0))
 		dispatch(c);
 	/* Else libwebsockets says when the body is there; for POST it does so also when that is empty. */

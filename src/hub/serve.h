@@ -37,6 +37,8 @@ struct web {
 	struct buf common;  /* what every tick says, as of common_version */
 	uint64_t common_version;
 	uint64_t jobs; /* begun so far */
+	struct schemas *types; /* of st->types as of types_version; NULL: none */
+	uint64_t types_version;
 	struct resending *resends; /* on their way, also those that nobody awaits any more */
 };
 
@@ -103,6 +105,8 @@ void answer_error(struct conn *c, int status, const char *text);
 /* api.c */
 void api_call(struct conn *c);
 void api_poll(struct conn *c); /* is what was awaited there? */
+/* Hands a command to the main thread, whose result is the answer; takes over cap and part, each may be NULL. */
+void api_await(struct conn *c, enum hub_command_kind kind, struct capture *cap, struct buf *part);
 /* `"counters":` of docs/api.md; with the lock held. */
 void api_counters(const struct hub_state *st, struct buf *out);
 /* A query parameter as a number; left alone when it is missing.  False: it is none. */

@@ -46,6 +46,7 @@ void hub_state_release(struct hub_state *st)
 	agents_release(&st->agents);
 	capture_release(&st->capture);
 	buf_release(&st->saved);
+	buf_release(&st->types);
 	if (st->wake_main >= 0)
 		close(st->wake_main);
 	(void)pthread_mutex_destroy(&st->lock);

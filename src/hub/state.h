@@ -18,6 +18,7 @@ enum hub_command_kind {
 	COMMAND_IMPORT,
 	COMMAND_MARK,  /* part: as of marks_apply */
 	COMMAND_SAVED, /* part: as of saved_apply */
+	COMMAND_TYPES, /* part: as of types_apply */
 };
 struct hub_command { /* from the web thread to the main thread */
 	enum hub_command_kind kind;
@@ -41,6 +42,8 @@ struct hub_state {
 	struct capture capture;
 	struct buf saved; /* named filters as JSON; empty: none */
 	uint64_t saved_version;
+	struct buf types; /* a google.protobuf.FileDescriptorSet (types.h); empty: none */
+	uint64_t types_version;
 	struct store_stats store;
 	char store_error[256]; /* "": none */
 	uint64_t flows, rejected;

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "hub/files.h"
+#include "hub/types.h"
 #include "hub/listen.h"
 #include "hub/serve.h"
 
@@ -402,6 +403,7 @@ void web_stop(struct web *w)
 		close(w->listen_fd);
 	files_exports_drop(w, 0, true);
 	files_imports_drop(w, 0, true);
+	schemas_free(w->types);
 	if (w->reader)
 		w->ops->close(w->reader);
 	buf_release(&w->common);

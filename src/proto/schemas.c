@@ -155,6 +155,25 @@ const struct schema_method *schemas_method(const struct schemas *s, const char *
 	return find_any(s, KIND_METHOD, path);
 }
 
+void schemas_each(const struct schemas *s, void (*message)(void *ctx, const struct schema_message *m),
+		  void (*method)(void *ctx, const struct schema_method *m), void *ctx)
+{
+	const struct set *sets[] = { &s->given, &s->learned };
+	uint64_t key;
+	void *first;
+
+	for (size_t i = 0, pos = 0; i < 2; i++, pos = 0)
+		while (map_next(&sets[i]->by_name, &pos, &key, &first))
+			for (const struct entry *e = first; e; e = e->next) {
+				bool told = find_full(s, e->kind, e->name) == e->what;
+
+				if (told && e->kind == KIND_MESSAGE)
+					message(ctx, e->what);
+				else if (told && e->kind == KIND_METHOD)
+					method(ctx, e->what);
+			}
+}
+
 const struct schema_field *schema_field_of(const struct schema_message *m, uint32_t number)
 {
 	size_t lo = 0, hi = m->nfields;

@@ -72,6 +72,9 @@ int schemas_learn(struct schemas *s, struct slice file);
 const struct schema_message *schemas_message(const struct schemas *s, const char *name);
 const struct schema_enum *schemas_enum(const struct schemas *s, const char *name);
 const struct schema_method *schemas_method(const struct schemas *s, const char *path);
+/* Calls message and method for each that is known, in no order. */
+void schemas_each(const struct schemas *s, void (*message)(void *ctx, const struct schema_message *m),
+		  void (*method)(void *ctx, const struct schema_method *m), void *ctx);
 const struct schema_field *schema_field_of(const struct schema_message *m, uint32_t number);
 const char *schema_value_of(const struct schema_enum *e, int32_t number); /* or NULL */
 void schemas_free(struct schemas *s);
