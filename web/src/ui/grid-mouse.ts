@@ -12,8 +12,8 @@ import { openRowMenu } from "./row-menu-open";
 /* Number of the column that the keyboard is on in the selected row; -1: on the row. */
 export const cellAt = signal(-1);
 
-const columnOf = (e: Event): string => {
-	const cell = (e.target as Element).closest<HTMLElement>(".row > .cell");
+const columnOf = (on: Element): string => {
+	const cell = on.closest<HTMLElement>(".row > .cell");
 	return cell ? (columns.peek()[[...cell.parentElement!.children].indexOf(cell)]?.key ?? "") : "";
 };
 
@@ -42,11 +42,14 @@ export function listenToMouse(canvas: HTMLElement): (e: Event) => number {
 		const row = (e.target as Element).closest<HTMLElement>(".row");
 		return row?.dataset.at !== undefined && row.dataset.state !== "loading" ? Number(row.dataset.at) : -1;
 	};
+	/* While the list moves on, another row is under the pointer by the time the button is let go: the one that was pressed is meant. */
+	let pressed = { at: -1, column: "" };
+	canvas.addEventListener("pointerdown", (e) => (pressed = { at: at(e), column: columnOf(e.target as Element) }));
 	canvas.addEventListener("click", (e) => {
-		const i = at(e);
+		const { at: i, column } = e.detail ? pressed : { at: at(e), column: columnOf(e.target as Element) };
 		const r = view.rows.get(i);
 		if (i < 0 || !r) return;
-		if (e.altKey) return filterBy(termOf(columnOf(e), r), e.shiftKey);
+		if (e.altKey) return filterBy(termOf(column, r), e.shiftKey);
 		if (e.shiftKey) {
 			getSelection()?.removeAllRanges();
 			return void (selection() < 0 ? select(i) : pickTo(i));
@@ -71,7 +74,7 @@ export function listenToMouse(canvas: HTMLElement): (e: Event) => number {
 			setPicked([]);
 			select(i);
 		}
-		openRowMenu({ x: e.clientX, y: e.clientY, row: r, column: columnOf(e) });
+		openRowMenu({ x: e.clientX, y: e.clientY, row: r, column: columnOf(e.target as Element) });
 	});
 	return at;
 }

@@ -151,6 +151,8 @@ export class Recycler {
 
 	private onScroll = (): void => {
 		if (!this.port.clientHeight) return;
+		/* The browser moved it, since the window is of another height now (a banner came or went): not the person. */
+		if (this.height !== this.lastHeight) return this.resized();
 		const s = this.port.scrollTop;
 		if (Math.abs(s - this.expected) < 1) return;
 		const before = this.top;
