@@ -44,6 +44,16 @@ static void failed(struct importing *m, int err)
 
 /* --- a database ------------------------------------------------------------------------------------------- */
 
+static int note(struct importing *m, const struct flow *f)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct flow_mark now;
+	int r = a ? store_note_import(&store_sqlite, m->store, f->id, f->mark, a, &now) : -ENOMEM;
+
+	arena_free(a);
+	return r;
+}
+
 static void put(void *ctx, const struct flow *f)
 {
 	struct importing *m = ctx;
@@ -52,6 +62,8 @@ static void put(void *ctx, const struct flow *f)
 	int r = store_sqlite.put(m->store, f, &row, &is_new);
 
 	m->added += r == 0 && is_new;
+	if (r == 0 && f->mark)
+		r = note(m, f);
 	if (r == 0 && m->writes % COMMIT_AT == COMMIT_AT - 1)
 		r = store_sqlite.commit(m->store);
 	if (r < 0 && r != -EINVAL)

@@ -8,12 +8,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "export/redact.h"
 #include "export/url.h"
 #include "flow/json.h"
 #include "flow/time.h"
 
 struct exporter {
-	bool begun, more;
+	bool begun, more, redacted;
 };
 
 static void key(struct buf *out, const char *name)
@@ -335,6 +336,7 @@ static int har_flow(struct exporter *e, const struct flow *f, struct buf *out)
 			      "\"},\"pages\":[],\"entries\":[");
 	buf_puts(out, e->more ? ",\n{" : "\n{");
 	e->begun = e->more = true;
+	e->redacted |= (f->flags & FLOW_REDACTED) != 0;
 	str(out, "startedDateTime", flow_time_format(flow_time_ns(f), 6, when) ? when : "1970-01-01T00:00:00.000Z");
 	put_request(out, f);
 	put_response(out, f);
@@ -343,6 +345,8 @@ static int har_flow(struct exporter *e, const struct flow *f, struct buf *out)
 	put_ends(out, f);
 	if (strcmp(f->proto, "websocket") == 0)
 		put_websocket(out, f);
+	if (f->mark && f->mark->note) /* HAR's own place for it, which other programs show */
+		str(out, "comment", f->mark->note);
 	key(out, "_limpid");
 	flow_json(out, f, &rest);
 	buf_puts(out, "}");
@@ -359,7 +363,10 @@ static int har_end(struct exporter *e, struct buf *out)
 	if (!e->begun)
 		buf_puts(out, "{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"Limpid\",\"version\":\"" LIMPID_VERSION
 			      "\"},\"pages\":[],\"entries\":[");
-	buf_puts(out, "\n]}}\n");
+	buf_puts(out, "\n]");
+	if (e->redacted)
+		buf_puts(out, ",\"comment\":\"Secrets are hidden: the word " REDACT_MARK " stands for them\",\"_redacted\":true");
+	buf_puts(out, "}}\n");
 	return out->failed ? -ENOMEM : 0;
 }
 

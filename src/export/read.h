@@ -12,6 +12,8 @@
 int read_flow(const struct json *v, struct arena *a, struct flow *ret);
 /* A HAR entry (HAR 1.2, "entries"), of Limpid's own export or of a browser; raw is its text.  Same errors. */
 int read_har_entry(struct slice raw, const struct json *v, struct arena *a, struct flow *ret);
+/* Members "mark" and "pinned" of v (docs/flow.md) and this note, or NULL, as f->mark; what no mark may hold is left out.  0; -ENOMEM. */
+int read_mark(const struct json *v, const char *note, struct arena *a, struct flow *f);
 /* An id of version 7 for what has none: the same each time for the same bytes, so that a second import changes nothing. */
 void read_made_id(int64_t unix_ns, struct slice content, uint8_t ret[16]);
 /* Bytes of base64 (RFC 4648, 4; padding may be missing, line ends are skipped).  0; -EBADMSG; -ENOMEM. */

@@ -372,6 +372,25 @@ static void stream(const struct json *v, struct flow *f)
 	f->stream.left_out = number(v, "left_out");
 }
 
+int read_mark(const struct json *v, const char *note, struct arena *a, struct flow *f)
+{
+	const struct json *pinned = json_get(v, "pinned");
+	uint64_t colour = number(v, "mark");
+	struct flow_mark *m;
+
+	if (!note || !note[0] || strlen(note) > FLOW_NOTE_MAX)
+		note = NULL;
+	if (colour > FLOW_MARK_MAX)
+		colour = 0;
+	if (!note && !colour && !(pinned && pinned->kind == JSON_TRUE))
+		return 0;
+	f->mark = m = arena_alloc(a, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	*m = (struct flow_mark){ (unsigned)colour, pinned && pinned->kind == JSON_TRUE, note };
+	return 0;
+}
+
 int read_flow(const struct json *v, struct arena *a, struct flow *ret)
 {
 	const char *id = text(v, "id");
@@ -389,6 +408,7 @@ int read_flow(const struct json *v, struct arena *a, struct flow *ret)
 	r = r ? r : messages(json_get(v, "messages"), a, &f);
 	r = r ? r : connection(v, a, &f);
 	r = r ? r : times(v, &f);
+	r = r ? r : read_mark(v, text(v, "note"), a, &f);
 	if (r < 0)
 		return r;
 	if (!id)

@@ -225,6 +225,7 @@ static int foreign(struct slice raw, const struct json *v, struct arena *a, stru
 	r = r ? r : response(json_get(v, "response"), a, f);
 	r = r ? r : messages(json_get(v, "_webSocketMessages"), a, f);
 	r = r ? r : connection(v, a, &u, f);
+	r = r ? r : read_mark(NULL, text(v, "comment"), a, f);
 	if (r < 0)
 		return r;
 	f->proto = proto_of(v, &u);

@@ -361,6 +361,18 @@ static void redis(struct redact *r, struct arena *a, struct flow *f)
 	f->resp.body.data = keep_bytes(r, a, f->resp.body.data, edit_run(r, f->resp.body.data, false, redact_list));
 }
 
+/* What somebody noted may quote what was said. */
+static void note(struct redact *r, struct arena *a, struct flow *f)
+{
+	struct flow_mark *m = f->mark && f->mark->note ? arena_alloc(a, sizeof(*m)) : NULL;
+
+	if (!m)
+		return; /* there is none; without memory the arena says so */
+	*m = *f->mark;
+	m->note = string(r, a, m->note);
+	f->mark = m;
+}
+
 /* --- flows --- */
 
 static void half(struct redact *r, struct arena *a, struct flow_half *h, bool coded)
@@ -391,10 +403,13 @@ int redact_flow(struct redact *r, const struct flow *f, struct arena *a, struct 
 		half(r, a, &out.resp, coded);
 	if (!r->err)
 		messages(r, a, &out);
+	if (!r->err)
+		note(r, a, &out);
 	if (!r->err && arena_short(a))
 		r->err = -ENOMEM;
 	if (r->err)
 		return r->err;
+	out.flags |= FLOW_REDACTED;
 	*ret = out;
 	return 0;
 }

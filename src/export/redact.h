@@ -22,7 +22,7 @@ struct redact;
  * 0; -EINVAL: err says which and why; -ENOMEM. */
 int redact_new(struct redact **ret, const char *const *rules, size_t n, char *err, size_t errlen);
 void redact_free(struct redact *r);
-/* *ret is f without secrets.  What is new lies in a, the rest is f's.
+/* *ret is f without secrets and with FLOW_REDACTED, also when it had none.  What is new lies in a, the rest is f's.
  * 0; -ENOMEM; -EMSGSIZE: an expression of the rules gave up on it.  After an error the flow must not be shown. */
 int redact_flow(struct redact *r, const struct flow *f, struct arena *a, struct flow *ret);
 /* Values hidden so far. */

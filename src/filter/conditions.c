@@ -37,6 +37,11 @@ static bool is_midstream(const struct flow *f)
 	return f->flags & FLOW_MIDSTREAM;
 }
 
+static bool is_redacted(const struct flow *f)
+{
+	return f->flags & FLOW_REDACTED;
+}
+
 static bool is_tls(const struct flow *f)
 {
 	return f->conn->tls != NULL;
@@ -100,6 +105,7 @@ static const struct condition conditions[] = {
 	{ "truncated", is_truncated, "a body was cut at the limit" },
 	{ "gap", is_gap, "bytes were lost" },
 	{ "midstream", is_midstream, "its connection was open before capture began" },
+	{ "redacted", is_redacted, "imported without its secrets" },
 	{ "tls", is_tls, "encrypted on the wire" },
 	{ "undecrypted", is_undecrypted, "TLS that is not read" },
 	{ "stream", is_stream, "a conversation, with messages" },

@@ -96,7 +96,7 @@ const char *flow_flag_name(unsigned flag)
 		{ FLOW_TRUNCATED, "truncated" },       { FLOW_AFTER_GAP, "after_gap" },
 		{ FLOW_MIDSTREAM, "midstream" },       { FLOW_PEER_INFERRED, "peer_inferred" },
 		{ FLOW_NO_REQUEST, "no_request" },     { FLOW_BAD_FRAMING, "bad_framing" },
-		{ FLOW_DECODE_ERROR, "decode_error" },
+		{ FLOW_DECODE_ERROR, "decode_error" }, { FLOW_REDACTED, "redacted" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

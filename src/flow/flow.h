@@ -23,6 +23,7 @@ enum flow_flag {
 	FLOW_NO_REQUEST = 16,	/* an answer whose request was not seen */
 	FLOW_BAD_FRAMING = 32,	/* contradictory lengths; decided as the protocol's RFC says */
 	FLOW_DECODE_ERROR = 64, /* a content-encoding could not be undone: body is as sent */
+	FLOW_REDACTED = 128,	/* what counts as a secret was hidden (docs/redaction.md), if there was any */
 };
 
 /* One end of a connection.  Strings are NULL when unknown. */

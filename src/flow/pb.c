@@ -192,11 +192,20 @@ static void conn_out(struct conn_pb *m, const struct flow_conn *c)
 	m->conn.tls = &m->tls;
 }
 
+static void mark_out(Limpid__V1__Mark *m, const struct flow_mark *mark)
+{
+	limpid__v1__mark__init(m);
+	m->colour = mark->colour;
+	m->pinned = mark->pinned;
+	m->note = text(mark->note);
+}
+
 int flow_pb_pack(struct buf *out, const struct flow *f)
 {
 	struct arena *a = arena_new(SIZE_MAX);
 	Limpid__V1__Flow m = LIMPID__V1__FLOW__INIT;
 	Limpid__V1__Stream stream;
+	Limpid__V1__Mark mark;
 	struct conn_pb conn;
 	size_t size;
 	uint8_t *room;
@@ -215,6 +224,10 @@ int flow_pb_pack(struct buf *out, const struct flow *f)
 	if (f->streams) {
 		stream_out(&stream, &f->stream);
 		m.stream = &stream;
+	}
+	if (f->mark) {
+		mark_out(&mark, f->mark);
+		m.mark = &mark;
 	}
 	r = f->has_req ? half_out(a, &f->req, &m.req) : 0;
 	if (r == 0 && f->has_resp)
@@ -373,6 +386,25 @@ static int msgs_in(struct arena *a, const Limpid__V1__Flow *m, struct flow *f)
 	return 0;
 }
 
+/* Out of foreign files, too: a note is text of the usual length, a colour one of those there are. */
+static int mark_in(struct arena *a, const Limpid__V1__Mark *m, struct flow *f)
+{
+	struct flow_mark *mark;
+
+	if (!m)
+		return 0;
+	mark = arena_alloc(a, sizeof(*mark));
+	if (!mark)
+		return -ENOMEM;
+	mark->colour = m->colour <= FLOW_MARK_MAX ? m->colour : 0;
+	mark->pinned = m->pinned;
+	if (m->note.len <= FLOW_NOTE_MAX && slice_is_utf8((struct slice){ m->note.data, m->note.len }))
+		mark->note = opt_text(a, m->note);
+	if (mark->colour || mark->pinned || mark->note)
+		f->mark = mark;
+	return 0;
+}
+
 int flow_pb_from(const Limpid__V1__Flow *m, struct arena *a, struct flow *ret)
 {
 	struct flow f = { 0 };
@@ -404,6 +436,7 @@ int flow_pb_from(const Limpid__V1__Flow *m, struct arena *a, struct flow *ret)
 		};
 	}
 	r = msgs_in(a, m, &f);
+	r = r ? r : mark_in(a, m->mark, &f);
 	if (r < 0)
 		return r;
 	if (arena_short(a))

@@ -9,7 +9,7 @@
 
 /* Appends the encoded message.  0, -ENOMEM. */
 int flow_pb_pack(struct buf *out, const struct flow *f);
-/* Decodes in into *ret; all pointers lie in a.
+/* Decodes in into *ret; all pointers lie in a.  Of a mark what no mark may hold is left out.
  * 0; -EBADMSG: not such a message, or a field out of range; -ENOMEM: the arena's limit. */
 int flow_pb_unpack(struct slice in, struct arena *a, struct flow *ret);
 /* The same from a message that is unpacked already; body bytes stay in m.  Same errors. */

@@ -31,6 +31,7 @@ struct keep {
 	struct known_agent agents[KEEP_AGENTS_MAX];
 	size_t nagents;
 	bool numbers_changed, capture_changed;
+	bool importing; /* what waits is an import, not what agents sent */
 };
 
 /* --- agents' batch numbers ------------------------------------------------------------------------------- */
@@ -221,6 +222,19 @@ static int unpack(struct arena *a, struct slice record, struct flow *ret)
 	return r < 0 ? -EBADMSG : 0;
 }
 
+/* Of an import what was noted beside the flow; agents note nothing. */
+static int take_mark(struct keep *k, struct arena *a, struct flow *f)
+{
+	const struct flow_mark *brought = f->mark;
+	struct flow_mark *now;
+
+	f->mark = NULL;
+	if (!k->importing || !brought)
+		return 0;
+	f->mark = now = arena_alloc(a, sizeof(*now));
+	return now ? store_note_import(k->ops, k->store, f->id, brought, a, now) : -ENOMEM;
+}
+
 /* Puts every record; those that cannot be stored are counted and left out. */
 static int put_all(struct keep *k, struct arena *a, struct stored *list)
 {
@@ -235,6 +249,8 @@ static int put_all(struct keep *k, struct arena *a, struct stored *list)
 		e = unpack(a, record, &list[i].flow);
 		if (e == 0)
 			e = k->ops->put(k->store, &list[i].flow, &list[i].row, &list[i].is_new);
+		if (e == 0)
+			e = take_mark(k, a, &list[i].flow);
 		if (e == -EINVAL || e == -EBADMSG) {
 			list[i].row = 0;
 			rejected++;
@@ -375,7 +391,9 @@ int keep_import(struct keep *k, struct slice records)
 		return r < 0 ? r : -ENOMEM;
 	}
 	k->nwaiting = n;
+	k->importing = true;
 	r = keep_run(k, hub_now_ns(), true);
+	k->importing = false;
 	if (r == 0 && k->nwaiting > 0) { /* whoever sent it is told, and keeps it */
 		buf_clear(&k->waiting);
 		k->nwaiting = 0;

@@ -126,6 +126,7 @@ static int pack(struct store *s, const struct flow *f)
 	bare.resp.body.shown = (struct slice){ 0 };
 	bare.msgs = NULL;
 	bare.nmsgs = 0;
+	bare.mark = NULL;
 	buf_clear(&s->pb);
 	return flow_pb_pack(&s->pb, &bare);
 }

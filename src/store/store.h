@@ -82,4 +82,9 @@ struct store_ops { /* sqlite; later clickhouse */
 };
 extern const struct store_ops store_sqlite;
 
+/* What an imported flow brings of notes, where nothing is noted: what somebody noted here is never overwritten, and what may not be pinned
+ * because STORE_PINS_MAX are is not.  *ret: what holds now, the note in a.  0; as store_ops.mark. */
+int store_note_import(const struct store_ops *ops, struct store *s, const uint8_t id[16], const struct flow_mark *m,
+		      struct arena *a, struct flow_mark *ret);
+
 #endif

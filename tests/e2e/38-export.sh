@@ -77,6 +77,30 @@ check "and written again as the same text" cmp "$TMP/a.har" "$TMP/b.har"
 check "a database in use is not written beside its hub" grep -q "running URL" \
 	<($LIMPID import "$TMP/a.jsonl" --db "$TMP/hub/flows.db" 2>&1)
 
+# --- notes, and what was hidden --------------------------------------------------------------------------------------
+ID=$(jq -r 'select(.request.target == "/one?x=1").id' "$TMP/a.jsonl")
+TOKEN=${URL##*#t=}
+check "a flow is marked" curl -sf -X PATCH -H "Authorization: Bearer $TOKEN" -d '{"mark":4,"pinned":true,"note":"see password=hunter2"}' \
+	"${URL%%#*}api/flow/$ID/mark"
+for format in jsonl har; do
+	$LIMPID export $format --with-secrets --running "$URL" -o "$TMP/noted.$format" 2>/dev/null
+	check "$format is imported with its notes" $LIMPID import "$TMP/noted.$format" --db "$TMP/noted-$format.db"
+	equal "$format: colour, pin and note are there again" '4 true see password=hunter2' \
+		"$($LIMPID export jsonl note:see --with-secrets --db "$TMP/noted-$format.db" -o - 2>/dev/null | jq -r '"\(.mark) \(.pinned) \(.note)"')"
+	$LIMPID export $format --running "$URL" -o "$TMP/hidden.$format" 2>/dev/null
+	equal "$format: a note loses its secret" 0 "$(grep -c 'password=hunter2' "$TMP/hidden.$format")"
+done
+equal "HAR has the note where other programs look for it" "see password=hunter2" "$(jq -r '.log.entries[].comment // empty' "$TMP/noted.har")"
+check "har-validator accepts that" har_ok "$TMP/noted.har"
+check "and the redacted one" har_ok "$TMP/hidden.har"
+equal "a redacted HAR says so" "true Secrets" "$(jq -r '"\(.log._redacted) \(.log.comment[:7])"' "$TMP/hidden.har")"
+equal "the other does not" "null null" "$(jq -r '"\(.log._redacted) \(.log.comment)"' "$TMP/noted.har")"
+equal "each line of redacted JSON says so" "" "$(jq -r 'select(.flags | index("redacted") | not).id' "$TMP/hidden.jsonl")"
+equal "no other does" "" "$(jq -r 'select(.flags | index("redacted")).id' "$TMP/noted.jsonl")"
+check "it is known after an import" $LIMPID import "$TMP/hidden.jsonl" --db "$TMP/hidden.db"
+equal "and found" "$(wc -l <"$TMP/hidden.jsonl")" \
+	"$($LIMPID export jsonl is:redacted --with-secrets --db "$TMP/hidden.db" -o - 2>/dev/null | wc -l)"
+
 # --- HAR -------------------------------------------------------------------------------------------------------------
 check "har-validator accepts it" har_ok "$TMP/a.har"
 jq '.log.entries[0].request |= del(.url)' "$TMP/a.har" >"$TMP/bad.har"

@@ -24,11 +24,11 @@ static void same_json(const struct flow *a, const struct flow *b)
 
 static void json_line_is_read_as_it_was_written(void **state)
 {
-	const struct flow *const flows[] = { sample_flow(), sample_unix_flow() };
+	const struct flow *const flows[] = { sample_flow(), sample_unix_flow(), sample_marked_flow() };
 	struct flow got;
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct arena *a = arena_new(1 << 20);
 		const struct json *v;
 		struct buf b = { 0 };
@@ -66,7 +66,7 @@ static int entry(void *ctx, struct slice text)
 static void har_is_read_as_it_was_written_however_it_is_cut(void **state)
 {
 	struct exporter *e = export_har.open();
-	struct got g = { .want = sample_flow() };
+	struct got g = { .want = sample_marked_flow() };
 	struct buf b = { 0 };
 
 	(void)state;
@@ -85,6 +85,32 @@ static void har_is_read_as_it_was_written_however_it_is_cut(void **state)
 	}
 	export_har.free(e);
 	buf_release(&b);
+}
+
+static void a_redacted_har_says_so(void **state)
+{
+	static const unsigned flags[] = { 0, FLOW_REDACTED };
+	struct flow f = *sample_marked_flow();
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct exporter *e = export_har.open();
+		struct arena *a = arena_new(1 << 20);
+		const struct json *v, *log;
+		struct buf b = { 0 };
+
+		f.flags = flags[i];
+		assert_int_equal(export_har.flow(e, &f, &b), 1);
+		assert_int_equal(export_har.end(e, &b), 0);
+		assert_int_equal(json_parse(buf_slice(&b), a, &v), 0);
+		log = json_get(v, "log");
+		assert_true((json_get(log, "_redacted") != NULL) == (i == 1));
+		assert_true((json_get(log, "comment") != NULL) == (i == 1));
+		assert_string_equal(json_text(json_get(json_get(log, "entries")->first, "comment")), f.mark->note);
+		export_har.free(e);
+		arena_free(a);
+		buf_release(&b);
+	}
 }
 
 static void entries_are_found_by_their_place_not_by_their_name(void **state)
@@ -124,7 +150,7 @@ static void entry_of_a_browser_is_read(void **state)
 		"\"/\"},{\"name\":\"Host\",\"value\":\"h\"}],\"bodySize\":3,\"postData\":{\"mimeType\":\"text/plain\",\"text\":\"abc\"}},"
 		"\"response\":{\"status\":404,\"statusText\":\"Not Found\",\"headers\":[],\"bodySize\":-1,\"content\":{\"size\":2,"
 		"\"mimeType\":\"x/y\",\"text\":\"/wA=\",\"encoding\":\"base64\"}},\"timings\":{\"blocked\":1,\"dns\":-1,\"send\":2,\"wait\":3,"
-		"\"receive\":4},\"serverIPAddress\":\"[2001:db8::1]\",\"connection\":\"17\",\"_webSocketMessages\":[{\"type\":\"receive\","
+		"\"receive\":4},\"serverIPAddress\":\"[2001:db8::1]\",\"connection\":\"17\",\"comment\":\"mine\",\"_webSocketMessages\":[{\"type\":\"receive\","
 		"\"time\":1795352400.5,\"opcode\":1,\"data\":\"hi\"},{\"type\":\"send\",\"time\":1,\"opcode\":2,\"data\":\"AAE=\"}]}";
 	struct arena *a = arena_new(1 << 20);
 	const struct json *v;
@@ -141,6 +167,7 @@ static void entry_of_a_browser_is_read(void **state)
 	assert_string_equal(f.resp.status, "404");
 	assert_true(f.failed);
 	assert_int_equal(f.resp.body.data.n, 2);
+	assert_string_equal(f.mark->note, "mine");
 	assert_int_equal(f.conn->server.port, 8443);
 	assert_int_equal(f.conn->server.addr[0], 0x20);
 	assert_string_equal(f.conn->tls->sni, "2001:db8::1");
@@ -194,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_line_is_read_as_it_was_written),
 		cmocka_unit_test(har_is_read_as_it_was_written_however_it_is_cut),
+		cmocka_unit_test(a_redacted_har_says_so),
 		cmocka_unit_test(entries_are_found_by_their_place_not_by_their_name),
 		cmocka_unit_test(what_is_cut_off_or_no_har_is_said_so),
 		cmocka_unit_test(entry_of_a_browser_is_read),

@@ -448,6 +448,21 @@ static void anything_at_all_is_taken(void **state)
 	}
 }
 
+static void notes_lose_secrets_and_it_is_said(void **state)
+{
+	const struct flow_mark m = { .colour = 2, .note = "log in with password=hunter2, please" };
+	struct flow f = flow_of("http1", "/"), got;
+
+	(void)state;
+	begin(NULL, 0);
+	f.mark = &m;
+	got = hidden(&f);
+	assert_string_equal(got.mark->note, "log in with password=REDACTED, please");
+	assert_int_equal(got.mark->colour, 2);
+	assert_true(got.flags & FLOW_REDACTED);
+	end();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -468,6 +483,7 @@ int main(void)
 		cmocka_unit_test(own_rules_are_names_and_expressions),
 		cmocka_unit_test(rules_that_are_none_are_refused),
 		cmocka_unit_test(an_expression_that_gives_up_lets_nothing_through),
+		cmocka_unit_test(notes_lose_secrets_and_it_is_said),
 		cmocka_unit_test(little_memory_is_an_error),
 		cmocka_unit_test(hostile_bodies_take_no_longer),
 		cmocka_unit_test(anything_at_all_is_taken),

@@ -191,7 +191,7 @@ static void errors_say_where_and_why(void **state)
 		{ "a)", 1, 1, "this parenthesis was never opened" },
 		{ "a or or b", 5, 1, "something to compare is missing before this" },
 		{ "is:fast", 3, 4,
-		  "is: takes one of error, slow, pending, unanswered, truncated, gap, midstream, "
+		  "is: takes one of error, slow, pending, unanswered, truncated, gap, midstream, redacted, "
 		  "tls, undecrypted, stream, local, external, marked, noted, pinned" },
 		{ "dur>abc", 4, 3, "a duration is needed here, with its unit: 500ms, 2s" },
 		{ "path>3", 4, 1, "path cannot be compared like this" },

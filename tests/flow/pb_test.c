@@ -30,6 +30,28 @@ static void round_trip_loses_nothing(void **state)
 	(void)state;
 	survives(sample_flow());
 	survives(sample_unix_flow());
+	survives(sample_marked_flow());
+}
+
+static void a_mark_that_is_none_is_left_out(void **state)
+{
+	static char longer[FLOW_NOTE_MAX + 2];
+	const struct flow_mark bad[] = { { .colour = 7 }, { .note = "\xff" }, { .note = longer } };
+	struct flow in = *sample_flow(), out;
+
+	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	for (size_t i = 0; i < 3; i++) {
+		struct arena *a = arena_new(1 << 20);
+		struct buf pb = { 0 };
+
+		in.mark = &bad[i];
+		assert_int_equal(flow_pb_pack(&pb, &in), 0);
+		assert_int_equal(flow_pb_unpack(buf_slice(&pb), a, &out), 0);
+		assert_null(out.mark);
+		buf_release(&pb);
+		arena_free(a);
+	}
 }
 
 static void what_is_no_json_is_not_shown(void **state)
@@ -111,6 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip_loses_nothing),
+		cmocka_unit_test(a_mark_that_is_none_is_left_out),
 		cmocka_unit_test(what_is_no_json_is_not_shown),
 		cmocka_unit_test(every_cut_is_survived),
 		cmocka_unit_test(arena_limit_is_no_memory),

@@ -323,6 +323,62 @@ static void through_a_full_disk_nothing_is_lost_or_doubled(void **state)
 	assert_int_equal(umount(dir), 0);
 }
 
+/* The mark of flow n, as the store has it. */
+static struct flow_mark noted(struct arena *a, unsigned n)
+{
+	uint8_t id[16] = { [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n };
+	struct flow f;
+	uint64_t row;
+
+	assert_int_equal(store_sqlite.by_id(store, id, a, 0, &f, &row), 0);
+	return f.mark ? *f.mark : (struct flow_mark){ 0 };
+}
+
+static int import_marked(unsigned n, const struct flow_mark *m)
+{
+	static const struct flow_conn conn = { .l4 = "tcp" };
+	struct flow f = { .id = { [15] = (uint8_t)n }, .conn = &conn, .proto = "http1", .state = FLOW_DONE, .mark = m };
+	struct buf records = { 0 };
+	size_t size;
+	int r;
+
+	buf_put(&records, SLICE_LIT("\0\0\0\0"));
+	assert_int_equal(flow_pb_pack(&records, &f), 0);
+	size = records.n - 4;
+	for (size_t i = 0; i < 4; i++)
+		records.p[i] = (uint8_t)(size >> 8 * i);
+	r = keep_import(keep, buf_slice(&records));
+	buf_release(&records);
+	return r;
+}
+
+static void marks_come_with_imports_and_not_from_agents(void **state)
+{
+	static const struct flow_conn conn = { .l4 = "tcp" };
+	const struct flow_mark red = { .colour = 1, .note = "theirs" }, pinned = { .colour = 2, .pinned = true, .note = "later" };
+	struct flow f = { .id = { [15] = 1 }, .conn = &conn, .proto = "http1", .state = FLOW_DONE, .mark = &red };
+	struct arena *a = arena_new(1 << 20);
+	struct flow_mark m;
+
+	(void)state;
+	open_all();
+	give_flow(&f);
+	keep_batch_end(keep, "a", 1);
+	assert_int_equal(keep_run(keep, hub_now_ns(), true), 0);
+	assert_int_equal(noted(a, 1).colour, 0);
+	assert_int_equal(import_marked(2, &red), 0);
+	assert_string_equal(noted(a, 2).note, "theirs");
+	assert_true(row_mark(&st.list, list_at(&st.list, 1), &m) && m.colour == 1);
+	/* what somebody noted here stays; what nobody did is filled in */
+	assert_int_equal(import_marked(2, &pinned), 0);
+	m = noted(a, 2);
+	assert_true(m.colour == 1 && m.pinned);
+	assert_string_equal(m.note, "theirs");
+	assert_true(row_mark(&st.list, list_at(&st.list, 1), &m) && m.colour == 1 && m.pinned);
+	arena_free(a);
+	close_all();
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -337,6 +393,7 @@ int main(void)
 		T(settings_are_written_with_the_next_commit),
 		T(clear_forgets_flows_and_not_agents),
 		T(through_a_full_disk_nothing_is_lost_or_doubled),
+		T(marks_come_with_imports_and_not_from_agents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,3 +121,13 @@ const struct flow *sample_unix_flow(void)
 	f.conn = &conn;
 	return &f;
 }
+
+const struct flow *sample_marked_flow(void)
+{
+	static const struct flow_mark mark = { .colour = 3, .pinned = true, .note = "ask \"Ann\": \xc3\xa9?" };
+	static struct flow f;
+
+	f = *sample_flow();
+	f.mark = &mark;
+	return &f;
+}

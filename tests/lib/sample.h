@@ -9,5 +9,7 @@
 const struct flow *sample_flow(void);
 /* The same from curl to dockerd over the unix socket /run/docker.sock, in plain text. */
 const struct flow *sample_unix_flow(void);
+/* sample_flow with colour 3, a pin and a note. */
+const struct flow *sample_marked_flow(void);
 
 #endif
