@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "moving.h"
 #include "traffic.h"
 
 #define ROOM \
@@ -19,8 +20,10 @@
 #define KEPT 64		/* calls of a thread whose pages the kernel goes on using */
 #define KEEP 32768	/* bytes of such a call */
 
+_Static_assert(4 * CHAOS_CONNS <= MOVINGS, "an entry for each thread");
 struct side { /* one thread: sends or receives one direction */
 	struct conn *c;
+	uint32_t conn; /* the number of c */
 	int back, fd;
 	bool sends;
 	uint64_t rng, ways, total, done;
@@ -28,6 +31,7 @@ struct side { /* one thread: sends or receives one direction */
 	uint64_t *by;  /* bytes by way */
 	uint32_t faults;
 	int error;
+	struct moving *at;
 	uint8_t *kept[KEPT];
 	unsigned nkept;
 	struct iovec v[WAY_MANY];
@@ -77,16 +81,25 @@ static void fill(struct side *s, uint8_t *p, size_t n, uint64_t at)
 		p[i] = pattern(s->c->key, s->back, s->done + at + i);
 }
 
-static bool right(const struct side *s, const uint8_t *p, size_t n, uint64_t at)
+/* n bytes at p, which came at behind what was done, are those that were sent; or the side has failed. */
+static void verify(struct side *s, const uint8_t *p, size_t n, uint64_t at)
 {
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != pattern(s->c->key, s->back, s->done + at + i))
-			return false;
-	return true;
+	for (size_t i = 0; i < n && !s->error; i++) {
+		uint64_t pos = s->done + at + i;
+		uint8_t want = pattern(s->c->key, s->back, pos);
+
+		if (p[i] == want)
+			continue;
+		s->at->wrong_at = pos;
+		s->at->wrong_got = p[i];
+		s->at->wrong_want = want;
+		s->error = -EILSEQ;
+	}
 }
 
 /* Cuts n bytes into buffers at random places, some of them empty, some apart.  Rarely one of them ends in memory
- * that is not mapped, so that the call stops there. */
+ * that is not mapped, so that the call stops there.  Never more than n bytes in all: a call with MSG_WAITALL would wait
+ * for those that nobody sends. */
 static void scatter(struct side *s, size_t n, bool may_fault)
 {
 	size_t cuts = 1 + below(s, below(s, 8) ? 8 : WAY_MANY), at = below(s, 5000);
@@ -99,15 +112,16 @@ static void scatter(struct side *s, size_t n, bool may_fault)
 		len = len > n ? n : len;
 		if (below(s, 6) == 0 && s->nv + 1 < cuts)
 			len = 0;
-		n -= len;
-		if (bad && s->nv == bad_at) {
-			size_t before = below(s, len + 1);
+		if (bad && s->nv == bad_at && n) {
+			size_t some = len < n ? len + 1 : n, before = below(s, some);
 
 			/* What lies before the page must not be what another buffer has. */
-			s->v[s->nv++] = (struct iovec){ s->room + ROOM - before, len + 1 };
+			s->v[s->nv++] = (struct iovec){ s->room + ROOM - before, some };
 			s->faults++;
+			s->at->unmapped = true;
 			return;
 		}
+		n -= len;
 		s->v[s->nv] = (struct iovec){ s->room + at, len };
 		at += len + below(s, 100);
 	}
@@ -138,8 +152,10 @@ static ssize_t vector_call(struct side *s, uint32_t op)
 		return sendmsg(s->fd, &m, MSG_NOSIGNAL);
 	if (!s->sends && op == R_READV)
 		return readv(s->fd, s->v, (int)s->nv);
-	if (!s->sends)
-		return recvmsg(s->fd, &m, below(s, 4) ? 0 : MSG_WAITALL);
+	if (!s->sends) {
+		s->at->waitall = below(s, 4) == 0;
+		return recvmsg(s->fd, &m, s->at->waitall ? MSG_WAITALL : 0);
+	}
 	rc = sendmmsg(s->fd, mm, 2, MSG_NOSIGNAL);
 	return rc < 0 ? rc : (ssize_t)mm[0].msg_len + (rc > 1 ? (ssize_t)mm[1].msg_len : 0);
 }
@@ -151,15 +167,16 @@ static ssize_t by_vector(struct side *s, uint32_t op, size_t n)
 
 	/* sendmmsg goes on with the second message when the first was sent in part. */
 	scatter(s, n, !(s->sends && op == S_SENDMMSG));
+	s->at->bufs = s->nv;
 	for (size_t i = 0; s->sends && i < s->nv; at += s->v[i++].iov_len)
 		fill(s, s->v[i].iov_base, mapped(s, i), at);
 	rc = vector_call(s, op);
+	moving_came_back(s->at, rc);
 	at = 0;
 	for (size_t i = 0; !s->sends && rc > 0 && at < (size_t)rc; at += s->v[i++].iov_len) {
 		size_t len = s->v[i].iov_len, left = (size_t)rc - at;
 
-		if (!right(s, s->v[i].iov_base, len < left ? len : left, at))
-			s->error = -EILSEQ;
+		verify(s, s->v[i].iov_base, len < left ? len : left, at);
 	}
 	return rc;
 }
@@ -175,20 +192,24 @@ static ssize_t by_buffer(struct side *s, const struct way *way, size_t n, bool k
 	if (s->sends)
 		fill(s, p, n, 0);
 	rc = way->go(s->fd, p, n);
-	if (rc > 0 && !s->sends && !(way->flags & WAY_LOST) && !right(s, p, (size_t)rc, 0))
-		s->error = -EILSEQ;
+	moving_came_back(s->at, rc);
+	if (rc > 0 && !s->sends && !(way->flags & WAY_LOST))
+		verify(s, p, (size_t)rc, 0);
 	return rc;
 }
 
 static ssize_t call(struct side *s, uint32_t op, size_t n)
 {
+	moving_call(s->at, s->sends ? way_send(op) : way_recv(op), s->done, n);
 	if (s->sends && (op == S_WRITEV || op == S_SENDMSG || op == S_SENDMMSG))
 		return by_vector(s, op, n);
 	if (!s->sends && (op == R_READV || op == R_RECVMSG))
 		return by_vector(s, op, n);
 	if (s->sends && (op == S_ZEROCOPY || op == S_VMSPLICE)) {
-		if (s->nkept == KEPT)
+		if (s->nkept == KEPT) {
+			moving_came_back(s->at, 0);
 			return 0;
+		}
 		return by_buffer(s, way_send(op), n < KEEP ? n : KEEP, true);
 	}
 	return by_buffer(s, s->sends ? way_send(op) : way_recv(op), n, false);
@@ -208,12 +229,14 @@ static void *run(void *arg)
 {
 	struct side *s = arg;
 
+	moving_begin(s->at, s->conn, s->c->family, s->back, s->sends, s->total);
 	while (s->done < s->total && !s->error) {
 		uint32_t op = choose(s);
 		ssize_t rc = call(s, op, size_of_call(s));
+		int err = s->at->err;
 
-		if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != EFAULT)
-			s->error = -errno;
+		if (rc < 0 && err != EAGAIN && err != EINTR && err != EFAULT)
+			s->error = -err;
 		if (rc == 0 && !s->sends)
 			s->error = -EPIPE;
 		if (rc <= 0)
@@ -221,8 +244,12 @@ static void *run(void *arg)
 		s->by[op] += (uint64_t)rc;
 		s->done += (uint64_t)rc;
 	}
-	if (s->error) /* the other end must not wait */
-		shutdown(s->fd, s->sends ? SHUT_WR : SHUT_RD);
+	if (s->error) {
+		moving_failed(s->at, s->error);
+		conn_shutdown(s->c); /* what the other sides say from now on follows from it */
+	} else {
+		s->at->done = s->done;
+	}
 	way_thread_done();
 	return NULL;
 }
@@ -276,7 +303,9 @@ int chaos_run(struct conn *c, unsigned n, uint64_t seed, const struct chaos_ways
 		struct chaos_conn *r = &ret[i / 4];
 		uint64_t rng = seed ^ (i / 2) * 0x100000001b3u;
 
+		s->conn = i / 4;
 		s->c = &c[i / 4];
+		s->at = &movings->at[i];
 		s->back = i / 2 % 2;
 		s->sends = i % 2 == 0;
 		s->fd = s->c->end[s->sends ? s->back : !s->back];
@@ -288,14 +317,15 @@ int chaos_run(struct conn *c, unsigned n, uint64_t seed, const struct chaos_ways
 	}
 	for (; started < 4 * n && !rc; started++)
 		rc = -pthread_create(&threads[started], NULL, run, &sides[started]);
+	for (unsigned i = 0; rc && i < n; i++)
+		conn_shutdown(&c[i]); /* not all were started */
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	for (unsigned i = 0; sides && i < 4 * n; i++) {
-		rc = rc ? rc : sides[i].error;
 		ret[i / 4].faults += sides[i].faults;
 		side_release(&sides[i]);
 	}
 	free(sides);
 	free(threads);
-	return rc;
+	return rc ? rc : movings_error(movings);
 }

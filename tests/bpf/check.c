@@ -57,9 +57,13 @@ enum tap_backend backend_used(const struct watch *w)
 struct reply order(struct worker *k, uint32_t what, uint32_t a)
 {
 	struct reply r = { 0 };
+	int rc = worker_do(k, (struct order){ .what = what, .a = a }, &r);
 
-	if (worker_do(k, (struct order){ .what = what, .a = a }, &r))
-		printf("# order %u: %s\n", what, strerror(-r.error));
+	if (rc) {
+		printf("# order %u:\n", what);
+		worker_explain(k, rc);
+		r.error = rc;
+	}
 	return r;
 }
 
@@ -67,10 +71,14 @@ struct reply move(struct worker *k, int back, uint32_t sop, uint32_t rop, uint64
 {
 	struct order o = { .what = T_MOVE, .a = (uint32_t)back, .b = sop, .c = rop, .n = n };
 	struct reply r = { 0 };
+	int rc = worker_do(k, o, &r);
 
-	if (worker_do(k, o, &r))
-		printf("# %s to %s of %llu bytes: %s\n", way_send(sop)->name, way_recv(rop)->name,
-		       (unsigned long long)n, strerror(-r.error));
+	if (rc) {
+		printf("# %s to %s of %llu bytes:\n", way_send(sop)->name, way_recv(rop)->name,
+		       (unsigned long long)n);
+		worker_explain(k, rc);
+		r.error = rc; /* it has none when no reply came */
+	}
 	return r;
 }
 

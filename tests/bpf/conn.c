@@ -89,6 +89,7 @@ static int unix_connect(struct conn *c, uint32_t family)
 int conn_connect(struct conn *c, uint32_t family, uint16_t port)
 {
 	memset(c, 0, sizeof(*c));
+	c->family = family;
 	return family < F_FAMILIES ? inet_connect(c, family, port) : unix_connect(c, family);
 }
 
@@ -115,6 +116,12 @@ static bool is_datagram(const struct conn *c)
 	socklen_t len = sizeof(type);
 
 	return getsockopt(c->end[1], SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM;
+}
+
+void conn_shutdown(const struct conn *c)
+{
+	for (int i = 0; i < 2; i++)
+		shutdown(c->end[i], SHUT_RDWR);
 }
 
 int conn_close(struct conn *c, bool reset)

@@ -12,6 +12,7 @@ struct conn {
 	int end[2];	    /* client, server */
 	uint64_t cookie[2]; /* AF_UNIX: as the records name them; else 0 */
 	int listener;
+	uint32_t family; /* enum family */
 	uint16_t cport, sport, key;
 	uint64_t pos[2]; /* client to server, back */
 	pthread_t blocked;
@@ -24,6 +25,8 @@ struct conn {
 int conn_connect(struct conn *c, uint32_t family, uint16_t port);
 int conn_accept(struct conn *c);
 int conn_close(struct conn *c, bool reset);
+/* A transfer failed: nobody waits at either end any more, for bytes or for room. */
+void conn_shutdown(const struct conn *c);
 /* special.c */
 /* The client sends 201 bytes, the 101st urgent; the server reads them, and with in_line that one among them. */
 int conn_urgent(struct conn *c, bool in_line);

@@ -22,24 +22,41 @@ static void missing(const struct watch *w, uint64_t why[EV_WHY_MAX])
 	}
 }
 
+/* What a counter is to say, by reason. */
+static const struct {
+	const char *name;
+	enum ev_loss loss;
+	enum ev_why why;
+} pairs[] = {
+	{ "no buffer", EV_LOSS_NO_BUFFER, EV_WHY_NO_BUFFER }, { "fault", EV_LOSS_FAULT_BYTES, EV_WHY_FAULT },
+	{ "budget", EV_LOSS_BUDGET_BYTES, EV_WHY_BUDGET },    { "shed", EV_LOSS_SHED_BYTES, EV_WHY_SHED },
+	{ "unseen", EV_LOSS_UNSEEN_BYTES, EV_WHY_UNSEEN },    { "ring", EV_LOSS_RING_BYTES, EV_WHY_RING },
+};
+
 bool losses_agree(const struct watch *w, const struct losses *before)
 {
 	uint64_t why[EV_WHY_MAX] = { 0 };
 	struct losses now = losses_now(w);
-	bool ok;
+	bool ok = true;
 
 	for (int i = 0; i < EV_LOSS_MAX; i++)
 		now.n[i] -= before->n[i];
 	missing(w, why);
-	ok = now.n[EV_LOSS_NO_BUFFER] == why[EV_WHY_NO_BUFFER] &&
-	     now.n[EV_LOSS_FAULT_BYTES] == why[EV_WHY_FAULT] &&
-	     now.n[EV_LOSS_BUDGET_BYTES] == why[EV_WHY_BUDGET] &&
-	     now.n[EV_LOSS_SHED_BYTES] == why[EV_WHY_SHED] &&
-	     now.n[EV_LOSS_UNSEEN_BYTES] == why[EV_WHY_UNSEEN] &&
-	     now.n[EV_LOSS_RING_BYTES] == why[EV_WHY_RING] && why[EV_WHY_NONE] == 0 &&
-	     now.n[EV_LOSS_UNTOLD_BYTES] == 0;
-	for (int i = 0; !ok && i < EV_LOSS_MAX; i++)
-		printf("# loss %d: %llu; reason %d: %llu\n", i, (unsigned long long)now.n[i], i,
-		       i < EV_WHY_MAX ? (unsigned long long)why[i] : 0);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		if (now.n[pairs[i].loss] == why[pairs[i].why])
+			continue;
+		ok = false;
+		printf("# of reason `%s` the kernel counted %llu bytes, the records say %llu\n", pairs[i].name,
+		       (unsigned long long)now.n[pairs[i].loss], (unsigned long long)why[pairs[i].why]);
+	}
+	if (why[EV_WHY_NONE] || now.n[EV_LOSS_UNTOLD_BYTES]) {
+		ok = false;
+		printf("# %llu bytes are missing without a reason; the kernel says so of %llu\n", (unsigned long long)why[EV_WHY_NONE],
+		       (unsigned long long)now.n[EV_LOSS_UNTOLD_BYTES]);
+	}
+	if (!ok)
+		printf("# besides, the kernel skipped %llu runs, the rings refused %llu records and forgot %llu calls\n",
+		       (unsigned long long)now.n[EV_LOSS_SKIPPED], (unsigned long long)now.n[EV_LOSS_RING],
+		       (unsigned long long)now.n[EV_LOSS_INFLIGHT]);
 	return ok;
 }

@@ -113,7 +113,9 @@ static struct round one_round(struct watch *w, struct worker *k, uint64_t s,
 	int rc = carry_out(w, k, s, ways, &r);
 
 	if (rc) {
-		printf("# the program itself failed: %s\n", strerror(-rc));
+		printf("# the program itself failed:\n");
+		worker_explain(k, rc);
+		watch_forget(w);
 		sum.ok = false;
 		return sum;
 	}
@@ -207,11 +209,15 @@ static void unmapped(struct watch *w, struct worker *k)
 	uint64_t missing = 0, sum[2] = { 0 };
 	struct end *e[2];
 	bool ok = true;
+	int rc;
 
 	for (int i = 0; ok && i < 4; i++) {
 		o.a = i % 2;
 		sum[i % 2] += o.n;
-		ok = worker_do(k, o, &r) == 0;
+		rc = worker_do(k, o, &r);
+		ok = rc == 0;
+		if (!ok)
+			worker_explain(k, rc);
 	}
 	order(k, T_CLOSE, 0);
 	watch_gone(w, r.cport, r.sport);

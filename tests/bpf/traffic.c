@@ -26,6 +26,7 @@
 #include "conn.h"
 #include "dgram.h"
 #include "many.h"
+#include "moving.h"
 
 uint8_t pattern(uint16_t key, int back, uint64_t off)
 {
@@ -50,18 +51,31 @@ static bool again(ssize_t rc)
 	return rc >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
+static ssize_t go(struct moving *at, const struct way *way, int fd, uint8_t *p, size_t done, size_t n)
+{
+	ssize_t rc;
+
+	moving_call(at, way, done, n - done);
+	rc = way->go(fd, p + done, n - done);
+	moving_came_back(at, rc);
+	return rc;
+}
+
 static void *sender(void *arg)
 {
 	struct move *m = arg;
 	int fd = m->c->end[m->back];
+	struct moving *at = &movings->at[0];
 	size_t done = 0;
 
+	moving_begin(at, 0, m->c->family, m->back, true, m->n);
 	do {
-		ssize_t rc = m->way->go(fd, m->buf + done, m->n - done);
+		ssize_t rc = go(at, m->way, fd, m->buf, done, m->n);
 
 		if (!again(rc)) {
-			m->error = -errno;
-			shutdown(fd, SHUT_WR); /* or the receiver would wait for ever */
+			m->error = -at->err;
+			moving_failed(at, m->error);
+			conn_shutdown(m->c);
 			break;
 		}
 		done += rc > 0 ? (size_t)rc : 0;
@@ -106,26 +120,29 @@ static void *unmapper(void *arg)
 static int move_between(struct move *m, const struct way *way, uint8_t *in)
 {
 	struct conn *c = m->c;
+	struct moving *at = &movings->at[1];
 	int back = m->back, error = 0;
 	size_t done = 0, n = m->n;
 	pthread_t t;
 
 	for (size_t i = 0; i < n; i++)
 		m->buf[i] = pattern(c->key, back, c->pos[back] + i);
+	moving_begin(at, 0, c->family, back, false, n);
 	pthread_create(&t, NULL, sender, m);
 	do {
-		ssize_t rc = way->go(c->end[!back], in + done, n - done);
+		ssize_t rc = go(at, way, c->end[!back], in, done, n);
 
 		if (!again(rc) || (rc == 0 && n)) {
-			error = rc ? -errno : -EPIPE;
-			shutdown(c->end[!back], SHUT_RD);
+			error = rc ? -at->err : -EPIPE;
+			moving_failed(at, error);
+			conn_shutdown(c);
 			break;
 		}
 		done += rc > 0 ? (size_t)rc : 0;
 	} while (done < n);
 	pthread_join(t, NULL);
 	if (m->error || error)
-		error = m->error ? m->error : error;
+		error = movings_error(movings);
 	else if (done != n || (!(way->flags & WAY_LOST) && memcmp(in, m->buf, n) != 0))
 		error = -EIO;
 	c->pos[back] += n;
@@ -313,7 +330,7 @@ static int obey(struct conn *c, const struct order *o, struct reply *r)
 	return -EINVAL;
 }
 
-static void work(int fd)
+_Noreturn void work(int fd)
 {
 	struct conn c = { .end = { -1, -1 } };
 	struct order o;
@@ -323,6 +340,7 @@ static void work(int fd)
 		struct reply r = { 0 };
 
 		r.error = obey(&c, &o, &r);
+		r.serial = o.serial;
 		r.cport = c.cport;
 		r.sport = c.sport;
 		memcpy(r.cookie, c.cookie, sizeof(r.cookie));
@@ -330,61 +348,4 @@ static void work(int fd)
 			break;
 	}
 	_exit(0);
-}
-
-int worker_start(struct worker *w, int pidns)
-{
-	int pair[2], own = -1;
-
-	*w = (struct worker){ .pid = -1, .fd = -1 };
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	if (pidns) {
-		own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-		if (own < 0 || unshare(CLONE_NEWPID) < 0)
-			return -errno;
-	}
-	w->pid = fork();
-	if (w->pid == 0) {
-		close(pair[0]);
-		work(pair[1]);
-	}
-	/* Without this, the worker would be the init of all later children, and they could not be made
-	 * after its end. */
-	if (own >= 0 && setns(own, CLONE_NEWPID) < 0)
-		return -errno;
-	if (own >= 0)
-		close(own);
-	close(pair[1]);
-	w->fd = pair[0];
-	return w->pid < 0 ? -errno : 0;
-}
-
-int worker_do(struct worker *w, struct order o, struct reply *ret)
-{
-	struct pollfd pf = { w->fd, POLLIN, 0 };
-	int rc = 0;
-
-	if (send(w->fd, &o, sizeof(o), MSG_NOSIGNAL) != sizeof(o))
-		return -EPIPE;
-	for (int ms = 0; rc == 0 && ms < 60000; ms += 10) {
-		rc = poll(&pf, 1, 10);
-		if (w->idle)
-			w->idle(w->idle_arg);
-	}
-	if (rc != 1 || recv(w->fd, ret, sizeof(*ret), 0) != sizeof(*ret))
-		return -EPIPE;
-	return ret->error;
-}
-
-void worker_stop(struct worker *w)
-{
-	if (w->fd >= 0)
-		close(w->fd);
-	/* Never with the -1 of a fork that failed: to kill() that means every process there is. */
-	if (w->pid > 1) {
-		kill(w->pid, SIGKILL);
-		waitpid(w->pid, NULL, 0);
-	}
-	*w = (struct worker){ .pid = -1, .fd = -1 };
 }

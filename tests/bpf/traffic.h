@@ -7,6 +7,7 @@
 #ifndef LIMPID_TESTS_TRAFFIC_H
 #define LIMPID_TESTS_TRAFFIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -46,13 +47,14 @@ enum what {
 	T_CGROUP,     /* path: moves itself into that cgroup */
 };
 struct order {
-	uint32_t what, a, b, c;
+	uint32_t what, a, b, c, serial;
 	uint64_t n;
 	char path[200];
 	struct chaos_ways ways;
 };
 struct reply {
-	int32_t error; /* 0, or a negative errno */
+	int32_t error;	 /* 0, or a negative errno */
+	uint32_t serial; /* of the order */
 	uint16_t cport, sport;
 	uint64_t cookie[2]; /* AF_UNIX: of the client, of the server */
 	uint32_t pid;
@@ -61,17 +63,32 @@ struct reply {
 	struct chaos_conn chaos[CHAOS_CONNS];
 };
 
+enum worker_lost {
+	WORKER_THERE,
+	WORKER_SILENT, /* it did not answer in time; it may still be at it */
+	WORKER_DEAD,
+	WORKER_OUT_OF_STEP, /* it answered another order */
+};
+struct movings;
 struct worker {
 	pid_t pid; /* as seen here */
 	int fd;
+	uint32_t serial;
+	enum worker_lost lost;	 /* no more orders are given */
+	bool explained;
+	struct movings *movings; /* moving.h */
 	void (*idle)(void *arg); /* called while an order is carried out; NULL: nothing is */
 	void *idle_arg;
 };
 /* Starts a worker; in a pid namespace of its own when pidns.  0, or negative errno. */
 int worker_start(struct worker *w, int pidns);
-/* Gives one order and waits for its end, at most 60 seconds.  The error of the reply, or -EPIPE. */
+/* Gives one order and waits for its end, at most 60 seconds.  The error of the reply, or -EPIPE and w->lost. */
 int worker_do(struct worker *w, struct order o, struct reply *ret);
+/* As TAP comments: what became of the last order, which ended with that error, and of its threads. */
+void worker_explain(struct worker *w, int error);
 void worker_stop(struct worker *w);
+/* What the worker does: carries out the orders that come, until nobody is at the other end. */
+_Noreturn void work(int fd);
 
 /* The byte at off of direction back (0: client to server).  The key is the client's port, or what T_OPEN said. */
 uint8_t pattern(uint16_t key, int back, uint64_t off);

@@ -90,14 +90,19 @@ ssize_t send_nonblock(int fd, uint8_t *p, size_t n)
 	return rc;
 }
 
+/* Two calls moved that much; the error of the second comes again when it is the only one. */
+static ssize_t sum(ssize_t first, ssize_t rest)
+{
+	return rest >= 0 ? first + rest : first > 0 ? first : rest;
+}
+
 ssize_t send_more(int fd, uint8_t *p, size_t n)
 {
-	ssize_t first = send(fd, p, n / 2, MSG_MORE | MSG_NOSIGNAL), rest;
+	ssize_t first = send(fd, p, n / 2, MSG_MORE | MSG_NOSIGNAL);
 
 	if (first < 0 || (size_t)first < n / 2)
 		return first;
-	rest = send(fd, p + first, n - (size_t)first, MSG_NOSIGNAL);
-	return rest < 0 ? rest : first + rest;
+	return sum(first, send(fd, p + first, n - (size_t)first, MSG_NOSIGNAL));
 }
 
 ssize_t send_cork(int fd, uint8_t *p, size_t n)
@@ -109,7 +114,7 @@ ssize_t send_cork(int fd, uint8_t *p, size_t n)
 	first = write(fd, p, n / 3);
 	rest = first < 0 ? -1 : write(fd, p + first, n - (size_t)first);
 	setsockopt(fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
-	return rest < 0 ? rest : first + rest;
+	return first < 0 ? first : sum(first, rest);
 }
 
 ssize_t send_forked(int fd, uint8_t *p, size_t n)
@@ -152,7 +157,9 @@ ssize_t recv_recvmsg(int fd, uint8_t *p, size_t n)
 }
 
 /* Two messages with a wait for the first only.  A stream may fill the first in part and go on in the second: then
- * what lies in the second is moved down. */
+ * what lies in the second is moved down.  Of one byte the first message takes nothing: TCP then waits until it is woken,
+ * be it by room for what the other threads send, and the second message may find nothing either.  At the end of the stream
+ * both would come back. */
 ssize_t recv_recvmmsg(int fd, uint8_t *p, size_t n)
 {
 	struct mmsghdr mm[2] = { 0 };
@@ -167,6 +174,10 @@ ssize_t recv_recvmmsg(int fd, uint8_t *p, size_t n)
 		return rc;
 	a = mm[0].msg_len;
 	b = rc > 1 ? mm[1].msg_len : 0;
+	if (rc == 1 && vec[0].iov_len == 0 && n) {
+		errno = EAGAIN;
+		return -1;
+	}
 	memmove(p + a, vec[1].iov_base, b);
 	return (ssize_t)(a + b);
 }

@@ -11,7 +11,7 @@ make -s build/tests/capture_check >"$TMP/make.log" 2>&1 || {
 cp build/tests/capture_check "$TMP" && chmod 755 "$TMP" "$TMP/capture_check"
 
 # Its own lines come first; the numbers go on after them.
-timeout 120 "$TMP/capture_check" >"$TMP/tap"
+timeout 600 "$TMP/capture_check" >"$TMP/tap"
 rc=$?
 grep -v '^1\.\.' "$TMP/tap"
 # shellcheck disable=SC2034 # lib.sh goes on counting from here

@@ -22,7 +22,7 @@ esac
 groups=
 for g in ways property same life race policies; do groups="$groups --only $g"; done
 # shellcheck disable=SC2086 # words
-timeout 200 "$TMP/capture_check" --quick --only-tcp $groups >"$TMP/tap"
+timeout 600 "$TMP/capture_check" --quick --only-tcp $groups >"$TMP/tap"
 rc=$?
 grep -v '^1\.\.' "$TMP/tap"
 # shellcheck disable=SC2034 # lib.sh goes on counting from here
