@@ -64,7 +64,7 @@ $(B)/gen/limpid_old.skel.h: $(B)/bpf/limpid_old.bpf.o $(B)/gen/limpid.skel.h
 	{ echo '/* NOLINTBEGIN */'; $(BPFTOOL) gen skeleton $< name limpid_old_bpf && echo '/* NOLINTEND */'; } > $@
 	@tools/check-flavours $(B)/gen/limpid.skel.h $@
 
-WEB_SRC := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
+WEB_SRC := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null) LICENSES/page.txt
 $(B)/web/node_modules.stamp: web/package.json web/package-lock.json
 	@mkdir -p $(@D)
 	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

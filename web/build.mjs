@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import zlib from "node:zlib";
 import esbuild from "esbuild";
+import { FILE as NOTICES, packages } from "./notices.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const { values: opt } = parseArgs({
@@ -36,6 +37,8 @@ const TYPES = {
 	".css": "text/css; charset=utf-8",
 	".svg": "image/svg+xml",
 	".map": "application/json",
+	".txt": "text/plain; charset=utf-8",
+	".jsonl": "application/jsonl",
 };
 
 /* The type check runs beside the bundler, which ignores types. */
@@ -93,11 +96,23 @@ async function bundle() {
 		charset: "utf8",
 		define: { "process.env.NODE_ENV": '"production"' },
 		plugins: [lazyStyles],
+		loader: { ".txt": "file", ".jsonl": "file" },
 		metafile: true,
 		write: false,
 		logLevel: "warning",
 	});
 	return r;
+}
+
+/* Whose code is in the bundle has to be named with its licence. */
+async function licensed(meta) {
+	const text = await readFile(NOTICES, "utf8");
+	const known = new Map((await packages()).map((p) => [p.name, p]));
+	for (const file of Object.keys(meta.inputs)) {
+		const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(file)?.[1];
+		const p = known.get(name);
+		if (name && (!p || !text.includes(`${p.name} ${p.version} (${p.license})\n`))) throw new Error(`LICENSES/page.txt does not name ${name}: run node web/notices.mjs --write`);
+	}
 }
 
 /* The name of the output of one entry point, relative to the index. */
@@ -160,6 +175,7 @@ function table(assets) {
 async function main() {
 	const [failed, built] = await Promise.all([check(), bundle()]);
 	if (failed) throw new Error("the type check found errors");
+	await licensed(built.metafile);
 
 	const files = built.outputFiles.map((f) => ({ name: "a/" + path.basename(f.path), data: Buffer.from(f.contents) }));
 	const icon = await readFile(path.join(here, "src/icon.svg"));

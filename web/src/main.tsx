@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { render } from "preact";
-import { connect, pollHealth, readRoute, redraw, refreshDetail, signIn, startDetail } from "./session";
+import { connect, pollHealth, readRoute, redraw, refreshDetail, signIn, startDetail, writeHash } from "./session";
 import { onScreenChange, startBadge } from "./state/screen";
 import { App } from "./ui/app";
 import { listenToKeys } from "./ui/keys";
@@ -9,7 +9,7 @@ import { listenToKeys } from "./ui/keys";
  * exchanged for a cookie once, and leaves the address bar. */
 const token = /^#t=([0-9A-Za-z]{8,128})$/.exec(location.hash)?.[1];
 if (token) {
-	history.replaceState(null, "", "#/flows");
+	writeHash("#/flows");
 	await signIn(token);
 } else {
 	connect();
@@ -20,7 +20,7 @@ listenToKeys();
 addEventListener("hashchange", () => {
 	const t = /^#t=([0-9A-Za-z]{8,128})$/.exec(location.hash)?.[1];
 	if (!t) return readRoute();
-	history.replaceState(null, "", "#/flows");
+	writeHash("#/flows");
 	void signIn(t);
 });
 startDetail();

@@ -438,8 +438,18 @@ function saveRoute(): void {
 		tab: tab.peek(),
 		args: args.peek(),
 	});
-	if (hash !== location.hash) history.replaceState(null, "", hash);
+	/* Somebody typed another address meanwhile: its event is on its way, and what it names is shown. */
+	if (location.hash !== known) return;
+	if (hash !== known) writeHash(hash);
 }
+
+/* What the address bar was last seen to hold. */
+let known = location.hash;
+export function writeHash(hash: string): void {
+	history.replaceState(null, "", hash);
+	known = location.hash;
+}
+export const routeReads = signal(0); /* what was being typed into the filter is not wanted any more */
 
 let argsKnown = false; /* subscribing calls at once, when the address may still hold the token */
 args.subscribe(() => {
@@ -449,10 +459,12 @@ args.subscribe(() => {
 
 export function readRoute(): void {
 	const r = parseRoute(location.hash);
+	known = location.hash;
 	page.value = r.page;
 	tab.value = r.tab;
 	args.value = r.args;
 	applyFilter(r.filter);
+	routeReads.value++;
 	if (r.selected && r.selected !== selected.peek()) {
 		selectedRow = selectedAt = -1;
 		selected.value = r.selected;

@@ -359,7 +359,7 @@ export const api = {
 		if (signal) init.signal = signal;
 		return (await call(hidden(`api/flow/${encodeURIComponent(id)}/body?side=${side}&form=${form}`), init)).text();
 	},
-	resend: async (what: { id: string; method: string; target: string; headers: [string, string][]; verify: boolean; body?: string }, signal?: AbortSignal) =>
+	resend: async (what: { id: string; method?: string; target?: string; headers?: [string, string][]; verify?: boolean; body?: string }, signal?: AbortSignal) =>
 		(await call("api/resend", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(what), ...(signal ? { signal } : {}) })).json() as Promise<{ id: string }>,
 	raw: (id: string, signal?: AbortSignal, redact = false) => json<Raw>(redact ? `api/flow/${encodeURIComponent(id)}/raw?redacted=1` : hidden(`api/flow/${encodeURIComponent(id)}/raw`), signal),
 	/* The first `max` bytes of a decoded body. */

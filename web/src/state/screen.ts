@@ -41,6 +41,13 @@ export function togglePresenting(): void {
 }
 export const shownText = (s: string): string => (presenting.peek() ? hideInText(s) : s);
 
+/* Samples were loaded here; said until they are gone. */
+export const samplesHere = signal(kept("limpid.samples"));
+export function setSamples(on: boolean): void {
+	samplesHere.value = on;
+	keep("limpid.samples", on);
+}
+
 // --- times ---------------------------------------------------------------------------------------------------------
 
 export const utc = signal(kept("limpid.utc"));

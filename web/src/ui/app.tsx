@@ -6,16 +6,15 @@ import { attachGrid, capture, changeCapture, detailOpen, filter, follow, link, l
 import { announcement } from "../state/news";
 import { clock, count } from "../model/format";
 import { Detail } from "./detail";
-import { ClearDialog, HelpDialog, Notice, SignIn } from "./dialogs";
+import { Notice, SignIn, overlay } from "./dialogs";
 import { setFilterText } from "./filter-box";
-import { FirstRun } from "./first-run";
 import { mountGrid } from "./grid";
 import { Facets } from "./facets";
 import { Lazy } from "./lazy";
 import { Icon } from "./icons";
 import { columnsOpen, noteOpen, rowMenu, savedOpen } from "./row-menu-open";
 import { Splitter, dock, maximised, part } from "./split";
-import { filesOpen } from "../state/screen";
+import { filesOpen, samplesHere } from "../state/screen";
 import { StatusBar } from "./status-bar";
 import { TopBar, ViewLine, pickerOpen } from "./top-bar";
 
@@ -116,7 +115,7 @@ function FlowsPage() {
 				<Pill />
 				{empty && (
 					<Guard name="The checklist">
-						<FirstRun />
+						<Lazy name="" load={() => import("./first-run")} />
 					</Guard>
 				)}
 			</div>
@@ -137,6 +136,12 @@ function Extras() {
 	return extras ? <Lazy name="" load={() => import("./list-extras")} /> : null;
 }
 
+let overlays = false;
+function Overlays() {
+	overlays ||= overlay.value !== "";
+	return overlays ? <Lazy name="" load={() => import("./overlays")} /> : null;
+}
+
 let files = false;
 function FilesPart() {
 	files ||= filesOpen.value !== "";
@@ -153,6 +158,7 @@ export function App() {
 			{page.value === "flows" && <Facets />}
 			{page.value !== "health" && <ViewLine />}
 			<Banner />
+			{samplesHere.value && <Lazy name="" load={() => import("./samples-bar")} />}
 			<div class="stage">
 				<FlowsPage />
 				{page.value === "map" && (
@@ -186,8 +192,7 @@ export function App() {
 			<div class="sr" role="status" aria-live="polite">
 				{announcement.value}
 			</div>
-			<ClearDialog />
-			<HelpDialog />
+			<Overlays />
 			<Extras />
 			<FilesPart />
 		</div>

@@ -42,12 +42,28 @@ export async function copyRaw(side: "request" | "response"): Promise<void> {
 	}
 }
 
+/* As a whole HAR file with this one exchange; made by the hub, without its secrets. */
+export async function copyHar(): Promise<void> {
+	const f = detail.peek();
+	if (!f) return;
+	try {
+		const { fetchFile } = await import("../model/files");
+		let left = 0;
+		const file = await fetchFile({ format: "har", ids: [f.id], secrets: false }, (p) => (left = p.left_out + p.unread), new AbortController().signal);
+		if (left) return say("HAR has no place for this protocol: copy it raw, or export it as JSON lines (w).");
+		await copyText(await file.text(), "HAR");
+	} catch (e) {
+		say(e instanceof ApiError && e.status === 404 ? "This flow is not kept any more." : "It could not be copied: the hub did not answer.");
+	}
+}
+
 /* What follows the key c. */
-export const COPY_KEYS: Record<string, () => void> = {
+export const COPY_KEYS = {
 	c: () => void copyAs("", false),
 	f: () => void copyAs("fetch", false),
 	p: () => void copyAs("python", false),
 	r: () => void copyRaw("request"),
+	h: () => void copyHar(),
 };
 
 export function copyItems(f: Flow): MenuItem[] {
@@ -57,6 +73,7 @@ export function copyItems(f: Flow): MenuItem[] {
 	return [
 		...kinds.map((k) => ({ label: `as ${LABEL[k]}`, key: key(k), run: () => void copyAs(k, false) })),
 		...(kinds[0] ? [{ label: `as ${LABEL[kinds[0]]}, with secrets`, run: () => void copyAs("", true) }] : []),
+		...(http ? [{ label: "as HAR", key: "c h", run: () => void copyHar() }] : []),
 		{ label: "raw request", key: "c r", run: () => void copyRaw("request") },
 		{ label: "raw response", run: () => void copyRaw("response") },
 		{ label: http ? "address" : "statement", run: () => void copyText(urlOf(f), http ? "Address" : "Statement") },

@@ -8,7 +8,7 @@ import type { Choice } from "../model/api";
 import { choose, utf8Length } from "../model/complete";
 import { utf16Offset } from "../model/format";
 import { add } from "../model/terms";
-import { applyFilter, check, filter, go, page } from "../session";
+import { applyFilter, check, filter, go, page, routeReads } from "../session";
 import { history, remember, saved } from "../state/saved";
 import { Choices, active, choices, listed, nextChoice } from "./choices";
 import { Icon } from "./icons";
@@ -93,11 +93,13 @@ export function FilterBox() {
 		box!.value = draft.peek();
 		if (draft.peek()) void judge(draft.peek());
 		/* The address bar or a click elsewhere changed what is in force. */
-		return filter.subscribe((f) => {
+		const down = filter.subscribe((f) => {
 			if (document.activeElement === box || check.peek().ok === false) return;
 			draft.value = f;
 			if (box) box.value = f;
 		});
+		const off = routeReads.subscribe((n) => n && setFilterText(filter.peek()));
+		return () => (down(), off());
 	}, []);
 
 	const onInput = (e: Event) => {

@@ -7,6 +7,7 @@ import { capture, changeCapture, containers, counters, go, health, healthError, 
 import { filesOpen } from "../state/screen";
 import { copyText } from "./clipboard";
 import { Icon } from "./icons";
+import { loadSamples, samplesBusy } from "./samples";
 import { pickerOpen } from "./top-bar";
 
 const LEVEL = ["ok", "info", "fail"] as const;
@@ -88,7 +89,7 @@ function Watching() {
 	);
 }
 
-export function FirstRun() {
+export default function FirstRun() {
 	const h = health.value;
 	const agents = h?.agents ?? [];
 	const facts = agents.flatMap((a) => a.facts.map((f) => ({ ...f, host: a.hostname })));
@@ -188,7 +189,11 @@ export function FirstRun() {
 					<button class="btn small" onClick={() => (filesOpen.value = "import")}>
 						Open a saved file…
 					</button>{" "}
-					<span class="muted">a session, a HAR, a pcap</span>
+					<span class="muted">a session, a HAR, a pcap</span>{" "}
+					<button class="btn small" id="load-samples" disabled={samplesBusy.value} onClick={() => void loadSamples()}>
+						{samplesBusy.value ? "Loading…" : "Load samples"}
+					</button>{" "}
+					<span class="muted">of a small shop, marked as samples</span>
 				</p>
 				{command && (
 					<section class="try">

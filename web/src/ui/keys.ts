@@ -9,9 +9,9 @@ import { filesOpen, togglePresenting } from "../state/screen";
 import { clearAsked, pickerOpen, toggleRecording } from "./top-bar";
 import { turnTab } from "./detail";
 import { compareKey } from "../state/compare";
-import { resendAsked, resendKey } from "../state/resend";
+import { resendAsked, resendAtOnce, resendKey } from "../state/resend";
 import { COPY_KEYS } from "./detail-copy";
-import { confirmClear, helpOpen } from "./dialogs";
+import { overlay } from "./dialogs";
 import { draft, focusFilter, setFilterText } from "./filter-box";
 import { oneLine } from "../model/format";
 import { termOf } from "../model/terms";
@@ -35,7 +35,7 @@ function move(by: number): void {
 	if (picked.peek().size || pickFrom >= 0) unpick();
 	/* With nothing selected the newest row is where people look. */
 	if (at < 0) select(by > 0 ? Math.max(view.base, shownEnd() - 1) : shownEnd() - 1);
-	else select(at + by);
+	else select(Math.max(view.base, at + by));
 }
 
 /* The end of what is chosen that the keyboard moves; the other one is the selected row.  Known here, because the rows
@@ -100,7 +100,8 @@ function escape(): void {
 	} else if (draft.peek()) setFilterText("");
 }
 
-const LIST: Record<string, () => void> = {
+/* What each key does; ui/key-help.ts has the words, and the type check compares. */
+const LIST = {
 	j: () => move(1),
 	k: () => move(-1),
 	ArrowDown: () => move(1),
@@ -112,13 +113,13 @@ const LIST: Record<string, () => void> = {
 	G: () => step({ type: "newest" }),
 	End: () => step({ type: "newest" }),
 	F: () => step({ type: "newest" }),
-	f: () => step({ type: "newest" }),
 	" ": () => step({ type: "space" }),
 	Enter: () => openDetail(),
 	ArrowRight: () => moveCell(1),
 	ArrowLeft: () => moveCell(-1),
 	"+": () => byCell(false),
 	"-": () => byCell(true),
+	m: () => begin("m"),
 	n: () => targets().length > 0 && (noteOpen.value = true),
 	p: togglePin,
 	M: menuByKey,
@@ -128,18 +129,38 @@ const LIST: Record<string, () => void> = {
 	"]": () => detailOpen.peek() && turnTab(1),
 	"\\": () => detailOpen.peek() && (maximised.value = !maximised.peek()),
 	"|": () => detailOpen.peek() && turnDock(),
+	c: () => detailOpen.peek() && begin("c"),
 	d: () => detailOpen.peek() && compareKey(),
 	e: () => detailOpen.peek() && resendKey(),
-};
-const ANYWHERE: Record<string, () => void> = {
+	r: () => detailOpen.peek() && resendAtOnce(),
+} satisfies Record<string, () => unknown>;
+const page_ = (i: number) => () => go(PAGES[i]![0]);
+const ANYWHERE = {
 	"/": () => focusFilter(),
-	...Object.fromEntries(PAGES.map(([p], i) => [String(i + 1), () => go(p)])),
-	"?": () => (helpOpen.value = true),
+	1: page_(0),
+	2: page_(1),
+	3: page_(2),
+	4: page_(3),
+	5: page_(4),
+	"?": () => (overlay.value = "keys"),
 	w: () => (filesOpen.value = "export"),
 	o: () => (filesOpen.value = "import"),
 	P: togglePresenting,
 	Escape: escape,
-};
+} satisfies Record<string, () => unknown>;
+const onList = () => document.activeElement?.id === "grid";
+const CTRL = {
+	"Ctrl+e": toggleRecording,
+	"Ctrl+Shift+Delete": clearAsked,
+	"Ctrl+k": () => (overlay.value = "commands"),
+	"Ctrl+f": () => onList() && (focusFilter(), true),
+	"Ctrl+a": () => onList() && (pickAll(), true),
+	"Shift+ArrowDown": () => page.peek() === "flows" && (pickBy(1), true),
+	"Shift+ArrowUp": () => page.peek() === "flows" && (pickBy(-1), true),
+} satisfies Record<string, () => unknown>;
+const table = (t: object) => t as Record<string, (() => unknown) | undefined>;
+/* "c f" and the like are two keys, one after the other. */
+export type KeyName = keyof typeof LIST | `${keyof typeof ANYWHERE}` | keyof typeof CTRL | `c ${keyof typeof COPY_KEYS}` | "m 1-6" | "m 0";
 
 /* Keys that an element of its own kind uses itself. */
 function taken(e: KeyboardEvent): boolean {
@@ -157,50 +178,20 @@ function begin(key: string): void {
 	chordTimer = window.setTimeout(() => (chord = ""), 1500);
 }
 
-const overList = () => !!resendAsked.peek() || helpOpen.peek() || confirmClear.peek() || filesOpen.peek() || noteOpen.peek() || columnsOpen.peek() || savedOpen.peek() || rowMenu.peek();
+const overList = () => !!resendAsked.peek() || overlay.peek() || filesOpen.peek() || noteOpen.peek() || columnsOpen.peek() || savedOpen.peek() || rowMenu.peek();
 
 function onKey(e: KeyboardEvent): void {
 	if (e.defaultPrevented || e.isComposing || overList()) return;
 	const ctrl = e.ctrlKey || e.metaKey;
-	if (ctrl && e.key.toLowerCase() === "e" && !e.shiftKey && !e.altKey) {
-		e.preventDefault();
-		return toggleRecording();
-	}
-	if (ctrl && e.shiftKey && e.key === "Delete") {
-		e.preventDefault();
-		return clearAsked();
-	}
-	if (ctrl && e.key.toLowerCase() === "f" && document.activeElement?.id === "grid") {
-		e.preventDefault();
-		return focusFilter();
-	}
-	if (ctrl && e.key.toLowerCase() === "a" && document.activeElement?.id === "grid") {
-		e.preventDefault();
-		return pickAll();
-	}
+	const name = `${ctrl ? "Ctrl+" : ""}${e.shiftKey ? "Shift+" : ""}${ctrl && e.key.length === 1 ? e.key.toLowerCase() : e.key}`;
+	const combined = (ctrl || (!e.altKey && !typing(e) && !taken(e))) && !(ctrl && e.altKey) ? table(CTRL)[name] : undefined;
+	if (combined) return void (combined() !== false && e.preventDefault());
 	if (ctrl || e.altKey || typing(e) || taken(e)) return;
-	if (page.peek() !== "flows") return act(e);
-	if (e.shiftKey && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
-		e.preventDefault();
-		return pickBy(e.key === "ArrowDown" ? 1 : -1);
-	}
 	const before = chord;
 	chord = "";
 	clearTimeout(chordTimer);
-	const second = before === "m" && /^[0-6]$/.test(e.key) ? () => markWith(Number(e.key)) : before === "c" && detailOpen.peek() ? COPY_KEYS[e.key] : undefined;
-	if (second) {
-		e.preventDefault();
-		return second();
-	}
-	if (e.key === "m" || (e.key === "c" && detailOpen.peek())) {
-		e.preventDefault();
-		return begin(e.key);
-	}
-	act(e);
-}
-
-function act(e: KeyboardEvent): void {
-	const run = ANYWHERE[e.key] ?? (page.peek() === "flows" ? LIST[e.key] : undefined);
+	const second = page.peek() !== "flows" ? undefined : before === "m" && /^[0-6]$/.test(e.key) ? () => markWith(Number(e.key)) : before === "c" && detailOpen.peek() ? table(COPY_KEYS)[e.key] : undefined;
+	const run = second ?? table(ANYWHERE)[e.key] ?? (page.peek() === "flows" ? table(LIST)[e.key] : undefined);
 	if (!run) return;
 	e.preventDefault();
 	run();

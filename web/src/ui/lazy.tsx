@@ -20,7 +20,7 @@ export function Lazy({ name, load }: { name: string; load: () => Promise<{ defau
 		};
 	}, [attempt]);
 	if (page) return <page.Page />;
-	if (!error) return <main class="page" aria-label={name} aria-busy="true" />;
+	if (!error) return name ? <main class="page" aria-label={name} aria-busy="true" /> : null;
 	return (
 		<main class="page" aria-label={name}>
 			<div class="panel-error" role="alert">

@@ -7,6 +7,7 @@ import { header, nameOf } from "../model/exchange";
 import { oneLine, size } from "../model/format";
 import { health, say } from "../session";
 import { resendAsked } from "../state/resend";
+import { presenting } from "../state/screen";
 import { Icon } from "./icons";
 import { adopt } from "./lazy";
 import css from "../style/lazy/resend.css";
@@ -57,11 +58,19 @@ export default function ResendDialog({ f }: { f: Flow }) {
 	const send = async () => {
 		const list = parseHeaders(headers);
 		if (typeof list === "string") return setError(list);
+		/* What was not touched stays as the hub has it: what is shown here may lack its secrets. */
+		const changed = {
+			...(method !== f.request?.op && { method: method.trim() }),
+			...(target !== f.request?.target && { target: target.trim() }),
+			...(headers !== headersOf(f) && { headers: list }),
+			...(editable && text !== (body?.text ?? "") && { body: text }),
+		};
+		if (presenting.peek() && JSON.stringify(changed).includes("REDACTED")) return setError("Secrets are hidden here and would be sent as REDACTED: leave presentation mode (P) to change this part.");
 		setBusy(true);
 		setError("");
 		call.current = new AbortController();
 		try {
-			const { id } = await api.resend({ id: f.id, method: method.trim(), target: target.trim(), headers: list, verify, ...(editable ? { body: text } : {}) }, call.current.signal);
+			const { id } = await api.resend({ id: f.id, verify, ...changed }, call.current.signal);
 			close();
 			say("Sent. This is the answer.");
 			location.hash = `#/flows?sel=${id}`;

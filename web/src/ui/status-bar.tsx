@@ -6,7 +6,7 @@ import { age, count, size } from "../model/format";
 import { counters, filter, go, health, link, matched, total } from "../session";
 import { chooseTheme, nextTheme, storedTheme } from "../model/theme";
 import { presenting, toggleZone, togglePresenting, utc, zoneName } from "../state/screen";
-import { helpOpen } from "./dialogs";
+import { overlay } from "./dialogs";
 import { setFilterText } from "./filter-box";
 import { Icon } from "./icons";
 
@@ -101,7 +101,7 @@ export function StatusBar() {
 			>
 				<Icon name={t === "system" ? "screen" : t === "light" ? "sun" : "moon"} />
 			</button>
-			<button class="stat icon-only" title="All keys (?)" aria-label="All keys" onClick={() => (helpOpen.value = true)}>
+			<button class="stat icon-only" title="All keys (?)" aria-label="All keys" onClick={() => (overlay.value = "keys")}>
 				<Icon name="help" />
 			</button>
 		</footer>

@@ -6,14 +6,14 @@ import { stopped } from "../state/tally";
 import { columnsOpen } from "./row-menu-open";
 import { PAGES } from "../model/route";
 import { filesOpen } from "../state/screen";
-import { confirmClear } from "./dialogs";
+import { overlay } from "./dialogs";
 import { FilterBox } from "./filter-box";
 import { Icon, Logo } from "./icons";
 
 export const pickerOpen = signal(false);
 
 export function clearAsked(): void {
-	if (total.peek() > 1000) confirmClear.value = true;
+	if (total.peek() > 1000) overlay.value = "clear";
 	else void clearAll();
 }
 

@@ -4,3 +4,13 @@ declare module "*.css" {
 	const text: string;
 	export default text;
 }
+
+/* Files that are fetched when they are wanted: their address, relative to the code that imports them. */
+declare module "*.txt" {
+	const address: string;
+	export default address;
+}
+declare module "*.jsonl" {
+	const address: string;
+	export default address;
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The keys, the address, samples, licences, the container panel, Health and presentation mode in a browser; pictures go to build/screens.
+. "$(dirname "$0")/lib.sh"
+for need in node /usr/bin/chromium protoc; do
+	command -v "$need" >/dev/null || { skip "control in a browser" "$need is missing: tools/bootstrap test"; exit 0; }
+done
+[ -d web/node_modules/playwright-core ] || make -s build/web/node_modules.stamp
+# Bounded: a browser that hangs must not hold up what comes after it.
+timeout --kill-after=10 400 node tests/web/control.mjs "$TMP"
+status=$?
+[ $status -lt 124 ] || not_ok "the tests of control end in time"
+exit $status
