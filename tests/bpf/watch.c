@@ -11,6 +11,8 @@
 #include "tap/bpf_priv.h"
 #include "traffic.h"
 
+#define WAIT_MS 30000 /* only who is not told waits so long */
+
 static struct end *by_cookie(struct watch *w, uint64_t cookie)
 {
 	for (unsigned i = 0; i < w->n; i++)
@@ -214,7 +216,7 @@ static uint64_t now_ms(void)
 bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void *arg),
 		 const void *arg)
 {
-	uint64_t end = now_ms() + 5000;
+	uint64_t end = now_ms() + WAIT_MS;
 
 	do {
 		w->src->ops->poll(w->src, 20, on_event, w);

@@ -69,7 +69,7 @@ struct watch {
 
 void watch_init(struct watch *w, struct tap_bpf *b);
 void watch_forget(struct watch *w); /* what was seen so far */
-/* Takes what comes until done says true.  False: it did not within 5 seconds. */
+/* Takes what comes until done says true.  False: it did not within 30 seconds. */
 bool watch_until(struct watch *w, bool (*done)(const struct watch *w, const void *arg),
 		 const void *arg);
 /* What this connection moves follows from that key.  Until watch_forget; at most 64. */
