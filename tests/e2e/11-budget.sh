@@ -30,7 +30,7 @@ check "a request whose answer is not copied says so at once" until_true 5 rows /
 	'.rows[0] | .state == "unanswered" and .flags - ["midstream", "peer_inferred"] == ["truncated"]'
 
 put '{"conn_budget":0}'
-sleep 0.5
+sleep 2 # the kernel side has it
 step get 80000
 step get 90000
 check "without a budget the same connection is read again" until_true 10 rows /get/90000 \
@@ -38,14 +38,14 @@ check "without a budget the same connection is read again" until_true 10 rows /g
 unlimited() { ! api health | jq -r '.agents[0].facts[] | select(.key == "capture") | .text' | grep -q 'at most'; }
 check "the sentence no longer has it" until_true 10 unlimited
 put '{"conn_budget":60}'
-sleep 0.5
+sleep 2 # the kernel side has it
 before=$(counter conn.captured_bytes)
 step few /after
 step get 100000
 check "a budget that is already spent leaves nothing" until_true 5 settled
 equal "not a byte" "$before" "$(counter conn.captured_bytes)"
 put '{"conn_budget":0}'
-sleep 0.5
+sleep 2 # the kernel side has it
 
 before=$(counter conn.captured_bytes)
 step noise 50000000

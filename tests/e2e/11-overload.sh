@@ -57,7 +57,7 @@ equal "as JSON it is what the API says" "$(jq -c '.agents[0].counters["loss.ring
 # As a person reads it: the numbers that Chromium has drawn.
 if command -v node >/dev/null && [ -x /usr/bin/chromium ]; then
 	[ -d web/node_modules/playwright-core ] || make -s build/web/node_modules.stamp
-	check "the Health page is drawn" timeout --kill-after=10 90 sh -c \
+	check "the Health page is drawn" timeout --kill-after=10 300 sh -c \
 		"node tests/web/health.mjs 'http://127.0.0.1:$http/' $TOKEN health-overload.png >'$TMP/drawn'"
 	drawn() { jq -r ".[\"$1\"][$2]" "$TMP/drawn"; }
 	shown=0 same=yes

@@ -3,7 +3,7 @@
 # moved, and flows of real programs (curl, PostgreSQL, PHP-FPM behind nginx).
 . "$(dirname "$0")/lib.sh"
 need_root
-timeout 150 python3 tests/e2e/unix_udp.py "$LIMPID" "$TMP" >"$TMP/tap"
+timeout 600 python3 tests/e2e/unix_udp.py "$LIMPID" "$TMP" >"$TMP/tap"
 rc=$?
 cat "$TMP/tap"
 # shellcheck disable=SC2034 # lib.sh goes on counting from here

@@ -3,7 +3,7 @@
 # is false, and connections that say nothing are known too (tests/e2e/late.py).
 . "$(dirname "$0")/lib.sh"
 need_root
-timeout 200 python3 tests/e2e/late.py "$LIMPID" "$TMP" >"$TMP/tap"
+timeout 800 python3 tests/e2e/late.py "$LIMPID" "$TMP" >"$TMP/tap"
 rc=$?
 grep -v '^1\.\.' "$TMP/tap"
 # shellcheck disable=SC2034 # lib.sh goes on counting from here

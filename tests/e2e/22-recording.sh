@@ -3,7 +3,7 @@
 # why (tests/e2e/recording.py).
 . "$(dirname "$0")/lib.sh"
 need_root
-timeout 120 python3 tests/e2e/recording.py "$LIMPID" "$TMP" >"$TMP/tap"
+timeout 600 python3 tests/e2e/recording.py "$LIMPID" "$TMP" >"$TMP/tap"
 rc=$?
 grep -v '^1\.\.' "$TMP/tap"
 # shellcheck disable=SC2034 # lib.sh goes on counting from here

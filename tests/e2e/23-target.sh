@@ -3,7 +3,7 @@
 # at any moment (tests/e2e/target.py).
 . "$(dirname "$0")/lib.sh"
 need_root
-timeout 240 python3 tests/e2e/target.py "$LIMPID" "$TMP" >"$TMP/tap"
+timeout 800 python3 tests/e2e/target.py "$LIMPID" "$TMP" >"$TMP/tap"
 rc=$?
 grep -v '^1\.\.' "$TMP/tap"
 # shellcheck disable=SC2034 # lib.sh goes on counting from here

@@ -27,7 +27,7 @@ check "Python has grpcio" $PY -c 'import grpc, google.protobuf'
 
 # --- their client, our hub -----------------------------------------------------------------------------------------
 serve "$TMP/hub" $PEER hub || { not_ok "the hub starts"; exit 1; }
-timeout 90 $PY tests/e2e/grpc_foreign.py client "$port" >"$TMP/client" 2>"$TMP/client.err" ||
+timeout 300 $PY tests/e2e/grpc_foreign.py client "$port" >"$TMP/client" 2>"$TMP/client.err" ||
 	{ note "the client failed:"; tail -n 5 "$TMP/client.err" | sed 's/^/# /'; }
 sed 's/^/# /' "$TMP/client"
 equal "an exchange is welcomed, twice" 2 "$(count "$TMP/client" "welcome 0")"
@@ -50,7 +50,7 @@ check "gzip gives 12" has "$TMP/client" "gzip 12"
 
 # --- our client, their server --------------------------------------------------------------------------------------
 serve "$TMP/server" $PY tests/e2e/grpc_foreign.py server || { not_ok "the server starts"; exit 1; }
-peer() { timeout 40 $PEER "$@" >"$TMP/peer" 2>"$TMP/peer.err" || cat "$TMP/peer.err"; sed 's/^/# /' "$TMP/peer"; }
+peer() { timeout 160 $PEER "$@" >"$TMP/peer" 2>"$TMP/peer.err" || cat "$TMP/peer.err"; sed 's/^/# /' "$TMP/peer"; }
 peer agent "$port" 100
 check "our agent's batches are stored" grep -q '^stored' "$TMP/peer"
 equal "all of them" "stored 1 of 1, settings 1" "$(grep '^stored' "$TMP/peer" | sed 's/stored \([0-9]*\) of \1,/stored 1 of 1,/')"

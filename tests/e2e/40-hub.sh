@@ -7,7 +7,7 @@ PY=/usr/bin/python3 # Debian's, which has grpcio
 export PYTHONPATH=$TMP PYTHONDONTWRITEBYTECODE=1
 TOKEN=00112233445566778899aabbccddeeff
 http=$(free_port) grpc=$(free_port)
-client() { timeout 150 $PY tests/e2e/hub_client.py "$@"; }
+client() { timeout 600 $PY tests/e2e/hub_client.py "$@"; }
 api() { curl -sS --max-time 20 -H "Authorization: Bearer $TOKEN" "$@"; }
 status() { curl -s -o /dev/null -w '%{http_code}' --max-time 20 "$@"; }
 field() { api "http://127.0.0.1:$http/api/$1" | jq -r "$2"; }

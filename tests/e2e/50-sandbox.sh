@@ -66,7 +66,7 @@ kill -SEGV "$decode"
 replaced() { local now; now=$(decode_of $main) && [ "$now" != "$decode" ]; }
 check "a dead decoder is replaced" until_true 10 replaced
 until_true 5 eval '[ "$(status "$(decode_of $main)" Seccomp)" = 2 ]'
-fetch_and_see() { curl -s "http://127.0.0.1:$port/after" >/dev/null; sleep 0.3; [ "$(seen after)" -gt 0 ]; }
+fetch_and_see() { curl -s "http://127.0.0.1:$port/after" >/dev/null; sleep 1; [ "$(seen after)" -gt 0 ]; }
 check "and the next one goes on" until_true 10 fetch_and_see
 equal "it is said once" 1 "$(grep -c 'the decoder was killed by signal 11' "$TMP/tail.err")"
 equal "the new one is confined like the first" "2 0000000000000000" \

@@ -6,7 +6,7 @@ for need in node /usr/bin/chromium protoc; do
 done
 [ -d web/node_modules/playwright-core ] || make -s build/web/node_modules.stamp
 # Bounded: a browser that hangs must not hold up what comes after it.
-timeout --kill-after=10 400 node tests/web/listing.mjs "$TMP"
+timeout --kill-after=10 1200 node tests/web/listing.mjs "$TMP"
 status=$?
 [ $status -lt 124 ] || not_ok "the tests of the list end in time"
 exit $status

@@ -6,7 +6,7 @@ for need in node /usr/bin/chromium protoc; do
 done
 [ -d web/node_modules/playwright-core ] || make -s build/web/node_modules.stamp
 make -s build/bench/feed-bin >"$TMP/make.log" 2>&1 || { not_ok "the generator is built"; sed 's/^/# /' "$TMP/make.log"; exit 1; }
-timeout --kill-after=10 500 node tests/web/tabs.mjs "$TMP" build/bench/feed-bin
+timeout --kill-after=10 1200 node tests/web/tabs.mjs "$TMP" build/bench/feed-bin
 status=$?
 [ $status -lt 124 ] || not_ok "the tests of many tabs end in time"
 exit $status

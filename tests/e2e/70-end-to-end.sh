@@ -119,7 +119,7 @@ equal "what was left out is not there" 0 "$(matched 'path:/seq/unseen')"
 
 # --- the page in a browser ------------------------------------------------------------------------------------
 [ -d web/node_modules/playwright-core ] || make -s build/web/node_modules.stamp
-timeout --kill-after=10 180 node tests/web/real.mjs "http://127.0.0.1:$HTTP/" "$TOKEN" "$D" >"$TMP/page.out" 2>&1
+timeout --kill-after=10 1200 node tests/web/real.mjs "http://127.0.0.1:$HTTP/" "$TOKEN" "$D" >"$TMP/page.out" 2>&1
 note "$(sed -n "s/^# //p" "$TMP/page.out")"
 while read -r line; do
 	case $line in

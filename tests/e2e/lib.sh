@@ -35,9 +35,10 @@ equal() {
 	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: wanted '$2', got '$3'"; fi
 }
 
-# until_true SECONDS COMMAND...: polls ten times a second.
+# until_true SECONDS COMMAND...: polls ten times a second, for so long as a quick machine could take; a slow one that has other
+# things to do gets four times as much.
 until_true() {
-	local left=$(($1 * 10))
+	local left=$(($1 * 40))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		left=$((left - 1))
@@ -57,7 +58,7 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-# end_process PID: asks, waits five seconds, insists.
+# end_process PID: asks, waits, insists.
 end_process() {
 	kill "$1" 2>/dev/null || return 0
 	until_true 5 not_running "$1" || kill -9 "$1" 2>/dev/null

@@ -25,7 +25,7 @@ def report(good, text, *notes):
 
 
 def wait_ready(file):
-    for _ in range(1000):
+    for _ in range(4000):
         with open(file, "rb") as f:
             if b"captur" in f.read():
                 return

@@ -33,13 +33,13 @@ def recorded(name, program, *options):
     p = subprocess.Popen([sys.executable, f"{HERE}/{program}", go, TMP], stdout=subprocess.PIPE, text=True)
     with open(err, "wb") as e:
         limpid = subprocess.Popen([LIMPID, "record", "--pid", str(p.pid), "-o", rec, *options], stderr=e)
-    for _ in range(600):
+    for _ in range(2400):
         with open(err, "rb") as e:
             if b"capturing" in e.read():
                 break
         time.sleep(0.05)
     open(go, "w").close()
-    out, _ = p.communicate(timeout=60)
+    out, _ = p.communicate(timeout=240)
     limpid.terminate()
     limpid.wait(20)
     return json.loads(out.strip().splitlines()[-1]), events.read(rec)

@@ -63,7 +63,7 @@ vm_run() {
 	} >"$vm_root/init"
 	chmod 755 "$vm_root/init"
 	(cd "$vm_root" && find . | cpio -o -H newc --quiet | gzip -1) >"$TMP/initrd"
-	timeout 300 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 1 -m 1024 -kernel "$(vm_kernel)" \
+	timeout 1200 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 1 -m 1024 -kernel "$(vm_kernel)" \
 		-initrd "$TMP/initrd" -append "console=ttyS0 quiet panic=-1" -nographic -no-reboot -nodefaults \
 		-serial stdio 2>&1 </dev/null | tr -d '\r' >"$TMP/console"
 	grep -aq '^TEST-EXIT [01]$' "$TMP/console" && grep -aq '^KERNEL 6\.1\.' "$TMP/console"

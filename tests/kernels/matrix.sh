@@ -26,7 +26,7 @@ GUESTS='
 6.12 arm64 fentry,kprobe,tracepoint,openssl,go Debian 13
 6.1  arm64 kprobe,tracepoint,openssl,go Debian 12
 '
-TIME_LIMIT=${TIME_LIMIT:-500} # seconds for a guest
+TIME_LIMIT=${TIME_LIMIT:-1500} # seconds for a guest
 
 for tool in qemu-system-x86_64 qemu-system-aarch64 aarch64-linux-gnu-gcc cpio busybox apt-get dpkg-deb openssl; do
 	command -v $tool >/dev/null || { skip "the kernels" "$tool is not installed: tools/bootstrap test"; exit 0; }

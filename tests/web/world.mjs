@@ -36,7 +36,7 @@ export function done() {
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
 /* Asks again until the answer is true; says what was waited for. */
-export async function until(what, fn, ms = 20000) {
+export async function until(what, fn, ms = 60000) {
 	const end = Date.now() + ms;
 	let last;
 	for (;;) {
