@@ -94,7 +94,7 @@ def flow(f):
 def container(c):
     return pb.Container(id=c["id"], name=c["name"], image=c.get("image", ""), project=c.get("project", ""),
                         service=c.get("service", ""), state=c.get("state", "running"),
-                        networks=c.get("networks", ""), captured=c.get("captured", True),
+                        networks=c.get("networks", ""), pod=c.get("pod", ""), namespace=c.get("namespace", ""), captured=c.get("captured", True),
                         addrs=[bytes(10) + b"\xff\xff" + bytes(int(x) for x in a.split(".")) for a in c.get("addrs", [])])
 
 

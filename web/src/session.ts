@@ -430,6 +430,9 @@ export function go(p: Page): void {
 	saveRoute();
 }
 
+export function routeAgain(): void {
+	saveRoute();
+}
 function saveRoute(): void {
 	const hash = formatRoute({
 		page: page.peek(),

@@ -80,8 +80,12 @@ function picture(c: string): string {
 	return `[U+${n.toString(16).toUpperCase().padStart(4, "0")}]`;
 }
 
+/* Presentation mode: what takes secrets out of text. */
+export const veil = { hide: (s: string): string => s };
+
 /* Foreign text on one line, cut at max characters, with nothing in it that can deceive. */
-export function oneLine(text: string, max = 2000): string {
+export function oneLine(foreign: string, max = 2000): string {
+	const text = veil.hide(foreign);
 	const cut = text.length > max ? text.slice(0, max) + "…" : text;
 	return cut.replace(HIDDEN, picture);
 }

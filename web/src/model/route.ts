@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of the page's state that the address bar holds: "#/flows?f=status:5xx&sel=ID&tab=body".
 
+import { veil } from "./format";
+
 export type Page = "flows" | "map" | "sql" | "metrics" | "health";
 /* In the order of their tabs and keys. */
 export const PAGES: readonly [Page, string][] = [
@@ -41,7 +43,8 @@ export function parseRoute(hash: string): Route {
 
 export function formatRoute(r: Route): string {
 	const q = new URLSearchParams();
-	if (r.filter) q.set("f", r.filter);
+	/* Presentation mode: an address is on screen, too. */
+	if (r.filter && veil.hide(r.filter) === r.filter) q.set("f", r.filter);
 	if (r.selected) {
 		q.set("sel", r.selected);
 		if (r.tab !== "headers") q.set("tab", r.tab);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What concerns the whole screen: presentation mode, the clock's zone, the icon of the tab, which dialog about files is open.
 import { effect, signal } from "@preact/signals";
-import { zone } from "../model/format";
+import { veil, zone } from "../model/format";
 import { hiding } from "../model/api";
-import { hideInText } from "../model/hide";
-import { say } from "../session";
+import { hideInText, setOwnRules } from "../model/hide";
+import { capture, detail, routeAgain, say } from "../session";
+import { announcement } from "./news";
 import { tally } from "./tally";
 
 export type FilesDialog = "" | "export" | "import";
@@ -29,6 +30,9 @@ function keep(key: string, on: boolean): void {
 
 export const presenting = signal(kept("limpid.present"));
 hiding.on = presenting.peek();
+const hideNow = (s: string): string => (hiding.on ? hideInText(s) : s);
+veil.hide = hideNow;
+effect(() => setOwnRules(capture.value?.redact ?? []));
 const listeners: (() => void)[] = [];
 /* Called when what is on screen has to be made anew. */
 export const onScreenChange = (f: () => void): void => void listeners.push(f);
@@ -36,10 +40,14 @@ export const onScreenChange = (f: () => void): void => void listeners.push(f);
 export function togglePresenting(): void {
 	presenting.value = hiding.on = !presenting.peek();
 	keep("limpid.present", presenting.peek());
+	announcement.value = "";
+	detail.value = null; /* it comes again, without secrets or with them */
+	routeAgain();
 	say(presenting.peek() ? "Presentation mode: secrets are hidden on this screen." : "Presentation mode is off: secrets can be shown.");
 	for (const f of listeners) f();
 }
-export const shownText = (s: string): string => (presenting.peek() ? hideInText(s) : s);
+/* Whether this text may be on screen as it is. */
+export const showable = (s: string): boolean => hideNow(s) === s;
 
 /* Samples were loaded here; said until they are gone. */
 export const samplesHere = signal(kept("limpid.samples"));

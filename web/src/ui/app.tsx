@@ -14,7 +14,7 @@ import { Lazy } from "./lazy";
 import { Icon } from "./icons";
 import { columnsOpen, noteOpen, rowMenu, savedOpen } from "./row-menu-open";
 import { Splitter, dock, maximised, part } from "./split";
-import { filesOpen, samplesHere } from "../state/screen";
+import { filesOpen, presenting, samplesHere } from "../state/screen";
 import { StatusBar } from "./status-bar";
 import { TopBar, ViewLine, pickerOpen } from "./top-bar";
 
@@ -150,34 +150,35 @@ function FilesPart() {
 
 export function App() {
 	if (link.value === "signin") return <SignIn />;
+	const mode = presenting.value; /* what is on screen is made anew with it */
 	return (
 		<div class="app">
 			<Guard name="The bar">
 				<TopBar />
 			</Guard>
-			{page.value === "flows" && <Facets />}
-			{page.value !== "health" && <ViewLine />}
+			{page.value === "flows" && <Facets key={`facets${mode}`} />}
+			{page.value !== "health" && <ViewLine key={`line${mode}`} />}
 			<Banner />
 			{samplesHere.value && <Lazy name="" load={() => import("./samples-bar")} />}
 			<div class="stage">
 				<FlowsPage />
 				{page.value === "map" && (
-					<Guard key="map" name="The map">
+					<Guard key={`map${mode}`} name="The map">
 						<Lazy name="Map" load={() => import("./map")} />
 					</Guard>
 				)}
 				{page.value === "sql" && (
-					<Guard key="sql" name="SQL">
+					<Guard key={`sql${mode}`} name="SQL">
 						<Lazy name="SQL" load={() => import("./sql")} />
 					</Guard>
 				)}
 				{page.value === "metrics" && (
-					<Guard key="metrics" name="Metrics">
+					<Guard key={`metrics${mode}`} name="Metrics">
 						<Lazy name="Metrics" load={() => import("./metrics")} />
 					</Guard>
 				)}
 				{page.value === "health" && (
-					<Guard name="Health">
+					<Guard key={`health${mode}`} name="Health">
 						<Lazy name="Health" load={() => import("./health")} />
 					</Guard>
 				)}

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, api } from "../model/api";
 import type { Flow } from "../model/api";
 import { linesOf } from "../model/compare";
+import { oneLine } from "../model/format";
 import { chooseForCompare, compareWith, titleOf } from "../state/compare";
 import { mountDiff } from "./diff-view";
 import { adopt } from "./lazy";
@@ -39,8 +40,8 @@ export default function Compare({ f }: { f: Flow }) {
 	return (
 		<div class="compare">
 			<div class="compare-head">
-				<p title={base.title}>
-					<span class="muted">Chosen first</span> {base.title}
+				<p title={oneLine(base.title)}>
+					<span class="muted">Chosen first</span> {oneLine(base.title)}
 				</p>
 				<p title={titleOf(f)}>
 					<span class="muted">Open</span> {titleOf(f)}

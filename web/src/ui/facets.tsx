@@ -41,7 +41,7 @@ export function Facets() {
 			<Facet label="Pinned" n={t.pinned} term="is:pinned" title="Evicted last" />
 			<span class="rule" aria-hidden="true" />
 			{saved.value.slice(0, 12).map((s) => (
-				<button key={s.name} class="facet saved" aria-pressed={draft.value.trim() === s.filter.trim()} title={s.filter} onClick={() => setFilterText(s.filter)}>
+				<button key={s.name} class="facet saved" aria-pressed={draft.value.trim() === s.filter.trim()} title={oneLine(s.filter)} onClick={() => setFilterText(s.filter)}>
 					{oneLine(s.name, 30)}
 				</button>
 			))}

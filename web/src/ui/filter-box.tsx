@@ -10,6 +10,7 @@ import { utf16Offset } from "../model/format";
 import { add } from "../model/terms";
 import { applyFilter, check, filter, go, page, routeReads } from "../session";
 import { history, remember, saved } from "../state/saved";
+import { presenting, showable } from "../state/screen";
 import { Choices, active, choices, listed, nextChoice } from "./choices";
 import { Icon } from "./icons";
 
@@ -54,7 +55,7 @@ export function setFilterText(text: string): void {
 
 function offer(text: string, list: Choice[]): void {
 	/* What is there already needs no offering. */
-	choices.value = list.filter((c) => c.kind === "key" || text.slice(utf16Offset(text, c.at), utf16Offset(text, c.at + c.len)) !== c.text);
+	choices.value = list.filter((c) => showable(choose(text, c).text) && showable(c.help ?? "")).filter((c) => c.kind === "key" || text.slice(utf16Offset(text, c.at), utf16Offset(text, c.at + c.len)) !== c.text);
 	active.value = -1;
 	listed.value = choices.value.length > 0;
 }
@@ -148,11 +149,12 @@ export function FilterBox() {
 	};
 
 	const bad = !check.value.ok;
+	const veiled = presenting.value && !showable(draft.value);
 	return (
-		<div class={`filter ${bad ? "bad" : ""} ${draft.value ? "set" : ""}`} role="search">
+		<div class={`filter ${bad ? "bad" : ""} ${draft.value ? "set" : ""} ${veiled ? "veiled" : ""}`} role="search">
 			<Icon name="search" />
 			<div class="filter-field">
-				<Underline mirror={mirror} />
+				{!veiled && <Underline mirror={mirror} />}
 				<input
 					ref={input}
 					id="filter"

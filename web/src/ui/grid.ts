@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of flows.  Draws itself on recycled rows; no framework in here, because this runs at every
 // frame of a scroll.
-import { shownText } from "../state/screen";
 import { selection, attachGrid, follow, shownEnd, step, view } from "../session";
 import type { Row } from "../model/api";
 import { clock, clockLong, duration, oneLine, protoName, size, statusKind, statusText } from "../model/format";
@@ -95,7 +94,7 @@ function fill(row: HTMLElement, r: Row): void {
 	put(c.type, oneLine(r.type ?? "", 100));
 	put(c.op, oneLine(r.op || "–", 40));
 	c.op?.classList.toggle("writes", r.proto !== "tls" && r.op !== "GET" && r.op !== "HEAD" && r.op !== "OPTIONS");
-	put(c["target-text"], oneLine(shownText(r.target), 600));
+	put(c["target-text"], oneLine(r.target, 600));
 	put(c.flags, flagsOf(r).map((f) => f[0]).join(" · "));
 	if (c.status) c.status.dataset.kind = statusKind(r);
 	put(c["status-text"], statusText(r));
@@ -121,7 +120,7 @@ const TITLE: { [key: string]: (r: Row) => string } = {
 	from: (r) => oneLine(`${r.src}  ${r.src_ip}`, 300),
 	to: (r) => oneLine(`${r.dst}  ${r.dst_ip}`, 300),
 	op: (r) => oneLine(r.op, 200),
-	target: (r) => [oneLine(shownText(r.host ? `${r.host}${r.target}` : r.target), 1500), ...flagsOf(r).map((f) => f[1]), TITLE.mark!(r), r.note ? `Note: ${oneLine(r.note, 500)}` : ""].filter(Boolean).join(". "),
+	target: (r) => [oneLine(r.host ? `${r.host}${r.target}` : r.target, 1500), ...flagsOf(r).map((f) => f[1]), TITLE.mark!(r), r.note ? `Note: ${oneLine(r.note, 500)}` : ""].filter(Boolean).join(". "),
 	status: (r) => (r.proto === "tls" && !r.failed ? `Not read, ${statusText(r)}: open the row for what to do` : statusText(r)),
 	duration: (r) => (r.dur_ns !== null ? `${(r.dur_ns / 1e6).toFixed(3)} ms` : ""),
 	size: (r) => r.proto === "tls" ? `encrypted: ${size(r.req_len ?? 0)} sent by the client, ${size(r.resp_len ?? 0)} by the server` : `request ${size(r.req_len ?? 0)}, response ${r.resp_len === null ? "–" : size(r.resp_len)}`,

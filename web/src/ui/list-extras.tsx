@@ -11,6 +11,7 @@ import { formatRoute } from "../model/route";
 import { likeThis, termOf } from "../model/terms";
 import { attempt, filter, openDetail, say, sortBy } from "../session";
 import { layout, setLayout, sort } from "../state/columns";
+import { showable } from "../state/screen";
 import { COLOURS, markWith, note, picked, targets, togglePin } from "../state/notes";
 import { saveFilters, saved } from "../state/saved";
 import { copyText } from "./clipboard";
@@ -175,6 +176,7 @@ function RowMenu() {
 function NoteDialog() {
 	const t = targets();
 	const close = () => (noteOpen.value = false);
+	const hidden = t.some((r) => r.note && !showable(r.note));
 	const keep = (e: Event) => {
 		e.preventDefault();
 		const text = String(new FormData(e.currentTarget as HTMLFormElement).get("note") ?? "").trim();
@@ -185,8 +187,9 @@ function NoteDialog() {
 		<Modal open={noteOpen.value} close={close} label="Note">
 			<form class="dialog" onSubmit={keep}>
 				<h2>{t.length > 1 ? `Note beside ${t.length} flows` : "Note"}</h2>
-				<p class="muted">Everybody who looks at this hub sees it.</p>
+				<p class="muted">{hidden ? "It holds a secret, which is hidden here: leave presentation mode (P) to change it." : "Everybody who looks at this hub sees it."}</p>
 				<textarea
+					disabled={hidden}
 					name="note"
 					rows={4}
 					maxLength={1000}
@@ -199,13 +202,13 @@ function NoteDialog() {
 						}
 					}}
 				>
-					{t.length === 1 ? t[0]!.note : ""}
+					{t.length === 1 && !hidden ? t[0]!.note : ""}
 				</textarea>
 				<div class="dialog-buttons">
 					<button class="btn" type="button" onClick={close}>
 						Cancel
 					</button>
-					<button class="btn primary" type="submit">
+					<button class="btn primary" type="submit" disabled={hidden}>
 						Keep <kbd>Enter</kbd>
 					</button>
 				</div>

@@ -5,12 +5,20 @@ import { useEffect, useRef } from "preact/hooks";
 import { count, oneLine, size } from "../model/format";
 import type { Capture, Container } from "../model/api";
 import { formatEnds, parseEnds } from "../model/ends";
-import { changeMode, pick, picked, title } from "../model/pick";
-import { capture, changeCapture, containers, loadContainers } from "../session";
+import { changeMode, outside, pick, picked, processRate, rateOf, ratesOf, title, tlsOf, tlsState } from "../model/pick";
+import type { Rate, TlsState } from "../model/pick";
+import { fetchMap, rate } from "../model/sums";
+import { capture, changeCapture, containers, go, health, loadContainers, loadHealth } from "../session";
+import { usePolled } from "../state/sums";
+import css from "../style/lazy/picker.css";
+import { adopt } from "./lazy";
 import { Icon } from "./icons";
 import { pickerOpen } from "./top-bar";
 
+adopt(css);
+
 const search = signal("");
+const rates = signal<ReadonlyMap<string, Rate>>(new Map()); /* of the last minute */
 const folded = signal<ReadonlySet<string>>(new Set());
 const LIMITS = [0, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
 const BUDGETS = [0, 64 << 10, 1 << 20, 16 << 20, 256 << 20];
@@ -56,6 +64,29 @@ function Check(p: { on: boolean; some?: boolean; label: string; id?: string; onC
 	return <input ref={ref} id={p.id} type="checkbox" aria-label={p.label} checked={p.on} onChange={(e) => p.onChange((e.target as HTMLInputElement).checked)} />;
 }
 
+const TLS = { read: ["ok", "TLS read"], part: ["warn", "TLS partly read"], not: ["warn", "TLS not read"] } as const;
+
+/* What it says and how much of it, and whether its TLS is read. */
+function State({ r, t }: { r: Rate | undefined; t: TlsState | null }) {
+	if (!r && !t) return null;
+	const [icon, word] = t ? TLS[t.state] : ["ok", ""];
+	return (
+		<span class="pick-more">
+			{r && (
+				<span class="num" title="In the last minute, asked and answered">
+					{rate(r.flows, 1)} · {size(Math.round(r.bytes))}/s
+				</span>
+			)}
+			{t && (
+				<span class={`pick-tls ${t.state}`} title={oneLine([t.text, t.hint].filter(Boolean).join(" "), 600)}>
+					<Icon name={icon as "ok"} /> {word}
+					{t.text && <span class="muted">: {oneLine(t.text, 120)}</span>}
+				</span>
+			)}
+		</span>
+	);
+}
+
 function Line({ c, cap }: { c: Container; cap: Capture }) {
 	const on = picked(cap, c);
 	return (
@@ -64,7 +95,10 @@ function Line({ c, cap }: { c: Container; cap: Capture }) {
 				<Check on={on} label={title(c)} onChange={(v) => void changeCapture(pick(cap, [c], v))} />
 				<span class="pick-name">{oneLine(title(c), 120)}</span>
 				<span class="pick-image">{oneLine(c.image, 160)}</span>
-				<span class="pick-state num">{!on ? "off" : c.state !== "running" ? c.state : c.flows ? count(c.flows) : "–"}</span>
+				<span class="pick-state num" title="Flows kept">
+					{!on ? "off" : c.state !== "running" ? c.state : c.flows ? count(c.flows) : "–"}
+				</span>
+				{on && <State r={rateOf(rates.value, c)} t={tlsOf(health.value, c)} />}
 			</label>
 		</li>
 	);
@@ -159,6 +193,48 @@ function Ends({ cap }: { cap: Capture }) {
 	);
 }
 
+/* What is seen of processes outside containers. */
+function Outside() {
+	const t = search.value.trim().toLowerCase();
+	const list = outside(health.value).filter(([comm, all]) => !t || comm.toLowerCase().includes(t) || all.some((p) => String(p.pid) === t));
+	if (!list.length) return null;
+	return (
+		<ul class="pick-outside">
+			{list.slice(0, 100).map(([comm, all]) => (
+				<li class="pick" key={comm}>
+					<div class="pick-process">
+						<span class="pick-name">{oneLine(comm, 40)}</span>
+						<span class="pick-image num">{all.length === 1 && all[0]!.processes === 1 ? `pid ${all[0]!.pid}` : `${count(all.reduce((n, p) => n + p.processes, 0))} processes`}</span>
+						<State r={processRate(rates.value, comm)} t={tlsState(all)} />
+					</div>
+				</li>
+			))}
+		</ul>
+	);
+}
+
+/* An agent that cannot do what is asked says so in its facts, or is not there. */
+function Trouble() {
+	const all = health.value?.agents ?? [];
+	const lines = [
+		...all.filter((a) => !a.connected).map((a) => `${a.hostname || a.id.slice(0, 8)} is not connected: it captures as it was last told.`),
+		...all.filter((a) => a.connected).flatMap((a) => a.facts.filter((f) => f.key.startsWith("capture.") && f.level > 0).map((f) => `${a.hostname}: ${f.text}`)),
+	];
+	if (!lines.length) return null;
+	return (
+		<div class="pick-trouble" role="status">
+			{lines.map((l) => (
+				<p>
+					<Icon name="warn" /> {oneLine(l, 300)}
+				</p>
+			))}
+			<button class="btn tiny" onClick={() => go("health")}>
+				Health
+			</button>
+		</div>
+	);
+}
+
 const MODES: [Capture["mode"], string][] = [
 	["all", "All"],
 	["chosen", "Chosen"],
@@ -167,6 +243,11 @@ const MODES: [Capture["mode"], string][] = [
 
 export default function Picker() {
 	const input = useRef<HTMLInputElement>(null);
+	usePolled("picker", (s) => fetchMap("", "1m", "container", s), (m) => {
+		rates.value = ratesOf(m);
+		void loadHealth();
+		void loadContainers();
+	});
 	useEffect(() => {
 		void loadContainers();
 		input.current?.focus();
@@ -218,6 +299,7 @@ export default function Picker() {
 					</label>
 				</div>
 			)}
+			<Trouble />
 			{cap && (
 				<div class="picker-list">
 					{shown.map((g) => (
@@ -242,6 +324,7 @@ export default function Picker() {
 								</li>
 							)}
 						</ul>
+						{cap.hosts && <Outside />}
 					</section>
 				</div>
 			)}

@@ -82,7 +82,7 @@ export function StatusBar() {
 			<span class="stat" title="The hub this page talks to">
 				<Icon name={link.value === "open" ? "ok" : "wait"} /> {location.host}
 			</span>
-			<button id="present-button" class={`stat ${presenting.value ? "on" : "icon-only"}`} aria-pressed={presenting.value} title="Presentation mode: hide secrets on this screen (P)" aria-label="Presentation mode" onClick={togglePresenting}>
+			<button id="present-button" class={`stat ${presenting.value ? "on" : "icon-only"}`} aria-pressed={presenting.value} title="Presentation mode: hide secrets on this screen (P)" aria-label={`Presentation mode${presenting.value ? ": secrets hidden" : ""}`} onClick={togglePresenting}>
 				<Icon name="key" />
 				{presenting.value && <span>secrets hidden</span>}
 			</button>

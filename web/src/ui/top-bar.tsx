@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { signal } from "@preact/signals";
-import { count } from "../model/format";
+import { count, oneLine } from "../model/format";
 import { capture, changeCapture, check, clearAll, containers, filter, follow, go, live, matched, page, scanning, searchAgain, step, stopSearch, total } from "../session";
 import { stopped } from "../state/tally";
 import { columnsOpen } from "./row-menu-open";
 import { PAGES } from "../model/route";
-import { filesOpen } from "../state/screen";
+import { filesOpen, showable } from "../state/screen";
 import { overlay } from "./dialogs";
 import { FilterBox } from "./filter-box";
 import { Icon, Logo } from "./icons";
@@ -101,7 +101,7 @@ export function ViewLine() {
 					filtered ? (
 						<>
 							<span class="muted">Shown: </span>
-							{c.sentence || filter.value}
+							{showable(filter.value) ? oneLine(c.sentence || filter.value) : "what a filter leaves that holds a secret"}
 						</>
 					) : (
 						<span class="muted">Everything that was captured</span>
