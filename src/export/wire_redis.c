@@ -109,6 +109,9 @@ static void request(struct wire_out *o, const struct flow *f)
 	const char *op = f->req.op ? f->req.op : "?";
 	size_t words = 1;
 
+	if (export_attr(&f->req, "commands")) /* EXEC shows what it executes; that was sent before it */
+		args = NULL;
+
 	for (const char *p = op; *p; p++) /* "CONFIG GET" is two words on the wire */
 		words += *p == ' ';
 	buf_printf(&o->b, "*%zu\r\n", words + (args && args->kind == JSON_ARRAY ? count(args) : 0));
