@@ -61,7 +61,7 @@ trap 'exit 1' INT TERM
 # end_process PID: asks, waits, insists.
 end_process() {
 	kill "$1" 2>/dev/null || return 0
-	until_true 5 not_running "$1" || kill -9 "$1" 2>/dev/null
+	until_true 20 not_running "$1" || kill -9 "$1" 2>/dev/null
 }
 not_running() { ! kill -0 "$1" 2>/dev/null; }
 
@@ -71,7 +71,33 @@ need_root() {
 	exit 0
 }
 
-free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+# A port that nobody listens on, and that no connection gets as its own by chance, since those are chosen from the range that the
+# kernel has for it: a server that ends and comes again finds it free, and who captures it captures nobody else.  Never one twice.
+free_port() {
+	python3 - "$TMP/ports" <<-'PORT'
+		import os, random, socket, sys
+		six = os.path.exists("/proc/net/if_inet6")
+		with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+		    first = int(f.read().split()[0])
+		with open(sys.argv[1], "a+") as f:
+		    f.seek(0)
+		    given = f.read().split()
+		    while True:
+		        port = random.randrange(28000, first) if first > 30000 else 0
+		        with socket.socket(socket.AF_INET6 if six else socket.AF_INET) as s:
+		            try:
+		                if six:
+		                    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+		                s.bind(("::" if six else "", port))
+		            except OSError:
+		                continue
+		            port = s.getsockname()[1]
+		        if str(port) not in given:
+		            break
+		    f.write(f"{port}\n")
+		print(port)
+	PORT
+}
 
 # --- Docker ------------------------------------------------------------------------------------------------
 D=docker

@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,13 +51,24 @@ export async function until(what, fn, ms = 60000) {
 	}
 }
 
-export function freePort() {
-	return new Promise((resolve) => {
-		const s = net.createServer().listen(0, "127.0.0.1", () => {
-			const { port } = s.address();
-			s.close(() => resolve(port));
+const given = new Set();
+
+/* As free_port of tests/e2e/lib.sh: out of the range from which connections get theirs, so that it stays free. */
+export async function freePort() {
+	const first = Number(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s+/)[0]);
+	for (;;) {
+		const wish = first > 30000 ? 28000 + Math.floor(Math.random() * (first - 28000)) : 0;
+		const port = await new Promise((resolve) => {
+			const s = net.createServer().once("error", () => resolve(0));
+			s.listen(wish, () => {
+				const { port } = s.address();
+				s.close(() => resolve(port));
+			});
 		});
-	});
+		if (!port || given.has(port)) continue;
+		given.add(port);
+		return port;
+	}
 }
 
 const ended = (p) => p.exitCode !== null || p.signalCode !== null;

@@ -10,7 +10,8 @@
  *		nested N sticky N matched N raw-after BYTES
  * and when it changes, how many processes have the probe for connections that are older than the capture: "late N".
  * raw-after: bytes of ciphertext that were still copied, in the two directions together, after plaintext was
- * seen.  At the end: "loss unmapped BYTES ring BYTES fault BYTES".  -t attaches OpenSSL and Go twice.
+ * seen.  At the end: "loss unmapped BYTES ring BYTES fault BYTES", the first of the whole machine, the others of those
+ * connections, since what else runs there loses bytes, too.  -t attaches OpenSSL and Go twice.
  * -x leaves connections with that port out.  -e uses no return probes, as where they are not safe.  -k probes no library: what remains is TLS by the kernel.
  */
 #include <errno.h>
@@ -43,10 +44,11 @@ struct half {
 struct conn {
 	struct ev_open open;
 	struct half half[2];
-	uint64_t holes, sure[4], raw_after;
+	uint64_t holes, sure[4], raw_after, lost[EV_WHY_MAX];
 	unsigned lib;
 };
 static struct map conns;
+static uint64_t lost[EV_WHY_MAX]; /* of the connections that were printed */
 static unsigned port;
 static volatile sig_atomic_t stop;
 static bool twice, exits, kernel_only;
@@ -102,6 +104,8 @@ static void print_conn(struct conn *c)
 		       c->holes, c->lib, c->sure[EV_SURE_NESTED], c->sure[EV_SURE_STICKY],
 		       c->sure[EV_SURE_MATCHED], c->raw_after);
 		fflush(stdout);
+		for (int i = 0; i < EV_WHY_MAX; i++)
+			lost[i] += c->lost[i];
 	} else {
 		EVP_MD_CTX_free(c->half[0].md);
 		EVP_MD_CTX_free(c->half[1].md);
@@ -113,6 +117,7 @@ static void on_data(struct conn *c, const struct ev_data *d)
 {
 	struct half *h = &c->half[d->dir & 1];
 
+	c->lost[d->why % EV_WHY_MAX] += d->len - d->ncap;
 	if (!d->tls) {
 		if (c->half[0].n || c->half[1].n)
 			c->raw_after += d->ncap;
@@ -318,8 +323,7 @@ int main(int argc, char **argv)
 		print_conn(map_take(&conns, key));
 	if (tap_bpf_losses(bpf, losses) == 0)
 		printf("loss unmapped %" PRIu64 " ring %" PRIu64 " fault %" PRIu64 "\n",
-		       losses[EV_LOSS_TLS_UNMAPPED], losses[EV_LOSS_RING_BYTES],
-		       losses[EV_LOSS_FAULT_BYTES]);
+		       losses[EV_LOSS_TLS_UNMAPPED], lost[EV_WHY_RING], lost[EV_WHY_FAULT]);
 	late_free(late);
 	tls_watch_free(w);
 	src->ops->close(src);
