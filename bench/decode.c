@@ -333,7 +333,7 @@ static int read_file(const char *file)
 	uint64_t flows = 0;
 
 	conn_limits_default(&limits);
-	limits.all_messages = limits.streams_only = true; /* as src/cmd/replay.c */
+	limits.all_messages = limits.streams_only = limits.msg.unread_bodies = true; /* as src/cmd/replay.c */
 	t = conn_table_new(&limits, &hooks, &flows, 0, seed);
 	if (!t || source_file_open(&s, open(file, O_RDONLY | O_CLOEXEC)) < 0)
 		return 1;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first block lies in the arena itself: a small message costs one malloc, of a size that glibc keeps at hand (its
- * per-thread cache takes up to 1,032 bytes).  Further blocks double in size up to 256 KiB; an allocation larger than that
+/* The first block lies in the arena itself: a small message costs one allocation, of the size that is kept (spare.h).  Further blocks double in size up to 256 KiB; an allocation larger than that
  * gets a block of its own, which arena_grow can extend in place with realloc: that is how a body of unknown length grows. */
 #include "base/arena.h"
 
@@ -8,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/spare.h"
+
 #define ALIGN 16
-#define ARENA_BYTES 1024 /* of an arena and its first block */
 #define SECOND_BLOCK 2048
 #define LARGE_BLOCK (256 * 1024)
 
@@ -29,7 +29,7 @@ struct arena {
 
 struct arena *arena_new(size_t max_bytes)
 {
-	struct arena *a = malloc(ARENA_BYTES);
+	struct arena *a = spare_get();
 
 	if (!a)
 		return NULL;
@@ -40,7 +40,7 @@ struct arena *arena_new(size_t max_bytes)
 	a->failed = false;
 	a->first.next = NULL;
 	a->first.used = 0;
-	a->first.cap = ARENA_BYTES - offsetof(struct arena, first.data);
+	a->first.cap = SPARE_BYTES - offsetof(struct arena, first.data);
 	return a;
 }
 
@@ -250,5 +250,5 @@ void arena_free(struct arena *a)
 	if (!a)
 		return;
 	drop_blocks(a, &a->first);
-	free(a);
+	spare_put(a);
 }

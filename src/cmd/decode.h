@@ -34,6 +34,8 @@ int decode_main(const struct decode_options *o, int ipc, const int *rings, unsig
 
 /* The sink for standard output as args ask for it, and the rule which writes of a flow are shown. */
 struct sink *print_sink(const struct args *a, int fd);
+/* Anything of bodies is printed, or asked for. */
+bool print_bodies(const struct args *a, const struct filter *q);
 bool print_wants(const struct args *a, const struct filter *q, const struct flow *f);
 /* The terminal's last line, of a sink made by print_sink without --json: rate, what is open, what is missing. */
 struct print_counts {

@@ -48,6 +48,11 @@ bool print_wants(const struct args *a, const struct filter *q, const struct flow
 	return !q || filter_match(q, f);
 }
 
+bool print_bodies(const struct args *a, const struct filter *q)
+{
+	return a->json || a->bodies || a->messages || a->rows || filter_needs(q) == FILTER_BODIES;
+}
+
 struct filter *run_filter(const struct args *a)
 {
 	struct filter_error e = { 0 };

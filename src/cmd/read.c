@@ -216,7 +216,8 @@ static int decode(struct reading *r, int fd)
 		close(fd);
 		return refuse(r->args->file, err);
 	}
-	replay = replay_new(r->source, (size_t)r->args->body_limit, r->args->schemas, flow, r);
+	replay = replay_new(r->source, print_bodies(r->args, r->filter) ? 0 : REPLAY_UNREAD, r->args->schemas, flow,
+			    r);
 	if (!replay)
 		log_error("out of memory");
 	rc = replay ? read_all(r, replay) : 1;

@@ -100,7 +100,8 @@ struct replay *replay_new(struct source *s, size_t body_limit, struct schemas *s
 	conn_limits_default(&limits);
 	limits.all_messages = true; /* the file waits for its reader */
 	limits.streams_only = true;
-	if (body_limit) {
+	limits.msg.unread_bodies = body_limit == REPLAY_UNREAD;
+	if (body_limit && body_limit != REPLAY_UNREAD) {
 		limits.msg.body_bytes = body_limit;
 		if (limits.msg.decoded_bytes < body_limit)
 			limits.msg.decoded_bytes = body_limit;

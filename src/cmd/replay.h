@@ -8,6 +8,8 @@
 
 struct replay;
 
+#define REPLAY_UNREAD SIZE_MAX /* as body_limit: the usual one, and nobody looks at bodies (proto_limits.unread_bodies) */
+
 /* s is one of source_file_open, borrowed; body_limit 0: the usual one; schemas (of protobuf's messages): borrowed,
  * or NULL: those that are learned.  fn gets the flows.  NULL: out of memory. */
 struct replay *replay_new(struct source *s, size_t body_limit, struct schemas *schemas, flow_fn fn, void *ctx);

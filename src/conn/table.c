@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/spare.h"
+
 #define TICK_NS	     200000000u /* events do a tick's work when nobody else does */
 #define EXPIRE_NS    1000000000u
 #define DEAD_NS	     2000000000u
 #define MAX_DEAD     4096
+#define SPARES	     1024 /* a MiB: of the exchanges that come and go */
 #define HOLDER_BYTES 4096 /* a connection that holds less is no help against a full memory */
 
 void conn_limits_default(struct conn_limits *ret)
@@ -43,6 +46,7 @@ struct conn_table *conn_table_new(const struct conn_limits *lim, const struct co
 	list_init(&t->holders);
 	list_init(&t->attention);
 	list_init(&t->dead);
+	spare_keep(SPARES);
 	return t;
 }
 
@@ -458,4 +462,5 @@ void conn_table_free(struct conn_table *t)
 	map_release(&t->by_addr);
 	map_release(&t->by_link);
 	free(t);
+	spare_keep(0);
 }

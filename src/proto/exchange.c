@@ -3,7 +3,11 @@
 
 #include <stdlib.h>
 
+#include "base/spare.h"
+
 #define OWN_ARENA_BYTES 65536
+
+_Static_assert(sizeof(struct pend) <= SPARE_BYTES, "an exchange is one block");
 
 void pend_init(struct match *m, struct pend *p, const struct msg *msg)
 {
@@ -63,7 +67,7 @@ void pend_drop(struct match *m, struct pend *p)
 		m->asking = NULL;
 	m->n--;
 	pend_release(m, p);
-	free(p);
+	spare_put(p);
 }
 
 void pend_emit(struct match *m, struct pend *p, enum flow_state state)
@@ -257,11 +261,11 @@ struct pend *pend_add(struct match *m, const struct msg *msg)
 	same = by_key(m) ? map_find(&m->by_key, msg->key) : NULL;
 	if (same)
 		pend_give_up(m, same, same->f.has_resp ? FLOW_DONE : FLOW_UNANSWERED, 0);
-	p = malloc(sizeof(*p));
+	p = spare_get();
 	if (!p)
 		return NULL;
 	if (by_key(m) && map_put(&m->by_key, msg->key, p) < 0) {
-		free(p);
+		spare_put(p);
 		return NULL;
 	}
 	pend_init(m, p, msg);

@@ -39,7 +39,7 @@ void http1_body_begin(struct http1_dir *d, struct arena *a, const struct http1_h
 static void keep(struct http1_dir *d, struct slice s, const struct proto_limits *lim)
 {
 	struct flow_body *b = &d->msg.half.body;
-	size_t room = b->data.n < lim->body_bytes ? lim->body_bytes - b->data.n : 0;
+	size_t room = b->captured < lim->body_bytes ? lim->body_bytes - b->captured : 0;
 	size_t n = s.n < room ? s.n : room;
 	uint8_t *p;
 
@@ -48,6 +48,10 @@ static void keep(struct http1_dir *d, struct slice s, const struct proto_limits 
 		d->msg.flags |= FLOW_TRUNCATED;
 	if (n == 0 || d->full)
 		return;
+	if (lim->unread_bodies && !b->encoding && !d->codings) { /* else it is undone, to see that it can be */
+		b->captured += n;
+		return;
+	}
 	p = d->msg.arena ? arena_grow(d->msg.arena, (void *)(uintptr_t)b->data.p, b->data.n,
 				      b->data.n + n)
 			 : NULL;
@@ -242,7 +246,7 @@ size_t http1_body_take(struct http1_dir *d, struct slice in, const struct proto_
 
 uint64_t http1_body_unkept(const struct http1_dir *d, const struct proto_limits *lim)
 {
-	if (d->exchange || (d->msg.arena && !d->full && d->msg.half.body.data.n < lim->body_bytes))
+	if (d->exchange || (d->msg.arena && !d->full && d->msg.half.body.captured < lim->body_bytes))
 		return 0;
 	if (d->at == HTTP1_BODY_CLOSE)
 		return UINT64_MAX;

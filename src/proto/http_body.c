@@ -8,7 +8,7 @@ void http_body_keep(struct http_body *k, struct msg *m, struct slice s,
 		    const struct proto_limits *lim)
 {
 	struct flow_body *b = &m->half.body;
-	size_t room = b->data.n < lim->body_bytes ? lim->body_bytes - b->data.n : 0;
+	size_t room = b->captured < lim->body_bytes ? lim->body_bytes - b->captured : 0;
 	size_t n = s.n < room ? s.n : room;
 	uint8_t *p;
 
@@ -17,6 +17,10 @@ void http_body_keep(struct http_body *k, struct msg *m, struct slice s,
 		m->flags |= FLOW_TRUNCATED;
 	if (n == 0 || k->full)
 		return;
+	if (lim->unread_bodies && !b->encoding) { /* else it is undone, to see that it can be */
+		b->captured += n;
+		return;
+	}
 	p = m->arena ? arena_grow(m->arena, (void *)(uintptr_t)b->data.p, b->data.n, b->data.n + n)
 		     : NULL;
 	if (!p) {
@@ -31,7 +35,7 @@ void http_body_keep(struct http_body *k, struct msg *m, struct slice s,
 
 bool http_body_full(const struct http_body *k, const struct msg *m, const struct proto_limits *lim)
 {
-	return !m->arena || k->full || m->half.body.data.n >= lim->body_bytes;
+	return !m->arena || k->full || m->half.body.captured >= lim->body_bytes;
 }
 
 void http_body_lost(struct http_body *k, struct msg *m, uint64_t n, bool spare)

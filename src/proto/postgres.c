@@ -389,6 +389,7 @@ static void pg_init(void *state, const struct proto_limits *limits)
 	struct pg *p = state;
 
 	p->limits = limits;
+	p->rows.unread = limits->unread_bodies;
 	pg_table_init(&p->stmts, STMTS_MAX, STMTS_BYTES);
 	pg_table_init(&p->portals, PORTALS_MAX, PORTALS_BYTES);
 }

@@ -78,6 +78,8 @@ struct proto_limits {
 	size_t body_bytes;    /* of a body as sent; the rest is counted, not kept */
 	size_t decoded_bytes; /* of a body after decompression */
 	size_t head_bytes;    /* of a message head; longer is PARSE_BAD */
+	/* Nobody looks at bodies: they are measured, counted and flagged as ever, but need neither be kept nor told. */
+	bool unread_bodies;
 	struct schemas *schemas; /* of protobuf's messages, shared by all connections (schemas.h), or NULL */
 };
 

@@ -32,8 +32,10 @@ static void redis_init(void *state, const struct proto_limits *limits)
 	struct redis *s = state;
 
 	s->limits = limits;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		s->resp[i].limits = limits;
+		s->resp[i].unread = limits->unread_bodies;
+	}
 	s->resp[SIDE_REQ].commands = true;
 	s->resp[SIDE_REQ].hide = redis_hides;
 	s->resp[SIDE_RESP].hide = hides_reply;

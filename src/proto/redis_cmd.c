@@ -117,13 +117,14 @@ static int compare(struct slice word, const char *name)
 	return i < word.n ? 1 : name[i] ? -1 : 0;
 }
 
-static const struct known *find(struct slice word)
+/* A name as put_name makes it. */
+static const struct known *find(const char *name)
 {
 	size_t lo = 0, hi = KNOWN;
 
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		int c = compare(word, known[mid].name);
+		int c = strcmp(name, known[mid].name);
 
 		if (c == 0)
 			return &known[mid];
@@ -135,16 +136,6 @@ static const struct known *find(struct slice word)
 	return NULL;
 }
 
-bool redis_is_known(struct slice word)
-{
-	if (find(word))
-		return true;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (compare(word, others[i]) == 0)
-			return true;
-	return false;
-}
-
 /* A name for people: what is no name character is a '?'. */
 static size_t put_name(char *to, size_t room, struct slice word)
 {
@@ -154,6 +145,19 @@ static size_t put_name(char *to, size_t room, struct slice word)
 		to[i] = word.p[i] > ' ' && word.p[i] < 127 ? (char)upper(word.p[i]) : '?';
 	to[n] = '\0';
 	return n;
+}
+
+bool redis_is_known(struct slice word)
+{
+	char name[REDIS_NAME];
+
+	(void)put_name(name, sizeof(name), word);
+	if (find(name))
+		return true;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(name, others[i]) == 0)
+			return true;
+	return false;
 }
 
 static enum redis_kind client_kind(const struct resp *r)
@@ -192,18 +196,18 @@ static unsigned key_of(const struct resp *r, const struct known *k)
 void redis_cmd(const struct resp *r, struct redis_cmd *ret)
 {
 	struct slice word = resp_word(r, 0), sub = resp_word(r, 1);
-	const struct known *k = find(word);
 	size_t n = put_name(ret->name, sizeof(ret->name), word);
+	const struct known *k = find(ret->name);
 
 	if (k && (k->key & KEY_SUB) && sub.n && sub.n < 20 && n + sub.n + 2 < sizeof(ret->name)) {
 		ret->name[n++] = ' ';
 		(void)put_name(ret->name + n, sizeof(ret->name) - n, sub);
 	}
 	ret->kind = k ? k->kind : REDIS_PLAIN;
-	if (compare(word, "CLIENT") == 0)
+	if (k && strcmp(k->name, "CLIENT") == 0)
 		ret->kind = client_kind(r);
 	ret->key = key_of(r, k);
-	if (compare(word, "AUTH") == 0 && r->count == 3)
+	if (k && strcmp(k->name, "AUTH") == 0 && r->count == 3)
 		ret->key = 1; /* the user */
 	ret->whole = ret->key < r->nwords && (r->nwords > 1 || r->count < 2) && !(k && (k->key & (KEY_SUB | KEY_NUM | KEY_STREAMS)) && r->nwords < 4);
 	if (ret->key >= r->nwords)

@@ -264,7 +264,7 @@ bool resp_scalar(struct resp *r, char type, struct slice v)
 	r->errors += (type == '-' || type == '!') && r->depth > 0;
 	if (type == '=' && v.n >= 4)
 		v = slice_cut(v, 4, v.n); /* "txt:" */
-	if (!muted(r) && !command) {
+	if (!muted(r) && !command && (!r->unread || r->level[0].type == '|')) {
 		bool key = resp_in_key(l);
 
 		put_separator(r);

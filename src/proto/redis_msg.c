@@ -57,6 +57,11 @@ static const char *printable(struct arena *a, struct slice v)
 	v = slice_cut(v, 0, TEXT_MAX);
 	if (!a)
 		return NULL;
+	while (n < v.n && v.p[n] >= ' ' && v.p[n] < 127)
+		n++;
+	if (n == v.n) /* as almost always */
+		return arena_str(a, v);
+	n = 0;
 	to = arena_alloc(a, v.n * 4 + 1);
 	for (size_t i = 0; to && i < v.n;) {
 		size_t len = utf8_len(slice_cut(v, i, v.n));
@@ -113,6 +118,8 @@ static void set_body(struct resp *r, struct msg *out)
 	if (out->cut && !r->cut)
 		out->flags |= FLOW_TRUNCATED;
 	b->type = "application/json";
+	if (r->unread)
+		return;
 	if (!r->text.failed)
 		b->data = arena_copy(out->arena, buf_slice(&r->text));
 	if (b->data.n == 0) {
@@ -247,7 +254,7 @@ static void command_half(struct redis *s, struct resp *r, const struct redis_cmd
 		h->target = "";
 	if (cmd->kind == REDIS_EXEC)
 		set_transaction(s, out);
-	else if (r->text.n > 2 || r->cut)
+	else if ((r->unread ? r->nwords > 1 : r->text.n > 2) || r->cut)
 		set_body(r, out);
 	if (s->db[0])
 		add_attr(out, "db", arena_str(out->arena, slice_str(s->db)));
@@ -288,6 +295,7 @@ void redis_request(struct redis *s, bool cut, struct msg *out)
 			s->stream_kind = cmd.kind;
 		}
 	}
+	r->unread = s->limits->unread_bodies && !s->multi; /* EXEC is as long as what it executes */
 	finish(r, out);
 }
 

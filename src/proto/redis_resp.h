@@ -48,6 +48,7 @@ struct resp {
 	unsigned nwords;
 	uint64_t count; /* values on the first level of an aggregate; 0 for null */
 	bool null;
+	bool unread; /* no JSON is written, but for an attribute before the value: proto_limits.unread_bodies */
 };
 
 /* Takes as much of in as belongs to the value.  RESP_MORE: not all of it came; *ret_used may be 0.  Work is

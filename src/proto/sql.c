@@ -138,9 +138,13 @@ bool sql_row_begin(struct sql_rows *r, uint64_t bytes, size_t max_bytes, size_t 
 		r->full = true;
 		return false;
 	}
+	r->captured += bytes < r->left ? bytes : r->left;
+	if (r->unread) {
+		r->full = bytes > r->left;
+		return false;
+	}
 	r->text_max = max_text;
 	r->in_row = true;
-	r->captured += bytes < r->left ? bytes : r->left;
 	buf_puts(&r->text, "[");
 	return true;
 }
@@ -210,7 +214,7 @@ void sql_rows_clear(struct sql_rows *r)
 	if (text.cap > KEEP_BYTES)
 		buf_release(&text);
 	buf_clear(&text);
-	*r = (struct sql_rows){ .text = text };
+	*r = (struct sql_rows){ .text = text, .unread = r->unread };
 }
 
 void sql_rows_release(struct sql_rows *r)

@@ -45,6 +45,7 @@ struct sql_rows {
 	bool full;   /* no more is kept */
 	bool in_row; /* a row that is kept was begun */
 	bool any;    /* it has a value already */
+	bool unread; /* set by the owner: rows are only measured, and proto_limits.unread_bodies says why */
 };
 
 /* Begins a row of bytes, as sent; limits: body bytes as sent, and bytes of JSON text.  False: the row is only counted,

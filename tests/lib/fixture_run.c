@@ -112,6 +112,7 @@ void fixture_run(const struct fixture *f, const struct fixture_chunk *chunks, si
 		lim.msg.decoded_bytes = f->limits.decoded_bytes;
 	if (f->limits.head_bytes)
 		lim.msg.head_bytes = f->limits.head_bytes;
+	lim.msg.unread_bodies = f->limits.unread_bodies;
 	alloc_pause(true);
 	lim.msg.schemas = schemas_new(0, 1 << 20);
 	alloc_pause(false);
