@@ -23,6 +23,7 @@ struct arena {
 	struct block *blocks; /* the newest first; the last one is first */
 	size_t used, max;
 	size_t next_cap;
+	unsigned more_owners;
 	bool failed;
 	struct block first;
 };
@@ -37,6 +38,7 @@ struct arena *arena_new(size_t max_bytes)
 	a->used = 0;
 	a->max = max_bytes;
 	a->next_cap = SECOND_BLOCK;
+	a->more_owners = 0;
 	a->failed = false;
 	a->first.next = NULL;
 	a->first.used = 0;
@@ -245,10 +247,20 @@ size_t arena_used(const struct arena *a)
 	return a->used;
 }
 
+struct arena *arena_share(struct arena *a)
+{
+	a->more_owners++;
+	return a;
+}
+
 void arena_free(struct arena *a)
 {
 	if (!a)
 		return;
+	if (a->more_owners > 0) {
+		a->more_owners--;
+		return;
+	}
 	drop_blocks(a, &a->first);
 	spare_put(a);
 }

@@ -30,6 +30,8 @@ struct arena_mark {
 };
 struct arena_mark arena_mark(const struct arena *a);
 void arena_rewind(struct arena *a, struct arena_mark to);
+/* Another owner of a: what it holds now, and will, is released with the last one.  Returns a. */
+struct arena *arena_share(struct arena *a);
 size_t arena_used(const struct arena *a);
 void arena_free(struct arena *a); /* a may be NULL */
 

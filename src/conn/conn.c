@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conn/conn.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,10 +37,10 @@ void conn_new_id(void *ctx, uint64_t begin_ns, uint8_t ret_id[16])
 	uint64_t hi = ms << 16 | 7 << 12 | part;
 	uint64_t lo = next_random(t->rng) >> 2 | (uint64_t)2 << 62;
 
-	for (int i = 0; i < 8; i++) {
-		ret_id[i] = (uint8_t)(hi >> (56 - 8 * i));
-		ret_id[8 + i] = (uint8_t)(lo >> (56 - 8 * i));
-	}
+	hi = htobe64(hi);
+	lo = htobe64(lo);
+	memcpy(ret_id, &hi, sizeof(hi));
+	memcpy(ret_id + 8, &lo, sizeof(lo));
 }
 
 /* --- who is at the ends --- */
@@ -90,7 +91,7 @@ static void find_names(struct conn_table *t, struct party *p)
 	struct conn_names n = { 0 };
 	char *at;
 
-	if (p->names || !t->hooks.names || (!p->cgroup_id && memcmp(p->addr, none, 16) == 0) ||
+	if (p->names || (!p->cgroup_id && memcmp(p->addr, none, 16) == 0) ||
 	    (p->asked_ns && t->now_ns - p->asked_ns < ASK_NS))
 		return;
 	if (!t->hooks.names(t->ctx, p->cgroup_id, p->addr, p->port, p->pid, &n)) {
@@ -325,14 +326,17 @@ void conn_emit_tls(struct layer *l, const struct flow *f, const struct flow_tls 
 {
 	struct conn *c = l->c;
 	bool server = c->side == EV_SERVER;
-	struct flow out = *f;
+	unsigned flags = f->flags | c->flags;
+	struct flow out;
 
 	if (c->lender)
 		return;
 	c->spoke = true;
 	pair_claim(c);
-	find_names(c->t, &c->self);
-	find_names(c->t, &c->other);
+	if (c->t->hooks.names) {
+		find_names(c->t, &c->self);
+		find_names(c->t, &c->other);
+	}
 	l->fc.id = c->id;
 	fill_peer(&l->fc.client, server ? &c->other : &c->self);
 	fill_peer(&l->fc.server, server ? &c->self : &c->other);
@@ -344,12 +348,16 @@ void conn_emit_tls(struct layer *l, const struct flow *f, const struct flow_tls 
 		l->fc.seen_by |= server ? FLOW_SEEN_SERVER : FLOW_SEEN_CLIENT;
 	if (c->other.known)
 		l->fc.seen_by |= server ? FLOW_SEEN_CLIENT : FLOW_SEEN_SERVER;
-	out.flags |= c->flags;
 	if (c->side_inferred || c->self.inferred || c->other.inferred)
-		out.flags |= FLOW_PEER_INFERRED;
-	count(&c->t->stats, &out);
+		flags |= FLOW_PEER_INFERRED;
+	if (flags != f->flags) {
+		out = *f;
+		out.flags = flags;
+		f = &out;
+	}
+	count(&c->t->stats, f);
 	if (c->t->hooks.flow)
-		c->t->hooks.flow(c->t->ctx, &out);
+		c->t->hooks.flow(c->t->ctx, f);
 }
 
 /* --- the end --- */

@@ -278,10 +278,11 @@ void pend_set_half(struct match *m, struct pend *p, enum side side, struct msg *
 	struct flow_half *half = side == SIDE_REQ ? &p->f.req : &p->f.resp;
 	struct arena **arena = side == SIDE_REQ ? &p->req_arena : &p->resp_arena;
 	uint64_t begin = half->begin_ns;
-	size_t old = *arena ? arena_used(*arena) : 0, now = msg->arena ? arena_used(msg->arena) : 0;
+	size_t old = p->used[side], now = msg->arena ? arena_used(msg->arena) : 0;
 
 	arena_free(*arena);
 	*arena = msg->arena;
+	p->used[side] = now;
 	p->held += now - old;
 	m->held += now - old;
 	*half = msg->half;

@@ -20,7 +20,7 @@ struct pend {
 	struct flow f;
 	struct arena *req_arena, *resp_arena;
 	struct arena *own; /* of the interim answers */
-	size_t held;
+	size_t held, used[2]; /* used: of held, by the halves; an arena that is shared may have grown since */
 	const char *interim[MAX_INTERIM];
 	unsigned ninterim;
 	bool req_whole, resp_whole, streams;

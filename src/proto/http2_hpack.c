@@ -172,12 +172,15 @@ static bool all_printable(const char *p)
 static char *text(struct arena *a, const uint8_t *p, size_t n, bool *odd)
 {
 	char *s = arena_str(a, (struct slice){ p, n });
+	size_t i = 0;
 
-	for (size_t i = 0; s && i < n; i++) {
-		if (n - i >= 8 && all_printable(s + i)) {
-			i += 7;
-			continue;
-		}
+	if (!s)
+		return NULL;
+	while (n - i >= 8 && all_printable(s + i))
+		i += 8;
+	if (n >= 8 && n - i < 8 && all_printable(s + n - 8)) /* the rest, and some again */
+		return s;
+	for (; i < n; i++) {
 		*odd |= (uint8_t)s[i] < ' ' && s[i] != '\t';
 		if (s[i] == '\0')
 			s[i] = ' ';

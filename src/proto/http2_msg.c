@@ -157,40 +157,19 @@ void http2_msg_attrs(const struct http2_stream *s, enum side side, struct msg *m
 
 /* --- messages ------------------------------------------------------------------------------------------ */
 
-static bool copy_fields(struct arena *a, const struct flow_half *from, struct hpack_fields *ret)
-{
-	ret->list = arena_alloc(a, (from->nheaders ? from->nheaders : 1) * sizeof(*ret->list));
-	if (!ret->list)
-		return false;
-	for (size_t i = 0; i < from->nheaders; i++) {
-		const char *key = arena_str(a, slice_str(from->headers[i].key));
-		const char *value = arena_str(a, slice_str(from->headers[i].value));
-
-		if (!key || !value)
-			return false;
-		ret->list[ret->n++] = (struct flow_attr){ key, value };
-	}
-	return true;
-}
-
-bool http2_msg_partial(const struct proto_limits *lim, const struct http2_stream *s, enum side side,
-		       struct msg *ret)
+void http2_msg_partial(const struct http2_stream *s, enum side side, struct msg *ret)
 {
 	const struct http2_half *h = &s->half[side];
-	struct msg m = { .role = h->msg.role, .flags = h->msg.flags, .partial = true };
-	struct arena *a = h->msg.arena ? http2_msg_arena(lim) : NULL;
-	struct hpack_fields f = { 0 };
 
-	if (!a || !copy_fields(a, &h->msg.half, &f)) {
-		arena_free(a);
-		return false;
-	}
-	m.arena = a;
-	read_fields(&m, side, a, &f);
-	m.half.begin_ns = h->begin_ns;
-	http2_msg_attrs(s, side, &m);
-	*ret = m;
-	return true;
+	*ret = h->msg;
+	ret->partial = true;
+	ret->half.begin_ns = h->begin_ns;
+	if (!ret->arena)
+		return;
+	(void)arena_share(ret->arena);
+	http2_msg_attrs(s, side, ret);
+	if (arena_short(ret->arena))
+		ret->flags |= FLOW_TRUNCATED;
 }
 
 void http2_msg_finish(const struct proto_limits *lim, struct http2_stream *s, enum side side,

@@ -16,9 +16,8 @@ void http2_msg_begin(struct http2_half *h, enum side side, const struct http2_he
 void http2_msg_trailers(struct http2_half *h, const struct hpack_fields *f);
 /* Attributes of that half as far as they are known; m has the arena. */
 void http2_msg_attrs(const struct http2_stream *s, enum side side, struct msg *m);
-/* A copy of what is known so far.  False: out of memory. */
-bool http2_msg_partial(const struct proto_limits *lim, const struct http2_stream *s, enum side side,
-		       struct msg *ret);
+/* What is known so far; it shares the half's arena, and has none without one. */
+void http2_msg_partial(const struct http2_stream *s, enum side side, struct msg *ret);
 /* Gives h's message out, its codings undone. */
 void http2_msg_finish(const struct proto_limits *lim, struct http2_stream *s, enum side side,
 		      struct msg *ret);

@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/spare.h"
 #include "proto/http2_frame.h"
 #include "proto/http2_msg.h"
 
 #define LOST_PATIENCE \
 	200 /* streams opened since a loss, before one that said nothing since is given up */
+
+_Static_assert(sizeof(struct http2_stream) <= SPARE_BYTES, "a stream is one block");
 
 void http2_streams_init(struct http2_streams *ss, const struct proto_limits *limits)
 {
@@ -35,7 +38,7 @@ static void release(struct http2_streams *ss, struct http2_stream *s)
 	arena_free(s->half[SIDE_RESP].msg.arena);
 	ss->n--;
 	ss->held -= s->held;
-	free(s);
+	spare_put(s);
 }
 
 void http2_streams_release(struct http2_streams *ss)
@@ -115,10 +118,10 @@ static void forget_lost(struct http2_streams *ss)
 
 struct http2_stream *http2_stream_new(struct http2_streams *ss, uint32_t id)
 {
-	struct http2_stream *s = calloc(1, sizeof(*s)), *old;
+	struct http2_stream *s = spare_get(), *old;
 
 	if (!s || map_put(&ss->by_id, id, s) < 0) {
-		free(s);
+		spare_put(s);
 		ss->flags |= FLOW_TRUNCATED;
 		return NULL;
 	}
@@ -127,7 +130,7 @@ struct http2_stream *http2_stream_new(struct http2_streams *ss, uint32_t id)
 		if (!old->over)
 			give_up(ss, old, FLOW_TRUNCATED);
 	}
-	s->id = id;
+	*s = (struct http2_stream){ .id = id };
 	link_move(&ss->all, &s->all);
 	ss->n++;
 	ss->opened++;
@@ -190,19 +193,12 @@ static void hand_to_content(struct http2_stream *s, enum side side)
 	h->msg = (struct msg){ 0 };
 }
 
-static void tell_early(struct http2_streams *ss, struct http2_stream *s, enum side side)
+static void tell_early(struct http2_stream *s, enum side side)
 {
 	if (s->has_extra)
 		return;
 	s->has_extra = true;
-	if (http2_msg_partial(ss->limits, s, side, &s->extra))
-		return;
-	s->half[side].msg.flags |=
-		FLOW_TRUNCATED; /* out of memory: nothing is shown while it is open */
-	s->extra = (struct msg){ .role = s->half[side].msg.role,
-				 .flags = FLOW_TRUNCATED,
-				 .partial = true };
-	s->extra.half.begin_ns = s->half[side].begin_ns;
+	http2_msg_partial(s, side, &s->extra);
 }
 
 static void begin(struct http2_streams *ss, struct http2_stream *s, enum side side,
@@ -217,7 +213,7 @@ static void begin(struct http2_streams *ss, struct http2_stream *s, enum side si
 		http2_msg_attrs(s, side, &h->msg);
 		hand_to_content(s, side);
 	} else if (!head->last && !head->at_once) {
-		tell_early(ss, s, side);
+		tell_early(s, side);
 	}
 }
 

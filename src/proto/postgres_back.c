@@ -308,6 +308,8 @@ static bool fits(const struct pg *p, const struct pg_unit *u, uint8_t type)
 		[PG_SYNC] = "ZENSA",	   [PG_LOST] = "",
 	};
 
+	if (type == 'D' && u->kind == PG_UNIT) /* a row: most that is said */
+		return !p->skipping && u->exec && u->acks == 0;
 	if (!strchr(types[u->kind], type))
 		return false;
 	if (u->kind == PG_UNIT && p->skipping)

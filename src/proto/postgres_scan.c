@@ -9,9 +9,13 @@
 
 bool pg_type_known(enum side side, uint8_t type)
 {
-	const char *types = side == SIDE_REQ ? "QPBEDCSHXFdcfp" : "RSKvNEZ123tnTDCIsAVGHWdc";
+	static const bool req[256] = { ['Q'] = 1, ['P'] = 1, ['B'] = 1, ['E'] = 1, ['D'] = 1, ['C'] = 1, ['S'] = 1,
+				       ['H'] = 1, ['X'] = 1, ['F'] = 1, ['d'] = 1, ['c'] = 1, ['f'] = 1, ['p'] = 1 };
+	static const bool resp[256] = { ['R'] = 1, ['S'] = 1, ['K'] = 1, ['v'] = 1, ['N'] = 1, ['E'] = 1, ['Z'] = 1, ['1'] = 1,
+					['2'] = 1, ['3'] = 1, ['t'] = 1, ['n'] = 1, ['T'] = 1, ['D'] = 1, ['C'] = 1, ['I'] = 1,
+					['s'] = 1, ['A'] = 1, ['V'] = 1, ['G'] = 1, ['H'] = 1, ['W'] = 1, ['d'] = 1, ['c'] = 1 };
 
-	return type && strchr(types, type);
+	return side == SIDE_REQ ? req[type] : resp[type];
 }
 
 static bool is_text(struct slice s)

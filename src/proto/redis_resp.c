@@ -365,16 +365,20 @@ bool resp_lost(struct resp *r, uint64_t n)
 	return true;
 }
 
+static void empty(struct buf *b)
+{
+	if (b->cap > KEEP_BYTES)
+		buf_release(b);
+	b->n = 0;
+	b->failed = false;
+}
+
 void resp_clear(struct resp *r)
 {
-	struct buf *all[] = { &r->text, &r->piece, &r->words, &r->notes };
-
-	for (size_t i = 0; i < 4; i++) {
-		if (all[i]->cap > KEEP_BYTES)
-			buf_release(all[i]);
-		else
-			buf_clear(all[i]);
-	}
+	empty(&r->text);
+	empty(&r->piece);
+	empty(&r->words);
+	empty(&r->notes);
 	r->at = RESP_AT_VALUE;
 	r->type = 0;
 	r->streamed = r->begun = r->cut = r->gap = r->piece_cut = r->null = false;
