@@ -435,10 +435,13 @@ static error_t command_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if ((r->command->groups & ARGS_FILE) && !r->args->file)
 			argp_error(state, "which FILE?");
+		if ((r->command->groups & ARGS_WORD) && !r->args->word)
+			argp_error(state, "%s",
+				   (r->command->groups & ARGS_EXPORT)
+					   ? "which format?  Give har, jsonl or pcapng"
+					   : "a word is missing");
 		if ((r->command->groups & ARGS_OUTPUT) && !r->args->output)
 			argp_error(state, "where to?  Give -o FILE");
-		if ((r->command->groups & ARGS_WORD) && !r->args->word)
-			argp_error(state, "a word is missing");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

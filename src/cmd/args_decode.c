@@ -54,12 +54,12 @@ static void read_descriptors(struct argp_state *state, const char *path)
 }
 
 static const struct argp_option decode_options[] = {
-	{ NULL, 0, NULL, 0, "How bytes are read:", 5 },
+	{ NULL, 0, NULL, 0, "How bytes are read:", 6 },
 	{ "proto-descriptors", KEY_PROTO_DESCRIPTORS, "FILE", 0,
 	  "names for protobuf's fields: a set made by protoc --include_imports "
 	  "--descriptor_set_out=FILE "
 	  "(repeatable)",
-	  5 },
+	  6 },
 	{ 0 },
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,11 +27,33 @@ enum level { LEVEL_OK, LEVEL_NOTICE, LEVEL_PROBLEM };
 
 struct report {
 	bool json, colour;
+	unsigned width; /* of the terminal; 0: lines are as long as they are */
 	struct buf out;
 	size_t n, libs;
 	struct ledger *ledger;
 	enum level worst;
 };
+
+/* A line that begins at column at, broken between words where width ends. */
+static void put_wrapped(const char *text, size_t at, unsigned width)
+{
+	size_t room = width > at + 20 ? width - at : 0, n = strlen(text);
+
+	while (room && n > room) {
+		size_t cut = room;
+
+		while (cut && text[cut] != ' ')
+			cut--;
+		if (!cut)
+			cut = strcspn(text, " "); /* a word that is longer than the room */
+		if (!text[cut])
+			break;
+		printf("%.*s\n%*s", (int)cut, text, (int)at, "");
+		text += cut + 1;
+		n -= cut + 1;
+	}
+	puts(text);
+}
 
 __attribute__((format(printf, 5, 6))) static void
 say(struct report *r, enum level level, const char *key, const char *hint, const char *fmt, ...)
@@ -54,10 +77,13 @@ say(struct report *r, enum level level, const char *key, const char *hint, const
 		buf_puts(&r->out, "}");
 		return;
 	}
-	printf("%s%-8s%s%-12s %s\n", r->colour ? colours[level] : "", marks[level],
-	       r->colour ? "\033[0m" : "", key, text);
-	if (hint[0])
-		printf("%-8s%-12s -> %s\n", "", "", hint);
+	printf("%s%-8s%s%-12s ", r->colour ? colours[level] : "", marks[level],
+	       r->colour ? "\033[0m" : "", key);
+	put_wrapped(text, 21, r->width);
+	if (hint[0]) {
+		printf("%-8s%-12s -> ", "", "");
+		put_wrapped(hint, 24, r->width);
+	}
 }
 
 static void check_kernel(struct report *r)
@@ -222,7 +248,7 @@ static void process(void *ctx, const struct ipc_tls_process *p, unsigned n)
 	/* Without a TLS library most speak no TLS at all: no notice. */
 	say(r, p->reason == TLS_WHY_READ || p->reason == TLS_WHY_NO_LIBRARY ? LEVEL_OK : LEVEL_NOTICE,
 	    "process", p->reason == TLS_WHY_NO_LIBRARY ? "" : t->hint, "%s (%u%s): %s%s", p->comm, p->pid,
-	    many, t->code, libs);
+	    many, p->reason == TLS_WHY_NO_LIBRARY ? "no TLS library" : t->code, libs);
 }
 
 static const char *cache_dir(const struct args *a)
@@ -297,9 +323,13 @@ static void check_capture(struct report *r, const struct args *a)
 
 int run_doctor(const struct args *a)
 {
-	struct report r = { .json = a->json,
-			    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
+	const char *no = getenv("NO_COLOR"); /* no-color.org: set, and not empty */
+	struct winsize w = { 0 };
+	bool terminal = isatty(STDOUT_FILENO);
+	struct report r = { .json = a->json, .colour = terminal && !(no && no[0]) };
 
+	if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0)
+		r.width = w.ws_col;
 	if (a->running)
 		return doctor_running(a->running, a->json);
 	if (r.json)

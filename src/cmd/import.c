@@ -143,6 +143,8 @@ static const char *reason(const struct importing *m)
 		return strerror(-m->err);
 	return m->err == -EACCES   ? "the token is wrong: give the address that Limpid printed"
 	       : m->err == -EPROTO ? "what answers there is no Limpid that can do this"
+	       : m->err == -ECONNREFUSED
+		       ? "no Limpid answers at that address: start it, and give the address that it prints"
 	       : m->err == -EAGAIN ? "the hub cannot store it: its Health page says why"
 				   : strerror(-m->err);
 }

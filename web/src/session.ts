@@ -147,7 +147,7 @@ export async function signIn(token: string): Promise<void> {
 	try {
 		await api.login(token.trim().replace(/^.*#t=/, ""));
 	} catch (e) {
-		return askToSignIn(e instanceof ApiError && e.status !== 401 ? e.message : "This is not the token of the hub that runs now.");
+		return askToSignIn(e instanceof ApiError && e.status !== 401 ? e.message : "This is not the token of the hub that runs now. Limpid prints it when it starts.");
 	}
 	link.value = "connecting";
 	channel.open();

@@ -45,7 +45,7 @@ export function BodyPane({ f, side, title }: { f: Flow; side: "req" | "resp"; ti
 				<header class="side-head">
 					<h3>{title}</h3>
 				</header>
-				<p class="empty muted">{!half ? (side === "req" ? "The request was not seen." : "There is no answer.") : body && body.len > 0 ? `None of the ${size(body.len)} were kept.` : "No body."}</p>
+				<p class="empty muted">{!half ? (side === "req" ? "The request was not seen." : f.state === "open" ? "No answer yet." : "There is no answer.") : body && body.len > 0 ? `None of the ${size(body.len)} were kept.` : "No body."}</p>
 			</>
 		);
 

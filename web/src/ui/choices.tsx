@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import type { Choice } from "../model/api";
 import { count, oneLine } from "../model/format";
+import { check } from "../session";
 
 export const choices = signal<Choice[]>([]);
 export const listed = signal(false);
@@ -18,6 +19,12 @@ export function Choices({ take }: { take: (c: Choice) => void }) {
 	if (!listed.value) return null;
 	return (
 		<ul id="filter-choices" class="choices" role="listbox" aria-label="What may be typed here">
+			{/* The line with the error is below this list; it is read aloud from there. */}
+			{check.value.error && (
+				<li class="choice-error" aria-hidden="true">
+					{check.value.error.text}
+				</li>
+			)}
 			{choices.value.map((c, i) => (
 				<li
 					key={`${c.kind}${c.text}${i}`}

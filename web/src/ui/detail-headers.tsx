@@ -41,10 +41,10 @@ function SideHead({ title, f, h, side }: { title: string; f: Flow; h: Half | nul
 	);
 }
 
-export function Headers({ h, side }: { h: Half | null; side: "req" | "resp" }) {
+export function Headers({ h, side, open }: { h: Half | null; side: "req" | "resp"; open?: boolean }) {
 	const list = h?.headers ?? [];
 	const attrs = Object.entries(h?.attrs ?? {});
-	if (!h) return <p class="empty muted">{side === "req" ? "The request was not seen." : "There is no answer."}</p>;
+	if (!h) return <p class="empty muted">{side === "req" ? "The request was not seen." : open ? "No answer yet." : "There is no answer."}</p>;
 	return (
 		<div class="side-scroll" tabIndex={0} aria-label={side === "req" ? "Request headers" : "Response headers"}>
 			<dl class="headers">

@@ -25,7 +25,7 @@ const ALL: readonly DetailTab[] = [
 	{ id: "statement", label: "Statement", has: isStatement, show: (f) => <LazyPart key="statement" name="The statement" load={() => import("./sql-statement")} props={{ f }} /> },
 	{ id: "result", label: "Result", has: hasResult, show: (f) => <LazyPart key="result" name="The result" load={() => import("./sql-result")} props={{ f }} /> },
 	{ id: "messages", label: "Messages", has: (f) => !!f.stream, show: (f) => <Messages f={f} /> },
-	{ id: "headers", label: "Headers", has: (f) => !isStatement(f), show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} />} /> },
+	{ id: "headers", label: "Headers", has: (f) => !isStatement(f), show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} open={f.state === "open"} />} /> },
 	{ id: "body", label: "Body", has: (f) => !hasResult(f) && !(isStatement(f) && !f.request?.body && !f.response?.body), show: (f) => <Bodies f={f} /> },
 	{ id: "timing", label: "Timing", show: (f) => <Timing f={f} /> },
 	{ id: "related", label: "Related", has: (f) => f.proto !== "tls", show: (f) => <LazyPart key="related" name="What belongs with it" load={() => import("./related")} props={{ f }} /> },

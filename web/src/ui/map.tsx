@@ -69,7 +69,7 @@ export default function MapPage() {
 			{map.nodes.length === 0 ? <NothingHere what="a map" /> : <Body key={asked} map={map} all={all} />}
 			{map.nodes.length > 0 && <Panel map={map} all={all} />}
 			<p class="map-foot muted">
-				{count(map.flows)} flows in {duration(seconds(map) * 1e9)} between {count(map.nodes.length)} {map.nodes.length === 1 ? "node" : "nodes"}
+				{count(map.flows)} {map.flows === 1 ? "flow" : "flows"} in {duration(seconds(map) * 1e9)} between {count(map.nodes.length)} {map.nodes.length === 1 ? "node" : "nodes"}
 				{!picked.value && map.nodes.length > 0 && ". Pick a node or a call to see what is behind it."}
 			</p>
 		</main>
