@@ -89,7 +89,7 @@ static void file_close(struct source *s)
 	free(f);
 }
 
-static const struct source_ops file_ops = { "file", file_poll, file_fd, NULL, file_close };
+static const struct source_ops file_ops = { "file", file_poll, file_fd, NULL, NULL, file_close };
 
 uint64_t source_file_offset(const struct source *s)
 {

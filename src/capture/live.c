@@ -57,6 +57,7 @@ struct live {
 	size_t bytes; /* of what was delivered */
 	uint64_t last_ns; /* when an event was last delivered, CLOCK_MONOTONIC */
 	uint64_t seen_ns; /* every ring was looked at since then: what happened before is in sight */
+	unsigned most; /* that live_filled said at a poll */
 	uint64_t stuck_ns; /* since when a record is waited for; 0: none is */
 	unsigned n;
 	struct ring rings[EV_RINGS_MAX];
@@ -259,13 +260,41 @@ static int consume(struct live *l)
 	return l->delivered;
 }
 
+static unsigned live_filled(const struct source *s)
+{
+	const struct live *l = (const struct live *)s;
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct ring *r = &l->rings[i];
+		unsigned long used = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE) - r->given;
+		unsigned percent = (unsigned)(used * 100 / r->size);
+
+		most = percent > most ? percent : most;
+	}
+	return most;
+}
+
+static size_t live_room(const struct source *s, unsigned *ret_most)
+{
+	const struct live *l = (const struct live *)s;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < l->n; i++)
+		bytes += l->rings[i].size;
+	*ret_most = l->most;
+	return bytes;
+}
+
 static int live_poll(struct source *s, int timeout_ms, event_fn fn, void *ctx)
 {
 	struct live *l = (struct live *)s;
 	struct epoll_event woken[EV_RINGS_MAX];
+	unsigned filled = live_filled(s);
 	uint64_t now, end;
 	int n;
 
+	l->most = filled > l->most ? filled : l->most;
 	l->fn = fn;
 	l->ctx = ctx;
 	l->delivered = 0;
@@ -295,21 +324,6 @@ static int live_fd(const struct source *s)
 	return ((const struct live *)s)->ep;
 }
 
-static unsigned live_filled(const struct source *s)
-{
-	const struct live *l = (const struct live *)s;
-	unsigned most = 0;
-
-	for (unsigned i = 0; i < l->n; i++) {
-		const struct ring *r = &l->rings[i];
-		unsigned long used = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE) - r->given;
-		unsigned percent = (unsigned)(used * 100 / r->size);
-
-		most = percent > most ? percent : most;
-	}
-	return most;
-}
-
 static void live_close(struct source *s)
 {
 	struct live *l = (struct live *)s;
@@ -323,7 +337,7 @@ static void live_close(struct source *s)
 	free(l);
 }
 
-static const struct source_ops live_ops = { "live", live_poll, live_fd, live_filled, live_close };
+static const struct source_ops live_ops = { "live", live_poll, live_fd, live_filled, live_room, live_close };
 
 int source_live_open(struct source **ret, const int *map_fds, unsigned n)
 {

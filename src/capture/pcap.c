@@ -222,7 +222,7 @@ static void pcap_close(struct source *src)
 	release(s);
 }
 
-static const struct source_ops pcap_ops = { "pcap", pcap_poll, pcap_fd, NULL, pcap_close };
+static const struct source_ops pcap_ops = { "pcap", pcap_poll, pcap_fd, NULL, NULL, pcap_close };
 
 bool source_pcap_stats(const struct source *src, struct pcap_stats *ret)
 {

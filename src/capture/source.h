@@ -4,6 +4,7 @@
 #ifndef LIMPID_CAPTURE_SOURCE_H
 #define LIMPID_CAPTURE_SOURCE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "event.h"
@@ -22,6 +23,8 @@ struct source_ops {
 	int (*fd)(const struct source *s);
 	/* How full the fullest ring is, percent; NULL: it has none.  What is in a ring waits without memory of ours. */
 	unsigned (*filled)(const struct source *s);
+	/* How large the rings are together; NULL as above.  *ret_most: filled's most so far, as seen when polled. */
+	size_t (*room)(const struct source *s, unsigned *ret_most);
 	void (*close)(struct source *s);
 };
 struct input;

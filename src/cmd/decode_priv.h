@@ -32,7 +32,7 @@ struct decode {
 	bool containers_new;	   /* the hub has to hear of them */
 	struct ipc_health *facts;
 	size_t nfacts;
-	uint64_t loss[EV_LOSS_MAX], restarts;
+	uint64_t loss[EV_LOSS_MAX], restarts, up_s;
 	uint64_t cost_cpu_ms[2], cost_bytes[2]; /* of tap and of this process, as tap told */
 	char why[160]; /* the collector's complaint that was logged last */
 	uint64_t now_ns, printed, dropped;

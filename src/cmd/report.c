@@ -13,6 +13,7 @@ void report_fact(struct decode *d, const struct ipc_health *h)
 	if (strcmp(h->key, "loss") == 0) {
 		memcpy(d->loss, h->loss, sizeof(d->loss));
 		d->restarts = h->restarts;
+		d->up_s = h->up_s;
 		memcpy(d->cost_cpu_ms, h->cpu_ms, sizeof(d->cost_cpu_ms));
 		memcpy(d->cost_bytes, h->bytes, sizeof(d->cost_bytes));
 		return;
@@ -110,7 +111,16 @@ void report_health(struct decode *d)
 {
 	const struct collector_stats *q = collector_stats(d->sink);
 	const struct conn_stats *c = conn_table_stats(d->table);
+	unsigned ring_most = 0;
+	size_t ring_bytes = d->source->ops->room ? d->source->ops->room(d->source, &ring_most) : 0;
 	const struct collector_counter counters[] = {
+		{ "agent.up_s", d->up_s },
+		{ "ring.bytes", ring_bytes },
+		{ "ring.percent", d->source->ops->filled ? d->source->ops->filled(d->source) : 0 },
+		{ "ring.percent_most", ring_most },
+		{ "conn.open_max", d->limits.conns },
+		{ "conn.bytes_held_max", d->limits.total_bytes },
+		{ "queue.bytes_max", q->queue_max },
 		{ "loss.ring_records", d->loss[EV_LOSS_RING] },
 		{ "loss.ring_bytes", d->loss[EV_LOSS_RING_BYTES] },
 		{ "loss.fault_bytes", d->loss[EV_LOSS_FAULT_BYTES] },
@@ -238,6 +248,16 @@ void report_containers(struct decode *d)
 	d->containers_new = false;
 }
 
+static void send_rules(const struct decode *d, enum ipc_rule what, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct ipc_msg m = { .settings.what = (uint8_t)what };
+
+		(void)snprintf(m.settings.name, sizeof(m.settings.name), "%s", list[i]);
+		(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1); /* as below */
+	}
+}
+
 /* To tap, which is the one that can act on it.  A message that does not fit is a setting lost: the hub
  * sends the whole set again at the next change or connection. */
 static void settings(void *ctx, const struct collector_settings *s)
@@ -252,14 +272,9 @@ static void settings(void *ctx, const struct collector_settings *s)
 						   .body_limit = s->body_limit,
 						   .conn_budget = s->conn_budget };
 	(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
-	for (size_t i = 0; i < s->nnames + s->nends; i++) {
-		bool end = i >= s->nnames;
-
-		m = (struct ipc_msg){ .settings.end = end };
-		(void)snprintf(m.settings.name, sizeof(m.settings.name), "%s",
-			       end ? s->ends[i - s->nnames] : s->names[i]);
-		(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
-	}
+	send_rules(d, IPC_RULE_NAME, s->names, s->nnames);
+	send_rules(d, IPC_RULE_END, s->ends, s->nends);
+	send_rules(d, IPC_RULE_PROCESS, s->processes, s->nprocesses);
 	m = (struct ipc_msg){ .settings = { .commit = 1 } };
 	(void)ipc_send(d->ipc, IPC_SETTINGS, &m, -1);
 }

@@ -29,6 +29,7 @@ static void write_policy(struct buf *b, const struct policy *p)
 	buf_printf(b, "{\"mode\":\"%s\"", modes[p->capture.mode]);
 	write_list(b, "names", p->names, p->n);
 	write_list(b, "ends", p->ends, p->nends);
+	write_list(b, "processes", p->processes, p->nprocesses);
 	buf_printf(b,
 		   ",\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%llu,"
 		   "\"conn_budget\":%llu}",
@@ -80,6 +81,7 @@ static int read_policy(struct slice json, struct policy *ret)
 	p.capture.conn_budget = budget >= 1 && budget < 1e15 ? (uint64_t)budget : 0;
 	err = err ? err : read_list(root, "names", &p, policy_add);
 	err = err ? err : read_list(root, "ends", &p, policy_add_end);
+	err = err ? err : read_list(root, "processes", &p, policy_add_process);
 	cJSON_Delete(root);
 	if (err)
 		policy_release(&p);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/end_rule.h"
+#include "base/proc_rule.h"
 #include "export/redact.h"
 
 static const char *const modes[] = { "all", "chosen", "except" };
@@ -22,6 +23,7 @@ void capture_release(struct capture *c)
 {
 	free_list(c->names, c->nnames);
 	free_list(c->ends, c->nends);
+	free_list(c->processes, c->nprocesses);
 	free_list(c->redact, c->nredact);
 	*c = (struct capture){ 0 };
 }
@@ -51,6 +53,13 @@ static bool is_end(const char *s)
 	struct end_rule r;
 
 	return strlen(s) <= END_RULE_MAX && end_rule_parse(s, &r) == 0;
+}
+
+static bool is_process(const char *s)
+{
+	struct proc_rule r;
+
+	return proc_rule_parse(s, &r) == 0;
 }
 
 static bool is_rule(const char *s)
@@ -125,6 +134,10 @@ static int parse_members(const cJSON *j, struct capture *c, const char **ret_why
 		*ret_why = "ends is a list of at most 1000 rules like \"port 80,8000-8100\", \"not "
 			   "port 22\", "
 			   "\"address 10.0.0.0/8\", \"not address ::1\", \"udp 53\"";
+	v = cJSON_GetObjectItemCaseSensitive(j, "processes");
+	if (r == 0 && v && (r = parse_list(v, is_process, &c->processes, &c->nprocesses)) < 0)
+		*ret_why = "processes is a list of at most 1000 rules like \"pid 880\", \"command nginx*\", "
+			   "\"unit nginx.service\"";
 	v = cJSON_GetObjectItemCaseSensitive(j, "redact");
 	if (r == 0 && v && ((r = cJSON_GetArraySize(v) > REDACT_RULES_MAX ? -EINVAL : 0) < 0 ||
 			    (r = parse_list(v, is_rule, &c->redact, &c->nredact)) < 0))
@@ -159,11 +172,13 @@ static int copy_list(char *const *list, size_t n, char ***ret, size_t *ret_n)
 static int copy(const struct capture *from, struct capture *to)
 {
 	*to = *from;
-	to->names = to->ends = to->redact = NULL;
-	to->nnames = to->nends = to->nredact = 0;
+	to->names = to->ends = to->processes = to->redact = NULL;
+	to->nnames = to->nends = to->nprocesses = to->nredact = 0;
 	if (copy_list(from->names, from->nnames, &to->names, &to->nnames) < 0)
 		return -ENOMEM;
 	if (copy_list(from->ends, from->nends, &to->ends, &to->nends) < 0)
+		return -ENOMEM;
+	if (copy_list(from->processes, from->nprocesses, &to->processes, &to->nprocesses) < 0)
 		return -ENOMEM;
 	return copy_list(from->redact, from->nredact, &to->redact, &to->nredact);
 }
@@ -206,6 +221,7 @@ void capture_json(struct buf *out, const struct capture *c)
 	buf_printf(out, "{\"mode\":\"%s\"", modes[c->mode]);
 	put_list(out, "names", c->names, c->nnames);
 	put_list(out, "ends", c->ends, c->nends);
+	put_list(out, "processes", c->processes, c->nprocesses);
 	put_list(out, "redact", c->redact, c->nredact);
 	buf_printf(out,
 		   ",\"hosts\":%s,\"include_new\":%s,\"paused\":%s,\"body_limit\":%" PRIu64
@@ -222,6 +238,8 @@ void capture_settings(const struct capture *c, Limpid__V1__Settings *ret)
 	ret->n_names = c->nnames;
 	ret->ends = c->ends;
 	ret->n_ends = c->nends;
+	ret->processes = c->processes;
+	ret->n_processes = c->nprocesses;
 	ret->hosts = c->hosts;
 	ret->include_new = c->include_new;
 	ret->paused = c->paused;

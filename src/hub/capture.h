@@ -17,6 +17,8 @@ struct capture {
 	size_t nnames;
 	char **ends; /* rules as in base/end_rule.h */
 	size_t nends;
+	char **processes; /* rules as in base/proc_rule.h */
+	size_t nprocesses;
 	char **redact; /* rules of export/redact.h for exports from the page; no agent is told */
 	size_t nredact;
 };

@@ -93,7 +93,7 @@ static bool check_settings(const struct ipc_msg *m)
 {
 	const struct ipc_settings *s = &m->settings;
 
-	return s->begin <= 1 && s->commit <= 1 && s->end <= 1 && capture_ok(&s->capture) && ENDED(s->name);
+	return s->begin <= 1 && s->commit <= 1 && s->what <= IPC_RULE_PROCESS && capture_ok(&s->capture) && ENDED(s->name);
 }
 
 static bool check_any(const struct ipc_msg *m)

@@ -80,6 +80,7 @@ struct ipc_msg {
 			uint8_t level;
 			uint64_t loss[EV_LOSS_MAX]; /* key "loss": the kernel's counters */
 			uint64_t restarts;	    /* key "loss": how often decode was started again */
+			uint64_t up_s; /* key "loss": how long tap runs */
 			uint64_t cpu_ms[2], bytes[2]; /* key "loss": processor time and memory of tap, of decode */
 		} health;
 		struct ipc_verdict {
@@ -98,10 +99,10 @@ struct ipc_msg {
 		struct ipc_settings {
 			/* A set of settings is one message with begin and capture, any number with a name, and one
 			 * with commit; nothing is in force before commit. */
-			uint8_t begin, commit, end, pad;
+			uint8_t begin, commit, what, pad; /* what: enum ipc_rule, of name */
 			struct ipc_capture capture;
-			/* container name or id to choose (or to leave out); with end, a rule about the ends of
-			 * connections (base/end_rule.h); or "" */
+			/* container name or id to choose (or to leave out); or a rule as in base/end_rule.h or
+			 * base/proc_rule.h; or "" */
 			char name[128];
 		} settings;
 		struct ipc_stats {
@@ -110,6 +111,8 @@ struct ipc_msg {
 	};
 };
 enum ipc_mode { IPC_MODE_ALL = 0, IPC_MODE_CHOSEN = 1, IPC_MODE_EXCEPT = 2 };
+
+enum ipc_rule { IPC_RULE_NAME, IPC_RULE_END, IPC_RULE_PROCESS };
 
 enum ipc_end { IPC_TAP, IPC_DECODE }; /* who receives */
 

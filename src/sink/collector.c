@@ -280,6 +280,7 @@ const struct collector_stats *collector_stats(const struct sink *s)
 
 	c->stats.dropped_flows = c->q.dropped_flows;
 	c->stats.queue_bytes = c->q.bytes + c->open.n;
+	c->stats.queue_max = c->q.max;
 	c->stats.waiting = c->open_flows;
 	for (const struct batch *b = c->q.head; b; b = b->next)
 		c->stats.waiting += b->nflows;

@@ -19,6 +19,8 @@ struct collector_settings { /* from the hub */
 	size_t nnames;
 	const char *const *ends; /* rules as in base/end_rule.h, not checked */
 	size_t nends;
+	const char *const *processes; /* rules as in base/proc_rule.h, not checked */
+	size_t nprocesses;
 };
 
 struct collector_container {
@@ -67,7 +69,7 @@ struct collector_options {
 };
 struct collector_stats {
 	uint64_t waiting; /* writes of flows that the hub has not acknowledged */
-	uint64_t flows, batches, acked, resent, dropped_flows, queue_bytes, reconnects;
+	uint64_t flows, batches, acked, resent, dropped_flows, queue_bytes, queue_max, reconnects;
 	bool connected;
 	uint64_t since_ns; /* when `connected` last changed, as told to collector_tick */
 	char why[160]; /* one sentence: what broke or refused the last connection; "" if nothing did */

@@ -104,6 +104,8 @@ static void on_settings(struct collector *c, const Limpid__V1__Settings *m)
 		.nnames = m->n_names,
 		.ends = (const char *const *)m->ends,
 		.nends = m->n_ends,
+		.processes = (const char *const *)m->processes,
+		.nprocesses = m->n_processes,
 	};
 
 	if (s.mode <= 2 && c->o.settings)

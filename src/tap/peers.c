@@ -192,7 +192,9 @@ static bool same_choice(const struct policy *a, const struct policy *b)
 {
 	if (a->capture.mode != b->capture.mode || a->capture.hosts != b->capture.hosts ||
 	    a->capture.include_new != b->capture.include_new || a->n != b->n ||
-	    a->nends != b->nends)
+	    a->nends != b->nends || a->nprocesses != b->nprocesses)
+		return false;
+	if (a->nprocesses && memcmp(a->processes, b->processes, a->nprocesses * sizeof(*a->processes)) != 0)
 		return false;
 	return (a->n == 0 || memcmp(a->names, b->names, a->n * sizeof(*a->names)) == 0) &&
 	       (a->nends == 0 || memcmp(a->ends, b->ends, a->nends * sizeof(*a->ends)) == 0);
@@ -240,8 +242,9 @@ static void settings_came(struct tap *t, const struct ipc_settings *s)
 		policy_release(&t->next);
 		t->next.capture = s->capture;
 	}
-	if (s->name[0] &&
-	    (s->end ? policy_add_end(&t->next, s->name) : policy_add(&t->next, s->name)) < 0)
+	if (s->name[0] && (s->what == IPC_RULE_END     ? policy_add_end(&t->next, s->name) :
+			   s->what == IPC_RULE_PROCESS ? policy_add_process(&t->next, s->name) :
+							 policy_add(&t->next, s->name)) < 0)
 		log_warn("'%s' of the hub's settings is left out: it means nothing here, or there "
 			 "are more "
 			 "than %d",

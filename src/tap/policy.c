@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/end_rule.h"
+#include "base/proc_rule.h"
 
 #define ID_SHORT 12 /* digits by which Docker shows an id */
 
@@ -40,6 +41,15 @@ int policy_add_end(struct policy *p, const char *rule)
 	return append(&p->ends, &p->nends, rule);
 }
 
+int policy_add_process(struct policy *p, const char *rule)
+{
+	struct proc_rule r;
+
+	if (proc_rule_parse(rule, &r) < 0)
+		return -EINVAL;
+	return append(&p->processes, &p->nprocesses, rule);
+}
+
 int policy_copy(struct policy *to, const struct policy *from)
 {
 	struct policy p = { .capture = from->capture };
@@ -49,6 +59,8 @@ int policy_copy(struct policy *to, const struct policy *from)
 		err = policy_add(&p, from->names[i]);
 	for (size_t i = 0; i < from->nends && !err; i++)
 		err = policy_add_end(&p, from->ends[i]);
+	for (size_t i = 0; i < from->nprocesses && !err; i++)
+		err = policy_add_process(&p, from->processes[i]);
 	if (err)
 		policy_release(&p);
 	else
@@ -139,6 +151,10 @@ void policy_sentence(const struct policy *p, char *ret, size_t n)
 		add(ret, n, " and those that start from now on");
 	if (p->capture.hosts)
 		add(ret, n, ", and processes outside containers");
+	for (size_t i = 0; i < p->nprocesses && !p->capture.hosts; i++) {
+		add(ret, n, i ? ", " : ", and processes outside containers: ");
+		add(ret, n, p->processes[i]);
+	}
 	if (p->capture.paused)
 		add(ret, n, " (paused)");
 	if (p->capture.conn_budget) {
@@ -155,5 +171,6 @@ void policy_release(struct policy *p)
 {
 	free(p->names);
 	free(p->ends);
+	free(p->processes);
 	*p = (struct policy){ 0 };
 }

@@ -15,12 +15,15 @@ struct policy { /* zero-initialised: every container */
 	size_t n;
 	char (*ends)[128]; /* rules as in base/end_rule.h; owned */
 	size_t nends;
+	char (*processes)[128]; /* rules as in base/proc_rule.h; owned */
+	size_t nprocesses;
 };
 
 /* 0; -ENOMEM; -E2BIG: more than POLICY_NAMES. */
 int policy_add(struct policy *p, const char *name);
-/* The same; -EINVAL: it is no rule about ends. */
+/* The same; -EINVAL: it is no such rule. */
 int policy_add_end(struct policy *p, const char *rule);
+int policy_add_process(struct policy *p, const char *rule);
 int policy_copy(struct policy *to, const struct policy *from);
 bool policy_names(const struct policy *p, const struct container *c);
 /* known: the container was there when the policy came into force. */

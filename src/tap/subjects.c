@@ -388,6 +388,7 @@ void tap_apply_policy(struct tap *t)
 	policy_kernel(&t->policy, &p);
 	memcpy(p.own_ports, t->o.own_ports, sizeof(p.own_ports));
 	tap_bpf_set_budget(t->bpf, t->policy.capture.conn_budget);
+	tap_choose_processes(t);
 	set_rules(t, NULL); /* before the default, so that nothing left out slips through */
 	err = tap_bpf_set_policy(t->bpf, &p);
 	if (err)
@@ -439,6 +440,8 @@ void tap_subjects_release(struct tap *t)
 	forget_cgroups(t);
 	map_release(&t->known);
 	map_release(&t->tracked);
+	map_release(&t->chosen);
+	map_release(&t->never);
 	policy_release(&t->policy);
 	policy_release(&t->next);
 	policy_release(&t->first);

@@ -90,8 +90,9 @@ static void signal_came(struct tap *t)
 
 static void send_losses(struct tap *t)
 {
-	struct ipc_msg m = { .health = { .key = "loss", .restarts = t->restarts } };
-
+	struct ipc_msg m = { .health = { .key = "loss",
+					 .restarts = t->restarts,
+					 .up_s = (tap_now_ns() - t->began_ns) / SECOND_NS } };
 	struct cost c;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -211,7 +212,8 @@ int tap_run(struct tap *t)
 
 	if (err)
 		return err;
-	t->rescan_ns = tap_now_ns() + RESCAN_NS;
+	t->began_ns = tap_now_ns();
+	t->rescan_ns = t->began_ns + RESCAN_NS;
 	while (!(t->stopping && !t->decode)) {
 		struct epoll_event evs[16];
 		int wait = timers(t, &second_ns);

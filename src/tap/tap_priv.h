@@ -35,6 +35,8 @@ struct tap {
 	struct map known; /* containers that were there when the policy came into force: id_key() */
 	struct map cgroups; /* cgroup id to struct tap_cgroup */
 	struct map tracked; /* tgids that got a rule here because of --pid or --comm */
+	struct map never;  /* tgids of our own */
+	struct map chosen; /* the same as tracked, because of the policy's rules about processes */
 	uint32_t host_pidns;
 	char own_id[65]; /* of the container that Limpid itself runs in, or "" */
 
@@ -45,7 +47,7 @@ struct tap {
 	struct outbox out; /* to decode */
 	pid_t decode;
 	uint64_t decode_since_ns, restart_ns, wait_ns;
-	uint64_t restarts;
+	uint64_t restarts, began_ns;
 	uint64_t found; /* connections that were open before they were captured */
 	int connect;	/* the reply socket of a connection attempt, or -1 */
 	pid_t connecting;
@@ -114,6 +116,8 @@ bool tap_discovery_event(struct tap *t, int fd); /* true: it was its descriptor 
 /* processes.c */
 void tap_never(struct tap *t, uint32_t tgid, bool on); /* a process of our own */
 void tap_scan_processes(struct tap *t);		       /* --pid and --comm, at the start */
+/* The policy's rules about processes: those that are there, and no others any more. */
+void tap_choose_processes(struct tap *t);
 void tap_processes_task(struct tap *t, const struct ev_task *ev);
 
 uint64_t tap_now_ns(void);

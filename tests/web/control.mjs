@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { CONTAINERS, browser, feeder, hub, openTab, page, startFeeder } from "./actions.mjs";
 import { address, keys } from "./keys.mjs";
-import { panel } from "./panel.mjs";
+import { panel, rooms } from "./panel.mjs";
 import { present } from "./present.mjs";
 import { samples } from "./samples.mjs";
 import { done, sleep, test } from "./world.mjs";
@@ -18,7 +18,7 @@ try {
 	await page.goto(hub.address);
 	await startFeeder();
 	feeder.say({ containers: CONTAINERS });
-	for (const part of [samples, keys, address, present, panel]) if (!only || only.includes(part.name)) await part();
+	for (const part of [samples, keys, address, present, panel, rooms]) if (!only || only.includes(part.name)) await part();
 	await test("nothing broke the page's rules", async () => assert.deepEqual(browser.problems, []));
 	status = done() ? 1 : 0;
 } catch (e) {

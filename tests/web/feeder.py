@@ -137,7 +137,7 @@ def receive(m):
     if kind == "settings":
         s = m.settings
         say(settings={"mode": s.mode, "names": list(s.names), "hosts": s.hosts, "include_new": s.include_new,
-                      "paused": s.paused, "body_limit": s.body_limit, "conn_budget": s.conn_budget, "ends": list(s.ends)})
+                      "paused": s.paused, "body_limit": s.body_limit, "conn_budget": s.conn_budget, "ends": list(s.ends), "processes": list(s.processes)})
         return
     seq = {"ack": lambda: m.ack.seq, "welcome": lambda: m.welcome.last_seq}.get(kind, lambda: 0)()
     with lock:

@@ -33,16 +33,32 @@ export async function panel() {
 		await screen("panel-large");
 		await page.setViewportSize({ width: 1280, height: 800 });
 	});
-	await test("programs outside containers are there once they are captured, and are found by name or pid", async () => {
-		assert.equal(await $(".pick-outside").count(), 0);
-		await page.getByRole("checkbox", { name: "Processes outside containers" }).click();
-		await until("the agent was told", () => feeder.settings?.hosts === true);
+	await test("programs outside containers are chosen one by one: from what is seen, by pid, name or unit", async () => {
 		await until("they are listed", async () => /haproxy\s+pid 880[\s\S]*TLS read/.test(await text(".pick-outside")) && /3 processes/.test(await text(".pick-outside")));
 		const search = page.getByLabel("Search containers");
 		await search.fill("880");
 		await until("by pid", async () => (await $(".pick-outside li").count()) === 1 && /haproxy/.test(await text(".pick-outside")));
 		await search.fill("");
+		await page.getByRole("checkbox", { name: "haproxy" }).click();
+		await until("the agent was told", () => feeder.settings?.processes.join() === "command haproxy");
+		for (const typed of ["990", "nginx.service", "pid 1"]) {
+			await page.getByLabel("Process to capture").fill(typed);
+			await page.keyboard.press("Enter");
+		}
+		await until("all that make sense", () => feeder.settings.processes.join() === "command haproxy,pid 990,unit nginx.service");
+		await until("what does not is said", async () => /processes is a list/.test(await text(".notice")));
+		await until("and not kept", async () => (await $(".pick-chip").count()) === 3);
+		await themed(async (scheme) => {
+			await clean("processes");
+			await screen(`panel-processes-${scheme}`);
+		});
+		await page.getByRole("button", { name: "No longer pid 990" }).click();
+		await until("taken back", () => feeder.settings.processes.join() === "command haproxy,unit nginx.service");
+		assert.equal(feeder.settings.hosts, false);
 		await page.getByRole("checkbox", { name: "Processes outside containers" }).click();
+		await until("all of them", () => feeder.settings.hosts === true);
+		await page.getByRole("checkbox", { name: "Processes outside containers" }).click();
+		await hub.api("capture", { method: "PATCH", body: '{"processes":[]}', headers: { "Content-Type": "application/json" } });
 	});
 	await test("containers are searched and grouped by image and by namespace", async () => {
 		const pod = { id: "5".repeat(64), name: "app", image: "registry.example/app:2", namespace: "prod", pod: "app-7d9f", captured: true };
@@ -67,5 +83,28 @@ export async function panel() {
 		await screen("panel-trouble");
 		await page.keyboard.press("Escape");
 		feeder.say({ containers: CONTAINERS });
+	});
+}
+
+export async function rooms() {
+	await test("Health says how long an agent runs, how full things are and were, and what to do when they are full", async () => {
+		feeder.say({ health: { facts: FACTS, counters: { "agent.up_s": 7260, "decode.restarts": 2, "ring.bytes": 33554432, "ring.percent": 12, "ring.percent_most": 97, "conn.open": 40, "conn.open_max": 65536, "queue.bytes": 1000, "queue.bytes_max": 8388608, "queue.dropped_flows": 3, "loss.skipped_runs": 9 } } });
+		await page.keyboard.press("5");
+		const head = async () => (await $(".health .card:has(.rooms) header").allInnerTexts()).join(" ").replace(/\s+/g, " ");
+		await until("uptime and restarts", async () => /up 2\s?h.*decoder restarted 2 times/.test(await head()), 30000).catch(async (e) => {
+			throw new Error(`${e.message}: ${page.url()} ${await head()}`);
+		});
+		const ring = async () => (await text('.rooms [data-key="ring.bytes"]')).replace(/\s+/g, " ");
+		assert.match(await ring(), /4\.0 MB of 3[34] MB 97 % at most so far .*--events-ring/);
+		assert.match(await text('.rooms [data-key="conn.open"]'), /40 of 65.536/);
+		const all = await text(".health");
+		assert.match(all, /dropped flows[\s\S]*the hub was away or too slow/);
+		assert.match(all, /skipped runs[\s\S]*--backend kprobe/);
+		await themed(async (scheme) => {
+			await clean("rooms");
+			await $(".rooms").scrollIntoViewIfNeeded();
+			await screen(`health-rooms-${scheme}`);
+		});
+		await page.keyboard.press("1");
 	});
 }

@@ -39,6 +39,7 @@ export interface Counters {
 	truncated: number;
 	undecrypted: number;
 	gaps: number;
+	gap_bytes?: number;
 }
 
 export interface Capture {
@@ -51,6 +52,7 @@ export interface Capture {
 	conn_budget: number; /* 0: no limit */
 	redact: string[]; /* own rules of what exports hide */
 	ends: string[]; /* "port 80,443", "not address 10.0.0.0/8" */
+	processes: string[]; /* outside containers: "pid 880", "command nginx*", "unit nginx.service" */
 }
 
 export interface Container {

@@ -45,7 +45,8 @@ const rateKey = (name: string, group: string): string => `${name}\u0001${group}`
 /* Of who calls whom by container: what each of them says and is asked. */
 export function ratesOf(m: CallMap): Map<string, Rate> {
 	const out = new Map<string, Rate>();
-	const s = Math.max(1, (Number(m.to_ns) - Number(m.from_ns)) / 1e9);
+	/* Flows of a moment are no rate yet. */
+	const s = Math.max(10, (Number(m.to_ns) - Number(m.from_ns)) / 1e9);
 	for (const e of m.edges)
 		for (const at of new Set([e.from, e.to])) {
 			const n = m.nodes[at];
@@ -86,4 +87,12 @@ export function outside(h: Health | null): [string, TlsProcess[]][] {
 	const by = new Map<string, TlsProcess[]>();
 	for (const p of processesOf(h, "")) if (!p.container) by.set(p.comm, [...(by.get(p.comm) ?? []), p]);
 	return [...by].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/* What somebody types to mean processes: "880", "nginx*", "nginx.service", or a rule as the hub has it. */
+export function processRule(typed: string): string {
+	const t = typed.trim().replace(/\s+/g, " ");
+	if (/^(pid|command|unit) ./.test(t)) return t;
+	if (/^\d+$/.test(t)) return `pid ${t}`;
+	return /\.(service|scope|socket)$/.test(t) ? `unit ${t}` : t && `command ${t}`;
 }

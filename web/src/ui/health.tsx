@@ -2,14 +2,18 @@
 import { useEffect } from "preact/hooks";
 import { age, count, duration, size } from "../model/format";
 import type { Agent, Health } from "../model/api";
-import { MISSING, missing, type Missing } from "../model/missing";
+import { MISSING, ROOM, STEPS, missing, rooms, type Missing, type Room } from "../model/missing";
+import css from "../style/lazy/health.css";
 import { health, healthError, loadHealth } from "../session";
 import { copyText } from "./clipboard";
 import { CostCard } from "./costs";
 import { FactLine, factLevel } from "./first-run";
 import { Icon } from "./icons";
+import { adopt } from "./lazy";
 import { Ledger } from "./ledger";
 import { Gauge } from "./status-bar";
+
+adopt(css);
 
 const GROUPS = new Map([
 	["loss", "Other losses"],
@@ -23,11 +27,12 @@ function counterGroups(a: Agent): [string, Tile[]][] {
 	const by = new Map<string, Tile[]>();
 	const table = missing(a.counters);
 	for (const [key, n] of Object.entries(a.counters).sort(([x], [y]) => (x < y ? -1 : 1))) {
-		if ((table && MISSING.has(key)) || key.startsWith("cost.")) continue;
+		if ((table && MISSING.has(key)) || ROOM.has(key) || key.startsWith("cost.")) continue;
 		const [, group = "other", name = key] = /^(\w+)\.(.+)$/.exec(key) ?? [];
 		const value = /(^|_)bytes(_|$)/.test(name) ? size(n) : count(n);
+		const step = n > 0 ? (STEPS[key] ?? "") : "";
 		const list = by.get(group) ?? [];
-		list.push([name.replace(/_/g, " "), value, n > 0 && (group === "loss" || /dropped|bad|restarts|lost_flows/.test(name))]);
+		list.push([name.replace(/_/g, " "), value, n > 0 && (group === "loss" || /dropped|bad|restarts|lost_flows/.test(name)), step]);
 		by.set(group, list);
 	}
 	const order = [...GROUPS.keys()];
@@ -107,6 +112,8 @@ function AgentCard({ a }: { a: Agent }) {
 				</span>
 				<span class="muted">
 					version {a.version} · kernel {a.kernel}
+					{a.counters["agent.up_s"] !== undefined && ` · up ${duration(a.counters["agent.up_s"]! * 1e9)}`}
+					{a.counters["decode.restarts"] !== undefined && ` · decoder restarted ${count(a.counters["decode.restarts"]!)} times`}
 				</span>
 			</header>
 			<ul class="facts">
@@ -117,6 +124,7 @@ function AgentCard({ a }: { a: Agent }) {
 				))}
 				{!facts.length && <FactLine level="wait">No report from this agent yet</FactLine>}
 			</ul>
+			<Rooms a={a} />
 			{table && <MissingTable m={table} />}
 			<Ledger a={a} />
 			{counterGroups(a).map(([group, list]) => (
@@ -129,18 +137,50 @@ function AgentCard({ a }: { a: Agent }) {
 	);
 }
 
-/* Name, value, whether it is bad. */
-type Tile = [string, string, boolean];
+/* Name, value, whether it is bad, what to do then. */
+type Tile = [string, string, boolean, string?];
+
+/* How full what has a limit is. */
+function Rooms({ a }: { a: Agent }) {
+	const list = rooms(a.counters);
+	if (!list.length) return null;
+	const shown = (r: Room, n: number) => (r.bytes ? size(n) : count(n));
+	return (
+		<dl class="gauges rooms">
+			{list.map((r) => {
+				const full = Math.max(r.n / r.max, r.most) > 0.9;
+				return (
+					<div class={full ? "loss" : ""} data-key={r.key}>
+						<dt>{r.text}</dt>
+						<dd>
+							<Gauge part={Math.min(1, r.n / r.max)} />
+							<span class="num">
+								{shown(r, r.n)} of {shown(r, r.max)}
+							</span>
+							{r.most >= 0 && <span class="muted num">{Math.round(r.most * 100)} % at most so far</span>}
+							{full && (
+								<span class="step">
+									<Icon name="warn" /> {r.step}
+								</span>
+							)}
+						</dd>
+					</div>
+				);
+			})}
+		</dl>
+	);
+}
 
 function Numbers({ list }: { list: Tile[] }) {
 	return (
 		<dl class="numbers">
-			{list.map(([k, v, bad]) => (
-				<div class={bad ? "loss" : ""}>
+			{list.map(([k, v, bad, step]) => (
+				<div class={bad ? "loss" : ""} title={step}>
 					<dt>{k}</dt>
 					<dd class="num">
 						{bad && <Icon name="warn" />}
 						{v}
+						{bad && step && <span class="step">{step}</span>}
 					</dd>
 				</div>
 			))}
@@ -156,7 +196,7 @@ function losses(h: Health): Tile[] {
 		row("dropped", c.dropped),
 		row("truncated", c.truncated),
 		row("not decrypted", c.undecrypted),
-		row("gaps", c.gaps),
+		["gaps", count(c.gaps), c.gaps > 0, "bytes of connections that were not captured; below, each agent says why"],
 		["evicted from the store", count(h.hub.evicted), false],
 		["sent twice, kept once", count(h.hub.repeats), false],
 	];

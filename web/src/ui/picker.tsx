@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { count, oneLine, size } from "../model/format";
 import type { Capture, Container } from "../model/api";
 import { formatEnds, parseEnds } from "../model/ends";
-import { changeMode, outside, pick, picked, processRate, rateOf, ratesOf, title, tlsOf, tlsState } from "../model/pick";
+import { changeMode, outside, pick, picked, processRate, processRule, rateOf, ratesOf, title, tlsOf, tlsState } from "../model/pick";
 import type { Rate, TlsState } from "../model/pick";
 import { fetchMap, rate } from "../model/sums";
 import { capture, changeCapture, containers, go, health, loadContainers, loadHealth } from "../session";
@@ -193,8 +193,47 @@ function Ends({ cap }: { cap: Capture }) {
 	);
 }
 
+/* One by one, with what they start. */
+function Chosen({ cap }: { cap: Capture }) {
+	const typed = useSignal("");
+	const add = () => {
+		const rule = processRule(typed.value);
+		if (rule && !cap.processes.includes(rule)) void changeCapture({ processes: [...cap.processes, rule] });
+		typed.value = "";
+	};
+	return (
+		<div class="pick-chosen">
+			{cap.processes.map((r) => (
+				<span class="pick-chip" key={r}>
+					{oneLine(r, 60)}
+					<button class="bare" aria-label={`No longer ${oneLine(r, 60)}`} onClick={() => void changeCapture({ processes: cap.processes.filter((x) => x !== r) })}>
+						<Icon name="close" />
+					</button>
+				</span>
+			))}
+			<input
+				type="text"
+				aria-label="Process to capture"
+				placeholder={cap.hosts ? "all are captured" : "or only: 880, nginx*, nginx.service"}
+				title="A process outside containers, by pid, name of its program, or unit of systemd; with what it starts"
+				disabled={cap.hosts}
+				spellcheck={false}
+				maxLength={120}
+				value={typed.value}
+				onInput={(e) => (typed.value = e.currentTarget.value)}
+				onKeyDown={(e) => {
+					if (e.key === "Enter") add();
+				}}
+			/>
+			<button class="btn tiny" disabled={cap.hosts || !typed.value.trim()} onClick={add}>
+				Add
+			</button>
+		</div>
+	);
+}
+
 /* What is seen of processes outside containers. */
-function Outside() {
+function Outside({ cap }: { cap: Capture }) {
 	const t = search.value.trim().toLowerCase();
 	const list = outside(health.value).filter(([comm, all]) => !t || comm.toLowerCase().includes(t) || all.some((p) => String(p.pid) === t));
 	if (!list.length) return null;
@@ -203,6 +242,11 @@ function Outside() {
 			{list.slice(0, 100).map(([comm, all]) => (
 				<li class="pick" key={comm}>
 					<div class="pick-process">
+						<Check
+							on={cap.hosts || cap.processes.includes(`command ${comm}`)}
+							label={comm}
+							onChange={(on) => void changeCapture(cap.hosts ? { hosts: false, processes: on ? [] : list.map(([c]) => `command ${c}`).filter((r) => r !== `command ${comm}`) } : { processes: on ? [...cap.processes, `command ${comm}`] : cap.processes.filter((r) => r !== `command ${comm}`) })}
+						/>
 						<span class="pick-name">{oneLine(comm, 40)}</span>
 						<span class="pick-image num">{all.length === 1 && all[0]!.processes === 1 ? `pid ${all[0]!.pid}` : `${count(all.reduce((n, p) => n + p.processes, 0))} processes`}</span>
 						<State r={processRate(rates.value, comm)} t={tlsState(all)} />
@@ -324,7 +368,8 @@ export default function Picker() {
 								</li>
 							)}
 						</ul>
-						{cap.hosts && <Outside />}
+						<Chosen cap={cap} />
+						<Outside cap={cap} />
 					</section>
 				</div>
 			)}

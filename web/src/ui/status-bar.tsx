@@ -69,7 +69,7 @@ export function StatusBar() {
 			<Loss id="stat-dropped" label="dropped" n={c.dropped} title="Events and flows lost for want of speed or room, see Health" onClick={() => go("health")} />
 			<Loss id="stat-truncated" label="truncated" n={c.truncated} title="Flows cut at a limit; click to show them" onClick={() => show("is:truncated")} />
 			<Loss id="stat-undecrypted" label="not decrypted" n={c.undecrypted} title="Connections whose TLS could not be read, reasons on Health" onClick={() => go("health")} />
-			<Loss id="stat-gaps" label="gaps" n={c.gaps} title="Flows with bytes missing; click to show them" onClick={() => show("is:gap")} />
+			<Loss id="stat-gaps" label="gaps" n={c.gaps} title={`Places where bytes of a connection are missing${c.gap_bytes ? `, ${size(c.gap_bytes)} in all` : ""}; click to show the flows they are in. Health says why they are missing and what to do.`} onClick={() => show("is:gap")} />
 			<Store />
 			<span class="grow" />
 			<button id="stat-agents" class={`stat ${list.length && up < list.length ? "loss" : ""}`} title="Agents that are connected, of those known" onClick={() => go("health")}>
