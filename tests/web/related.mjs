@@ -16,7 +16,7 @@ const T = Date.now() - 60000;
 /* One statement that the api sends to the database. */
 const sql = (at, ms, target, o = {}) => flow({ ...NONE, at: T + at, ms, from: API, to: DB, proto: "postgres", op: "Execute", target, status: "SELECT", reason: "", conn: 77, respBody: { data: '["1"]\n', type: "application/x-ndjson" }, respAttrs: [["columns", '["id"]'], ["types", '["int8"]'], ["rows", "1"]], ...o });
 
-const shop = () => [
+export const shop = () => [
 	flow({ at: T, ms: 180, from: WEB, to: API, target: "/v1/basket/7", status: "500", conn: 70, reqHeaders: [["Host", "api"], ["traceparent", TRACE]] }),
 	flow({ ...NONE, at: T + 3, ms: 2, from: API, to: CACHE, proto: "redis", op: "GET", target: "basket:7", status: "nil", reason: "", conn: 76 }),
 	sql(8, 6, "SELECT * FROM baskets WHERE id = $1"),

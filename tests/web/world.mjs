@@ -241,10 +241,10 @@ export class Browser {
 	}
 }
 
-/* Serious findings of axe-core, as lines. */
-export async function axe(page) {
+/* Serious findings of axe-core, as lines; of these rules only, where there are any. */
+export async function axe(page, rules) {
 	await page.evaluate(axeSource);
-	const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+	const found = await page.evaluate((values) => globalThis.axe.run(document, { resultTypes: ["violations"], ...(values && { runOnly: { type: "rule", values } }) }), rules);
 	return found.violations
 		.filter((v) => v.impact === "serious" || v.impact === "critical")
 		.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => `${n.target.join(" ")} (${n.failureSummary?.split("\n")[1]?.trim()})`).join("; ")}`);
