@@ -404,8 +404,8 @@ async function loadDetail(): Promise<void> {
 	try {
 		const f = await api.flow(id, call.signal);
 		batch(() => {
-			/* What a conversation is about are its messages. */
-			if (f.stream && detail.peek()?.id !== f.id && tab.peek() === "headers") tab.value = "messages";
+			/* What a call or a conversation is about are its messages. */
+			if (detail.peek()?.id !== f.id && tab.peek() === "headers") tab.value = f.proto === "grpc" ? "grpc" : f.stream ? "messages" : "headers";
 			detail.value = f;
 			detailError.value = "";
 		});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import test from "node:test";
-import { csv, json, layOut, listOf, literal, resultsOf, rowOf, toText, tokenAt, tokenize, withValues } from "../../../web/src/model/sql.ts";
+import { csv, json, layOut, listOf, literal, resultsOf, rowOf, toText, tokenAt, tokenize, withValues, tsv } from "../../../web/src/model/sql.ts";
 
 const laid = (sql, mysql = false) => toText(layOut(tokenize(sql, mysql)));
 const kinds = (sql, mysql = false) => tokenize(sql, mysql).filter((t) => t.kind !== "space").map((t) => `${t.kind}:${t.text}`);
@@ -69,4 +69,8 @@ test("values of rows, lists and what is none of them", () => {
 	assert.deepEqual(listOf("cut ["), []);
 	assert.equal(csv(["a", "b"], [["1", null], ["", 'x"y']]), 'a,b\r\n1,\r\n"","x""y"\r\n');
 	assert.deepEqual(JSON.parse(json(["a", "a"], [["1", null]])), [{ a: "1", a_2: null }]);
+});
+
+test("rows as tab-separated text tell NULL, empty and breaks apart", () => {
+	assert.equal(tsv(["a", "b"], [[null, ""], ["x\ty", "1\n\\N"]]), "a\tb\n\\N\t\nx\\ty\t1\\n\\\\N\n");
 });

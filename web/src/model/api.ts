@@ -297,7 +297,7 @@ export class ApiError extends Error {
 export const hiding = { on: false };
 export const hidden = (path: string): string => (hiding.on ? `${path}${path.includes("?") ? "&" : "?"}redacted=1` : path);
 
-async function call(path: string, init?: RequestInit): Promise<Response> {
+export async function call(path: string, init?: RequestInit): Promise<Response> {
 	let r: Response;
 	try {
 		r = await fetch(path, { credentials: "same-origin", cache: "no-store", ...init });
@@ -349,11 +349,6 @@ export const api = {
 	/* which: "from=SEQ", "before=SEQ" or "": the newest. */
 	messages: (id: string, n: number, which: string, signal?: AbortSignal) =>
 		json<Window>(hidden(`api/flow/${encodeURIComponent(id)}/messages?n=${n}${which && "&" + which}`), signal),
-	messageBody: async (id: string, seq: number, form: "decoded" | "pretty" | "hex" | "shown", max: number, signal?: AbortSignal) => {
-		const init: RequestInit = { headers: { Range: `bytes=0-${max - 1}` } };
-		if (signal) init.signal = signal;
-		return (await call(hidden(`api/flow/${encodeURIComponent(id)}/body?msg=${seq}&form=${form}`), init)).text();
-	},
 	bodyPath: (id: string, side: "req" | "resp") => hidden(`api/flow/${encodeURIComponent(id)}/body?side=${side}&form=decoded`),
 	/* The first `max` bytes of it in that form, as text. */
 	bodyText: async (id: string, side: "req" | "resp", form: "pretty" | "decoded", max: number, signal?: AbortSignal) => {

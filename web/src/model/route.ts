@@ -12,8 +12,8 @@ export const PAGES: readonly [Page, string][] = [
 	["metrics", "Metrics"],
 	["health", "Health"],
 ];
-export type Tab = "statement" | "result" | "messages" | "headers" | "body" | "timing" | "related" | "connection" | "raw" | "compare";
-export const TABS: readonly Tab[] = ["statement", "result", "messages", "headers", "body", "timing", "related", "connection", "raw", "compare"];
+export type Tab = "statement" | "result" | "command" | "grpc" | "messages" | "headers" | "body" | "timing" | "related" | "connection" | "raw" | "compare";
+export const TABS: readonly Tab[] = ["statement", "result", "command", "grpc", "messages", "headers", "body", "timing", "related", "connection", "raw", "compare"];
 
 export interface Route {
 	page: Page;

@@ -279,6 +279,13 @@ export function csv(columns: readonly string[], rows: readonly (readonly (string
 	return [columns, ...rows].map((r) => r.map(field).join(",")).join("\r\n") + "\r\n";
 }
 
+/* As PostgreSQL's COPY writes text: tabs between, NULL is \\N, and what would break a line or a field is escaped. */
+export function tsv(columns: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
+	const escape = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" } as Record<string, string>;
+	const field = (v: string | null) => (v === null ? "\\N" : v.replace(/[\\\t\n\r]/g, (c) => escape[c]!));
+	return [columns, ...rows].map((r) => r.map(field).join("\t")).join("\n") + "\n";
+}
+
 /* A list of objects; columns of one name are told apart by a number. */
 export function json(columns: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
 	const seen = new Map<string, number>();

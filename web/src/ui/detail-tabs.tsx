@@ -11,7 +11,6 @@ import { Connection } from "./detail-connection";
 import { Headers, Sides } from "./detail-headers";
 import { Timing } from "./detail-timing";
 import { LazyPart } from "./lazy";
-import { Messages } from "./messages";
 
 export interface DetailTab {
 	id: Tab;
@@ -24,8 +23,10 @@ export interface DetailTab {
 const ALL: readonly DetailTab[] = [
 	{ id: "statement", label: "Statement", has: isStatement, show: (f) => <LazyPart key="statement" name="The statement" load={() => import("./sql-statement")} props={{ f }} /> },
 	{ id: "result", label: "Result", has: hasResult, show: (f) => <LazyPart key="result" name="The result" load={() => import("./sql-result")} props={{ f }} /> },
-	{ id: "messages", label: "Messages", has: (f) => !!f.stream, show: (f) => <Messages f={f} /> },
-	{ id: "headers", label: "Headers", has: (f) => !isStatement(f), show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} open={f.state === "open"} />} /> },
+	{ id: "command", label: "Command", has: (f) => f.proto === "redis", show: (f) => <LazyPart key="command" name="The command" load={() => import("./redis")} props={{ f }} /> },
+	{ id: "grpc", label: "gRPC", has: (f) => f.proto === "grpc", show: (f) => <LazyPart key="grpc" name="The call" load={() => import("./grpc")} props={{ f }} /> },
+	{ id: "messages", label: "Messages", has: (f) => !!f.stream && f.proto !== "grpc", show: (f) => <LazyPart key="messages" name="The conversation" load={() => import("./messages")} props={{ f }} /> },
+	{ id: "headers", label: "Headers", has: (f) => !isStatement(f) && f.proto !== "redis", show: (f) => <Sides f={f} of={(h, side) => <Headers h={h} side={side} open={f.state === "open"} />} /> },
 	{ id: "body", label: "Body", has: (f) => !hasResult(f) && !(isStatement(f) && !f.request?.body && !f.response?.body), show: (f) => <Bodies f={f} /> },
 	{ id: "timing", label: "Timing", show: (f) => <Timing f={f} /> },
 	{ id: "related", label: "Related", has: (f) => f.proto !== "tls", show: (f) => <LazyPart key="related" name="What belongs with it" load={() => import("./related")} props={{ f }} /> },

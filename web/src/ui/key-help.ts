@@ -72,6 +72,9 @@ export const THEIRS: readonly [Section, string[], string][] = [
 	["Filter and pages", ["↓"], "in the filter: values, former filters"],
 	["Detail", ["Ctrl+F", "F3"], "in a body: search, next hit"],
 	["Detail", ["←", "→"], "in a JSON tree: fold, unfold"],
+	["Detail", ["F", "Space"], "in messages: follow, pause"],
+	["Detail", ["d"], "in messages: choose for comparing; then compare"],
+	["Detail", ["t"], "in messages: time since the last, or the opening"],
 ];
 
 const SHOWN: Record<string, string> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", Escape: "Esc", PageUp: "PgUp", PageDown: "PgDn", Delete: "Del" };

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../model/api";
 import type { Flow } from "../model/api";
 import { bodyLine, count, oneLine, size } from "../model/format";
-import { csv, json, resultsOf, rowOf } from "../model/sql";
+import { csv, json, resultsOf, rowOf, tsv } from "../model/sql";
 import type { SqlResult } from "../model/sql";
 import css from "../style/lazy/sql-view.css";
 import { copyText } from "./clipboard";
@@ -66,8 +66,11 @@ export default function Result({ f }: { f: Flow }) {
 					</select>
 				)}
 				<span class="grow" />
-				<button class="btn tiny" disabled={!rows.length} onClick={() => void copyText(csv(r.columns, all()), "CSV")}>
+				<button class="btn tiny" disabled={!rows.length} title="NULL is an empty field, an empty text is quoted" onClick={() => void copyText(csv(r.columns, all()), "CSV")}>
 					Copy CSV
+				</button>
+				<button class="btn tiny" disabled={!rows.length} title="Tabs between, NULL as \N: what PostgreSQL's COPY reads" onClick={() => void copyText(tsv(r.columns, all()), "TSV")}>
+					Copy TSV
 				</button>
 				<button class="btn tiny" disabled={!rows.length} onClick={() => void copyText(json(r.columns, all()), "JSON")}>
 					Copy JSON

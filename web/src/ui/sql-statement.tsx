@@ -2,11 +2,13 @@
 // A statement: as it was sent, laid out, or with its values; its parameters; its error; what else is known of it.
 import { useMemo, useState } from "preact/hooks";
 import type { Flow, Half } from "../model/api";
-import { count, oneLine } from "../model/format";
+import { transactionOf } from "../model/brackets";
+import { count, oneLine, size } from "../model/format";
 import { attrs, layOut, listOf, toText, tokenAt, tokenize, withValues } from "../model/sql";
 import { formatRoute } from "../model/route";
 import { filter, page, setTab } from "../session";
 import css from "../style/lazy/sql-view.css";
+import { BracketView } from "./bracket";
 import { copyText } from "./clipboard";
 import { Icon } from "./icons";
 import { adopt } from "./lazy";
@@ -22,7 +24,7 @@ const LONG = 60_000;
 let chosen: Mode = "formatted"; /* the way of looking that was chosen last */
 
 /* Shown in places of their own. */
-const OWN = new Set(["params", "param_types", "columns", "types", "rows", "results", "severity", "detail", "hint", "position", "schema", "table", "column", "datatype", "constraint"]);
+const OWN = new Set(["params", "param_types", "columns", "types", "rows", "results", "severity", "detail", "hint", "position", "schema", "table", "column", "datatype", "constraint", "notice", "copy"]);
 
 function tokensOf(f: Flow, mode: Mode) {
 	const mysql = f.proto === "mysql";
@@ -35,6 +37,31 @@ function tokensOf(f: Flow, mode: Mode) {
 const types = (f: Flow): string[] => listOf(attrs(f.response?.attrs, "param_types")[0]).map((x) => x ?? "");
 
 export default function Statement({ f }: { f: Flow }) {
+	return f.request?.op === "Notification" || f.request?.op === "Notice" ? <Unasked f={f} /> : <Asked f={f} />;
+}
+
+/* What the server said to a client that waited for nothing. */
+function Unasked({ f }: { f: Flow }) {
+	const told = f.request!.op === "Notification";
+	const by = attrs(f.request!.attrs, "backend_pid")[0];
+	return (
+		<div class="sql-view" tabIndex={0} role="region" aria-label={told ? "Notification" : "Notice"}>
+			<header class="side-head">
+				<h3>{told ? "Notification" : "Notice"}</h3>
+				<span class="side-sum">
+					{told ? `on channel ${oneLine(f.request!.target ?? "", 200)}` : "from the server, unasked"}
+					{by ? `, sent by server process ${oneLine(by, 20)}` : ""}
+				</span>
+			</header>
+			<pre class="sql-text" tabIndex={0} role="region" aria-label={told ? "Payload" : "Text"}>
+				<SqlValue v={told ? (f.request!.body?.text ?? "") : (f.request!.target ?? "")} max={LONG} />
+			</pre>
+			<More title="Told with it" h={f.request ?? null} />
+		</div>
+	);
+}
+
+function Asked({ f }: { f: Flow }) {
 	const params = listOf(attrs(f.request?.attrs, "params")[0]);
 	const modes: Mode[] = params.length ? ["formatted", "values", "sent"] : ["formatted", "sent"];
 	const [, redraw] = useState(0);
@@ -76,7 +103,9 @@ export default function Statement({ f }: { f: Flow }) {
 			)}
 			<SqlText tokens={tokens} mark={f.failed && position > 0 && mode !== "values" ? tokenAt(sql, position) : -1} />
 			{f.failed && <Failure f={f} />}
-			<Hint f={f} />
+			<Notices f={f} />
+			<Copied f={f} />
+			<Around f={f} />
 			{params.length > 0 && <Params params={params} types={types(f)} mysql={f.proto === "mysql"} />}
 			<More title="Sent with it" h={f.request ?? null} />
 			<More title="Answer" h={f.response ?? null} />
@@ -168,16 +197,63 @@ function More({ title, h }: { title: string; h: Half | null }) {
 	);
 }
 
-/* That the request which caused this statement asked it again and again. */
-function Hint({ f }: { f: Flow }) {
-	const { related } = useRelated(f);
-	const cause = related?.caused_by.rows[0];
-	if (!related?.siblings?.length || !cause) return null;
+/* What the server said beside its answer. */
+function Notices({ f }: { f: Flow }) {
+	const list = attrs(f.response?.attrs, "notice");
+	if (!list.length) return null;
 	return (
-		<RepeatedHint list={related.siblings}>
-			<a class="btn tiny" href={formatRoute({ page: page.peek(), filter: filter.value, selected: cause.id, tab: "related", args: {} })}>
-				Show the request
-			</a>
-		</RepeatedHint>
+		<section aria-label="Notices">
+			<h4>{list.length === 1 ? "Notice" : "Notices"}</h4>
+			<ul class="sql-notices">
+				{list.map((x) => (
+					<li>{oneLine(x, 2000)}</li>
+				))}
+			</ul>
+		</section>
+	);
+}
+
+/* COPY: what went which way, counted. */
+function Copied({ f }: { f: Flow }) {
+	const way = attrs(f.response?.attrs, "copy")[0] ?? (f.request?.op === "CopyData" || f.request?.op === "LocalInfile" ? "in" : undefined);
+	if (way !== "in" && way !== "out") return null;
+	const body = way === "in" ? f.request?.body : f.response?.body;
+	const rows = attrs(f.response?.attrs, "affected")[0] ?? attrs(f.response?.attrs, "rows")[0];
+	const lines = body?.text !== undefined && !body.cut && body.captured === body.len ? body.text.split("\n").length - (body.text.endsWith("\n") ? 1 : 0) : null;
+	return (
+		<section aria-label="Data copied">
+			<h4>Data copied {way === "in" ? "in, from the client" : "out, to the client"}</h4>
+			<p class="sql-copied">
+				<b class="num">{size(body?.len ?? 0)}</b>
+				{rows !== undefined && /^\d+$/.test(rows) && <span class="num">{count(Number(rows))} {rows === "1" ? "row" : "rows"}</span>}
+				{lines !== null && <span class="num">{count(lines)} {lines === 1 ? "line" : "lines"}</span>}
+				{body && body.captured < body.len && <span>the first {size(body.captured)} were kept</span>}
+				{body && body.captured > 0 && (
+					<button class="btn tiny" onClick={() => setTab("body")}>
+						Show the data
+					</button>
+				)}
+			</p>
+		</section>
+	);
+}
+
+/* What the hub knows beside it: that the request which caused this statement asked it again and again; its transaction. */
+function Around({ f }: { f: Flow }) {
+	const { related } = useRelated(f);
+	const state = attrs(f.response?.attrs, "transaction")[0];
+	const bracket = useMemo(() => (related ? transactionOf(f, related.connection.rows, state === "open" || state === "failed") : null), [f, related]);
+	const cause = related?.caused_by.rows[0];
+	return (
+		<>
+			{related?.siblings?.length && cause && (
+				<RepeatedHint list={related.siblings}>
+					<a class="btn tiny" href={formatRoute({ page: page.peek(), filter: filter.value, selected: cause.id, tab: "related", args: {} })}>
+						Show the request
+					</a>
+				</RepeatedHint>
+			)}
+			{bracket && <BracketView f={f} b={bracket} tab="statement" />}
+		</>
 	);
 }
