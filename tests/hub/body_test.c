@@ -121,6 +121,7 @@ static void settings_are_read_on_top_of_the_defaults_or_of_others(void **state)
 			SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\\u00e9\"],"
 				  "\"include_new\":false,\"body_limit\":0,\"conn_budget\":65536,"
 				  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"],"
+				  "\"processes\":[\"pid 880\",\"unit a.service\"],"
 				  "\"redact\":[\"x-own\"]}"),
 			NULL, &c, &why),
 		0);
@@ -129,6 +130,7 @@ static void settings_are_read_on_top_of_the_defaults_or_of_others(void **state)
 		buf_slice(&b),
 		SLICE_LIT("{\"mode\":\"except\",\"names\":[\"a\",\"\xc3\xa9\"],"
 			  "\"ends\":[\"port 80,8000-8100\",\"not address ::1\"],"
+			  "\"processes\":[\"pid 880\",\"unit a.service\"],"
 			  "\"redact\":[\"x-own\"],\"hosts\":false,"
 			  "\"include_new\":false,\"paused\":false,\"body_limit\":0,\"conn_budget\":"
 			  "65536}")));
@@ -141,7 +143,7 @@ static void settings_are_read_on_top_of_the_defaults_or_of_others(void **state)
 		buf_slice(&b),
 		SLICE_LIT(
 			"{\"mode\":\"except\",\"names\":[\"a\",\"\xc3\xa9\"],\"ends\":[\"udp 53\"],"
-			"\"redact\":[\"x-own\"],"
+			"\"processes\":[\"pid 880\",\"unit a.service\"],\"redact\":[\"x-own\"],"
 			"\"hosts\":true,\"include_new\":false,\"paused\":false,\"body_limit\":0,"
 			"\"conn_budget\":65536}")));
 	capture_release(&part);
@@ -168,6 +170,9 @@ static void wrong_settings_are_refused_with_a_reason(void **state)
 		"{\"body_limit\":1e300}",
 		"{\"body_limit\":\"1\"}",
 		"{\"ends\":\"port 80\"}",
+		"{\"processes\":[\"880\"]}",
+		"{\"processes\":[\"pid 1\"]}",
+		"{\"processes\":\"pid 880\"}",
 		"{\"ends\":[\"80\"]}",
 		"{\"ends\":[\"port 0\"]}",
 		"{\"ends\":[\"not udp 53\"]}",
