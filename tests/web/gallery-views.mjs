@@ -48,6 +48,7 @@ async function put(list) {
 export async function prepare() {
 	await page.goto(hub.address);
 	if (!feeder) await startFeeder();
+	await at("flows"); /* also where only some views are wanted, and the last one was another page */
 	feeder.say({ containers: [...CONTAINERS, { id: "7".repeat(64), name: "shop-recommendations-and-similar-products-worker-12", image: "registry.example/shop/recommendations:2026-11-22", project: "shop", networks: "shop_default", addrs: ["172.18.0.31"] }] });
 	feeder.say({ health: { facts: GOOD, counters: { ...COSTS, "conn.open": 3 } } });
 	again = http.createServer((q, a) => {
