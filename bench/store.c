@@ -91,7 +91,7 @@ static void put(struct store *s, unsigned n)
 			  .captured = (uint64_t)len,
 			  .type = "application/json" },
 	};
-	if (store_sqlite.put(s, &f, &row, &is_new) < 0)
+	if (store_sqlite.put(s, &f, (struct slice){ 0 }, &row, &is_new) < 0)
 		abort();
 }
 

@@ -254,7 +254,7 @@ static void gather(void *ctx, const struct flow *f)
 	uint64_t row;
 	bool is_new;
 
-	g->err = store_sqlite.put(g->store, f, &row, &is_new);
+	g->err = store_sqlite.put(g->store, f, (struct slice){ 0 }, &row, &is_new);
 	if (g->err == -EINVAL)
 		g->err = 0;
 	if (!g->err && ++g->n % 1000 == 0)

@@ -59,7 +59,7 @@ static void put(void *ctx, const struct flow *f)
 	struct importing *m = ctx;
 	bool is_new = false;
 	uint64_t row;
-	int r = store_sqlite.put(m->store, f, &row, &is_new);
+	int r = store_sqlite.put(m->store, f, (struct slice){ 0 }, &row, &is_new);
 
 	m->added += r == 0 && is_new;
 	if (r == 0 && f->mark)

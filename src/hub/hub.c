@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -462,6 +463,9 @@ int hub_run(const struct hub_options *o, char *err, size_t errlen)
 	int r;
 
 	err[0] = '\0';
+	/* What one transaction needs is not given back to the kernel before the next. */
+	(void)mallopt(M_TRIM_THRESHOLD, 16 << 20);
+	(void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
 	if (with_rows.max_rows == 0)
 		with_rows.max_rows = 1000000;
 	do {

@@ -248,7 +248,7 @@ static int put_all(struct keep *k, struct arena *a, struct stored *list)
 
 		e = unpack(a, record, &list[i].flow);
 		if (e == 0)
-			e = k->ops->put(k->store, &list[i].flow, &list[i].row, &list[i].is_new);
+			e = k->ops->put(k->store, &list[i].flow, record, &list[i].row, &list[i].is_new);
 		if (e == 0)
 			e = take_mark(k, a, &list[i].flow);
 		if (e == -EINVAL || e == -EBADMSG) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening, closing, setting aside; small texts.  WAL with synchronous=NORMAL: a commit costs no sync, a
+/* Opening, closing, setting aside; small texts.  WAL with synchronous=NORMAL: a commit costs no sync (sqlite_checkpoint.c has them), a
  * power cut may cost the last commits but never the file.  Debian builds SQLite with secure_delete
  * on and synchronous FULL; both are set back here. */
 #include "store/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -43,7 +44,7 @@ static const char *const texts[STMT_MAX] = {
 	[STMT_SCAN] = "SELECT row, pb, colour, pinned, note FROM flows LEFT JOIN marks USING(row)"
 		      " WHERE row BETWEEN ?1 AND ?2 ORDER BY row",
 	[STMT_BOUNDS] = "SELECT (SELECT min(row) FROM flows), (SELECT max(row) FROM flows),"
-			" (SELECT min(ts) FROM flows)",
+			" (SELECT ts FROM flows ORDER BY row LIMIT 1)",
 	[STMT_TS] = "SELECT row, ts, pinned FROM flows LEFT JOIN marks USING(row)"
 		    " ORDER BY row LIMIT ?1",
 	[STMT_DROP_FLOWS] = "DELETE FROM flows WHERE row<=?1",
@@ -130,6 +131,7 @@ static void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	store_checkpoint_close(s);
 	for (int i = 0; i < STMT_MAX; i++)
 		sqlite3_finalize(s->stmts[i]);
 	sqlite3_close_v2(s->db);
@@ -145,9 +147,18 @@ static void store_close(struct store *s)
 	free(s);
 }
 
+/* SQLite would count every allocation, under a lock that all threads share. */
+static void no_statistics(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static struct store *store_alloc(const char *path)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct store *s = calloc(1, sizeof(*s));
+
+	(void)pthread_once(&once, no_statistics);
 
 	if (!s)
 		return NULL;
@@ -187,7 +198,7 @@ static int configure(struct store *s)
 		"PRAGMA busy_timeout=5000",	      "PRAGMA page_size=8192",
 		"PRAGMA auto_vacuum=INCREMENTAL",     "PRAGMA journal_mode=WAL",
 		"PRAGMA synchronous=NORMAL",	      "PRAGMA secure_delete=OFF",
-		"PRAGMA journal_size_limit=16777216", "PRAGMA cache_size=-16384",
+		"PRAGMA journal_size_limit=67108864", "PRAGMA cache_size=-16384",
 		"PRAGMA temp_store=MEMORY",
 	};
 
@@ -330,6 +341,8 @@ static int sqlite_open(struct store **ret, const char *path, const struct store_
 		r = store_migrate(s->db, store_steps, store_steps_n);
 	if (r == 0)
 		r = probe(s);
+	if (r == 0)
+		r = store_checkpoint_open(s);
 	if (r == 0) {
 		*ret = s;
 		return 0;

@@ -9,6 +9,7 @@
 #include "store/store.h"
 
 #define STORE_APPLICATION 0x4c4d5044   /* "LMPD", PRAGMA application_id */
+#define STORE_BUSY_MS	  5000
 #define STORE_BODY_MAX	  (256u << 20) /* no single body is larger, whatever a damaged file says */
 
 enum store_stmt {
@@ -59,6 +60,7 @@ struct store {
 	ZSTD_CCtx *cctx;
 	ZSTD_DCtx *dctx;
 	sqlite3_stmt *stmts[STMT_MAX];
+	struct store_checkpoint *checkpoint; /* NULL: a reader */
 };
 
 /* One step of a schema: brings a database from version i to i + 1, i being its place in the list. */
@@ -81,13 +83,18 @@ int store_exec(struct store *s, const char *sql);
 /* PRAGMA name, or another statement that gives one number; 0 when there is none. */
 int64_t store_number(sqlite3 *db, const char *sql);
 
+/* sqlite_checkpoint.c: begins, and ends, the thread that copies the log into the database.  0; as store_errno. */
+int store_checkpoint_open(struct store *s);
+void store_checkpoint_close(struct store *s);
+/* Before a transaction: copies the log itself when that has become long.  0; as store_failed. */
+int store_checkpoint_room(struct store *s);
 /* sqlite_put.c */
 int store_done(struct store *s, sqlite3_stmt *st); /* runs a statement that gives no rows, once */
 void store_bind_slice(sqlite3_stmt *st, int at, struct slice v);
 void store_bind_text(sqlite3_stmt *st, int at, const char *v); /* NULL binds NULL */
 /* Six columns from at on.  0, -ENOMEM. */
 int store_bind_body(struct store *s, sqlite3_stmt *st, int at, const struct flow_body *b);
-int store_put(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new);
+int store_put(struct store *s, const struct flow *f, struct slice packed, uint64_t *ret_row, bool *ret_new);
 int store_commit(struct store *s);
 int store_begin(struct store *s);
 void store_rollback(struct store *s);

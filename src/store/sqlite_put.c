@@ -18,7 +18,9 @@ int store_begin(struct store *s)
 
 	if (s->in_tx)
 		return 0;
-	r = store_exec(s, "BEGIN IMMEDIATE");
+	r = store_checkpoint_room(s);
+	if (r == 0)
+		r = store_exec(s, "BEGIN IMMEDIATE");
 	s->in_tx = r == 0;
 	s->tx_bodies = 0;
 	return r;
@@ -146,14 +148,17 @@ static void bind_flow(struct store *s, sqlite3_stmt *st, const struct flow *f)
 	store_bind_slice(st, 9, buf_slice(&s->pb));
 }
 
-static int insert(struct store *s, const struct flow *f, uint64_t *ret_row)
+static int insert(struct store *s, const struct flow *f, struct slice packed, uint64_t *ret_row)
 {
 	sqlite3_stmt *st = store_prepared(s, STMT_INSERT);
 	int r;
 
 	if (!st)
 		return store_failed(s);
-	r = pack(s, f);
+	buf_clear(&s->pb);
+	r = packed.n > 0 ? flow_pb_bare(&s->pb, packed) : -EBADMSG;
+	if (r == -EBADMSG)
+		r = pack(s, f);
 	if (r < 0)
 		return r;
 	store_bind_slice(st, 1, (struct slice){ f->id, 16 });
@@ -246,7 +251,7 @@ static int find_and_update(struct store *s, const struct flow *f, uint64_t *ret_
 	return r;
 }
 
-static int put(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new)
+static int put(struct store *s, const struct flow *f, struct slice packed, uint64_t *ret_row, bool *ret_new)
 {
 	bool changed = false, known;
 	uint64_t row = 0;
@@ -258,7 +263,7 @@ static int put(struct store *s, const struct flow *f, uint64_t *ret_row, bool *r
 	if (r < 0)
 		return r;
 	known = r == 1;
-	r = known ? 0 : insert(s, f, &row);
+	r = known ? 0 : insert(s, f, packed, &row);
 	if (r == 0 && f->has_req && (!known || changed))
 		r = put_body(s, row * 2, &f->req.body, known);
 	if (r == 0 && f->has_resp && (!known || changed))
@@ -274,13 +279,13 @@ static int put(struct store *s, const struct flow *f, uint64_t *ret_row, bool *r
 	return 0;
 }
 
-int store_put(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new)
+int store_put(struct store *s, const struct flow *f, struct slice packed, uint64_t *ret_row, bool *ret_new)
 {
 	int r;
 
 	if (!f->proto || !f->conn)
 		return -EINVAL;
-	r = put(s, f, ret_row, ret_new);
+	r = put(s, f, packed, ret_row, ret_new);
 	if (r < 0)
 		store_rollback(s);
 	return r;

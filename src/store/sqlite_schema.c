@@ -56,6 +56,8 @@ const struct store_step store_steps[] = {
 	  " colour INTEGER NOT NULL,"
 	  " pinned INTEGER NOT NULL,"
 	  " note TEXT);" },
+	/* Flows come in the order of their time, about: the first row tells the oldest, and each flow saves an entry. */
+	{ "DROP INDEX flows_ts;" },
 };
 const int store_steps_n = sizeof(store_steps) / sizeof(store_steps[0]);
 

@@ -42,11 +42,12 @@ struct store_ops { /* sqlite; later clickhouse */
 	 * err gets one sentence with what to do. */
 	int (*open)(struct store **ret, const char *path, const struct store_limits *lim, char *err,
 		    size_t errlen);
-	/* A known id is updated: later facts win, a side that f does not have is kept, messages are appended by
+	/* packed: the limpid.v1.Flow that f was read from, which saves writing it again; or nothing.
+	 * A known id is updated: later facts win, a side that f does not have is kept, messages are appended by
 	 * seq, within bounds; a write of a stream that is older than what is known changes nothing else.  *ret_row counts from 1.  -EINVAL: f has no protocol or connection; nothing was done.  Any other
 	 * error, also of set and commit: everything since the last commit is undone, to be put again later:
 	 * -ENOSPC, -EIO, -ENOMEM, -EUCLEAN (damaged: close it, which sets it aside, and open again). */
-	int (*put)(struct store *s, const struct flow *f, uint64_t *ret_row, bool *ret_new);
+	int (*put)(struct store *s, const struct flow *f, struct slice packed, uint64_t *ret_row, bool *ret_new);
 	/* Changes what people noted beside a flow.  *ret_row: its number; *ret: what holds now, the note in a.  -ENOENT;
 	 * -EDQUOT: STORE_PINS_MAX flows are pinned; else as put. */
 	int (*mark)(struct store *s, const uint8_t id[16], const struct store_mark *change,

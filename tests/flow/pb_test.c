@@ -3,6 +3,7 @@
 #include "sample.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "flow/json.h"
 #include "flow/pb.h"
@@ -73,6 +74,44 @@ static void what_is_no_json_is_not_shown(void **state)
 	arena_free(a);
 }
 
+/* What the store keeps of a record as it came is what it keeps when it writes the flow again. */
+static void bare_is_what_is_written_without_them(void **state)
+{
+	const struct flow_mark mark = { .colour = 1, .pinned = true };
+	struct flow flow = *sample_flow();
+	struct buf pb = { 0 }, bare = { 0 }, want = { 0 };
+
+	(void)state;
+	assert_true(flow.req.body.data.n > 0 || flow.resp.body.data.n > 0);
+	assert_true(flow.nmsgs > 0);
+	flow.mark = &mark;
+	assert_int_equal(flow_pb_pack(&pb, &flow), 0);
+	assert_int_equal(flow_pb_bare(&bare, buf_slice(&pb)), 0);
+	flow.req.body.data = flow.req.body.shown = (struct slice){ 0 };
+	flow.resp.body.data = flow.resp.body.shown = (struct slice){ 0 };
+	flow.nmsgs = 0;
+	flow.mark = NULL;
+	assert_int_equal(flow_pb_pack(&want, &flow), 0);
+	assert_true(bare.n < pb.n);
+	assert_int_equal(bare.n, want.n);
+	assert_memory_equal(bare.p, want.p, want.n);
+	for (size_t n = 0; n < pb.n; n++) { /* of any cut: an error or less bytes, nothing read beyond it */
+		uint8_t *cut = malloc(n + 1);
+
+		memcpy(cut, pb.p, n);
+		buf_clear(&bare);
+		(void)flow_pb_bare(&bare, (struct slice){ cut, n });
+		assert_true(bare.n <= n + 4);
+		free(cut);
+	}
+	buf_clear(&bare);
+	assert_int_equal(flow_pb_bare(&bare, SLICE_LIT("\x42\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")), -EBADMSG);
+	assert_int_equal(flow_pb_bare(&bare, SLICE_LIT("\x43\x01")), -EBADMSG);
+	buf_release(&pb);
+	buf_release(&bare);
+	buf_release(&want);
+}
+
 /* Every cut either fails, or gives a flow (protobuf has no end mark); it never reads beyond the cut. */
 static void every_cut_is_survived(void **state)
 {
@@ -135,6 +174,7 @@ int main(void)
 		cmocka_unit_test(round_trip_loses_nothing),
 		cmocka_unit_test(a_mark_that_is_none_is_left_out),
 		cmocka_unit_test(what_is_no_json_is_not_shown),
+		cmocka_unit_test(bare_is_what_is_written_without_them),
 		cmocka_unit_test(every_cut_is_survived),
 		cmocka_unit_test(arena_limit_is_no_memory),
 		cmocka_unit_test(fields_out_of_range_are_refused),

@@ -76,7 +76,7 @@ static uint64_t put(struct store *s, uint64_t n, struct slice body)
 	bool is_new;
 
 	memcpy(f.id, id_of(n), 16);
-	assert_int_equal(ops->put(s, &f, &row, &is_new), 0);
+	assert_int_equal(ops->put(s, &f, (struct slice){ 0 }, &row, &is_new), 0);
 	return row;
 }
 

@@ -115,7 +115,7 @@ static uint64_t put_new(struct store *s, const struct flow *f)
 	uint64_t row = 0;
 	bool is_new = false;
 
-	assert_int_equal(ops->put(s, f, &row, &is_new), 0);
+	assert_int_equal(ops->put(s, f, (struct slice){ 0 }, &row, &is_new), 0);
 	assert_true(is_new);
 	return row;
 }
@@ -125,7 +125,7 @@ static uint64_t put_known(struct store *s, const struct flow *f)
 	uint64_t row = 0;
 	bool is_new = true;
 
-	assert_int_equal(ops->put(s, f, &row, &is_new), 0);
+	assert_int_equal(ops->put(s, f, (struct slice){ 0 }, &row, &is_new), 0);
 	assert_false(is_new);
 	return row;
 }
@@ -219,7 +219,7 @@ static void put_messages(struct store *s, struct flow *f, uint64_t first, size_t
 	f->stream.n[1] = first + n - 1;
 	f->msgs = msgs;
 	f->nmsgs = n;
-	assert_int_equal(ops->put(s, f, &row, ret_new), 0);
+	assert_int_equal(ops->put(s, f, (struct slice){ 0 }, &row, ret_new), 0);
 	f->msgs = NULL;
 	f->nmsgs = 0;
 	free(msgs);
@@ -308,7 +308,7 @@ static void an_empty_body_is_shown_too(void **state)
 	f.resp.body.shown = filled(FLOW_SHOWN_MAX, 7); /* told again, with more */
 	f.state = FLOW_DONE;
 	f.failed = !f.failed;
-	assert_int_equal(ops->put(s, &f, &row, &is_new), 0);
+	assert_int_equal(ops->put(s, &f, (struct slice){ 0 }, &row, &is_new), 0);
 	assert_false(is_new);
 	assert_int_equal(ops->commit(s), 0);
 	assert_int_equal(ops->by_id(s, f.id, a, 100, &back, &row), 0);
@@ -433,7 +433,7 @@ static void messages_are_appended_by_their_number(void **state)
 
 		f.msgs = &m;
 		f.nmsgs = 1;
-		assert_int_equal(ops->put(s, &f, &row, &(bool){ false }), 0);
+		assert_int_equal(ops->put(s, &f, (struct slice){ 0 }, &row, &(bool){ false }), 0);
 	}
 	assert_int_equal(ops->by_id(s, f.id, a, 2, &back, &row), 0);
 	assert_int_equal(back.nmsgs, 2);
@@ -596,7 +596,7 @@ static void a_flow_without_protocol_is_refused(void **state)
 
 	(void)state;
 	f.proto = NULL;
-	assert_int_equal(ops->put(s, &f, &row, &is_new), -EINVAL);
+	assert_int_equal(ops->put(s, &f, (struct slice){ 0 }, &row, &is_new), -EINVAL);
 	ops->close(s);
 }
 
@@ -673,7 +673,7 @@ static void damage_met_while_running_is_set_aside_at_close(void **state)
 	for (uint64_t i = 5000; i < 5100 && r == 0; i++) {
 		struct flow f = a_flow(i, SLICE_LIT("x"), SLICE_LIT("y"));
 
-		r = ops->put(s, &f, &row, &is_new);
+		r = ops->put(s, &f, (struct slice){ 0 }, &row, &is_new);
 		if (r == 0)
 			r = ops->commit(s);
 	}
@@ -810,7 +810,7 @@ static void a_full_disk_is_an_error_that_passes(void **state)
 	for (uint64_t i = 0; i < 400 && r == 0; i++) {
 		struct flow f = a_flow(i, body, (struct slice){ 0 });
 
-		r = ops->put(s, &f, &row, &is_new);
+		r = ops->put(s, &f, (struct slice){ 0 }, &row, &is_new);
 		if (r == 0)
 			r = ops->commit(s);
 		kept += r == 0;
