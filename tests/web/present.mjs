@@ -85,7 +85,9 @@ export async function present() {
 		await hub.api(`flow/${list[3].id}/mark`, { method: "PATCH", body: JSON.stringify({ note: `password: ${SECRET}`, mark: 2 }), headers: { "Content-Type": "application/json" } });
 		await hub.api("saved", { method: "PUT", body: JSON.stringify([{ name: "with a secret", filter: `header.authorization:${SECRET}` }]), headers: { "Content-Type": "application/json" } });
 		await setFilter("target:/p/");
-		await until("the rows", async () => (await targets()).length === list.length);
+		await until("the rows", async () => (await targets()).length === list.length, 20000).catch(async (e) => {
+			throw new Error(`${e.message}: ${await $("#filter").inputValue()} ${page.url()} ${(await targets()).join(" | ")}`);
+		});
 		await until("the note", async () => (await text("#grid")).includes(SECRET));
 		assert.ok((await leaks([SECRET, OWN])).length > 3, "they are there to begin with");
 		await toggle(true);
