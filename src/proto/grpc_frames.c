@@ -192,3 +192,15 @@ void grpc_frames_release(struct grpc_frames *f)
 	arena_free(f->arena);
 	f->arena = NULL;
 }
+
+bool grpc_frames_guess(struct slice in)
+{
+	struct rd r = rd_init(in);
+
+	while (rd_left(&r) > 0 && !r.short_read) {
+		if (rd_u8(&r) > 1)
+			return false;
+		(void)rd_bytes(&r, rd_be32(&r));
+	}
+	return in.n > 0 && !r.short_read;
+}

@@ -46,5 +46,7 @@ bool grpc_frames_end(struct grpc_frames *f);
 /* The frame that is ready; its arena goes to the caller. */
 struct grpc_message grpc_frames_get(struct grpc_frames *f);
 void grpc_frames_release(struct grpc_frames *f);
+/* Is in messages from its first byte to its last, none of them with flags but "compressed"?  For DATA that came at once. */
+bool grpc_frames_guess(struct slice in);
 
 #endif

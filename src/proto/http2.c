@@ -35,14 +35,16 @@ static struct parse frame(struct http2 *h, enum side side, struct slice in, uint
 {
 	struct http2_dir *d = &h->dir[side];
 	struct http2_frame f;
+	size_t whole;
 
 	if (in.n < HTTP2_FRAME_HEAD)
 		return more(HTTP2_FRAME_HEAD);
 	f = http2_frame_read(in);
 	if (out_of_order(d, side, &f))
 		return bad;
-	if (in.n - HTTP2_FRAME_HEAD < http2_whole(&f) && http2_whole(&f) <= f.len)
-		return more(HTTP2_FRAME_HEAD + http2_whole(&f));
+	whole = http2_whole(h, side, &f);
+	if (in.n - HTTP2_FRAME_HEAD < whole && whole <= f.len)
+		return more(HTTP2_FRAME_HEAD + whole);
 	d->f = f;
 	return http2_begin(h, side, in, now_ns);
 }

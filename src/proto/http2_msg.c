@@ -143,6 +143,8 @@ void http2_msg_attrs(const struct http2_stream *s, enum side side, struct msg *m
 		if (s->promised_by)
 			put(list, &n, "pushed_on", arena_u64(a, s->promised_by));
 	}
+	if (s->guessed)
+		put(list, &n, "guessed", "framing");
 	if (h->unknown)
 		put(list, &n, "unknown_fields", arena_u64(a, h->unknown));
 	if (m->cut && s->why) {

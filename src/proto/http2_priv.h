@@ -7,6 +7,7 @@
 #include "proto/http2_msg.h"
 
 #define BAD_BLOCKS 32 /* one after the other: these are no header blocks */
+#define GUESS_MAX  16384 /* bytes of a frame that may tell what its stream carries: the usual limit (RFC 9113, 4.2) */
 #define NOT_SEEN   UINT32_MAX
 
 enum http2_at {
@@ -45,7 +46,7 @@ struct http2 {
 /* What comes next in this direction, nobody knows. */
 void http2_go_astray(struct http2 *h, enum side side);
 /* Bytes of the payload that have to be there before http2_begin. */
-size_t http2_whole(const struct http2_frame *f);
+size_t http2_whole(const struct http2 *h, enum side side, const struct http2_frame *f);
 /* Begins dir[side].f, whose header is at in.p[0]; goes on with it. */
 struct parse http2_begin(struct http2 *h, enum side side, struct slice in, uint64_t now_ns);
 struct parse http2_go_on(struct http2 *h, enum side side, struct slice in, uint64_t now_ns);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/spare.h"
+#include "proto/grpc.h"
+#include "proto/grpc_frames.h"
 #include "proto/http2_frame.h"
 #include "proto/http2_msg.h"
 
@@ -25,7 +27,7 @@ struct http2_stream *http2_stream_find(const struct http2_streams *ss, uint32_t 
 	return map_find(&ss->by_id, id);
 }
 
-static void release(struct http2_streams *ss, struct http2_stream *s)
+void http2_stream_release(struct http2_streams *ss, struct http2_stream *s)
 {
 	(void)map_take(&ss->by_id, s->id);
 	link_remove(&s->all);
@@ -44,12 +46,11 @@ static void release(struct http2_streams *ss, struct http2_stream *s)
 void http2_streams_release(struct http2_streams *ss)
 {
 	while (ss->n > 0)
-		release(ss, LINK_OWNER(ss->all.next, struct http2_stream, all));
+		http2_stream_release(ss, LINK_OWNER(ss->all.next, struct http2_stream, all));
 	map_release(&ss->by_id);
 }
 
-/* After anything that happened to s: there may be something to tell, and its size is another. */
-static void touched(struct http2_streams *ss, struct http2_stream *s)
+void http2_stream_touched(struct http2_streams *ss, struct http2_stream *s)
 {
 	size_t held = sizeof(*s);
 
@@ -64,11 +65,6 @@ static void touched(struct http2_streams *ss, struct http2_stream *s)
 
 /* --- ends ---------------------------------------------------------------------------------------- */
 
-static bool is_content(const struct http2_stream *s, enum side side)
-{
-	return s->content && !(side == SIDE_REQ && s->asked_plain);
-}
-
 /* This side says no more. */
 static void end_half(struct http2_stream *s, enum side side, bool cut)
 {
@@ -78,7 +74,7 @@ static void end_half(struct http2_stream *s, enum side side, bool cut)
 	if (h->ended)
 		return;
 	h->ended = true;
-	if (is_content(s, side)) {
+	if (http2_is_content(s, side)) {
 		s->content->end(s->state, side, h->trailers ? h->trailers : &none, h->ntrailers,
 				cut, s->reset);
 		arena_free(h->msg.arena); /* of the trailers */
@@ -99,7 +95,7 @@ static void give_up(struct http2_streams *ss, struct http2_stream *s, unsigned f
 		end_half(s, (enum side)side, false);
 	}
 	s->over = s->owes_end = true;
-	touched(ss, s);
+	http2_stream_touched(ss, s);
 }
 
 /* Streams whose end was among what was lost would stay for ever. */
@@ -148,7 +144,7 @@ static void take_trailers(struct http2_stream *s, enum side side, struct http2_h
 	h->msg.flags |= head->flags | (!head->arena || arena_short(head->arena) ? FLOW_TRUNCATED : 0);
 	if (!head->last) /* nothing else may follow (RFC 9113, 8.1) */
 		h->msg.flags |= FLOW_BAD_FRAMING;
-	if (is_content(s, side) && !h->msg.arena) {
+	if (http2_is_content(s, side) && !h->msg.arena) {
 		h->msg.arena = head->arena;
 		h->trailers = head->fields.list;
 		h->ntrailers = head->fields.n;
@@ -186,11 +182,39 @@ static void hand_to_content(struct http2_stream *s, enum side side)
 {
 	struct http2_half *h = &s->half[side];
 
-	if (!is_content(s, side))
+	if (!http2_is_content(s, side))
 		return;
 	h->msg.half.begin_ns = h->begin_ns;
 	s->content->head(s->state, side, &h->msg);
 	h->msg = (struct msg){ 0 };
+}
+
+bool http2_stream_may_guess(const struct http2_streams *ss, const struct http2_stream *s, enum side side)
+{
+	const struct http2_half *h = s ? &s->half[side] : NULL;
+
+	if (!s)
+		return (ss->unseen[side] & FLOW_MIDSTREAM) != 0;
+	/* Not by the answer of a request that is none. */
+	if (s->content || h->ended || h->msg.half.body.len || h->msg.half.body.type || (side == SIDE_RESP && s->half[SIDE_REQ].begun))
+		return false;
+	return h->begun ? h->unknown || (h->msg.flags & FLOW_MIDSTREAM) : (ss->unseen[side] & FLOW_MIDSTREAM) != 0;
+}
+
+/* gRPC whose content type was among the fields that are not known, or came before capture: told by its framing, and said so. */
+static void guess_content(struct http2_streams *ss, struct http2_stream *s, enum side side, struct slice in, size_t frame)
+{
+	struct http2_half *h = &s->half[side];
+
+	if (in.n < frame || !http2_stream_may_guess(ss, s, side) || !grpc_frames_guess(in))
+		return;
+	s->state = content_grpc.open(ss->limits);
+	if (!s->state)
+		return;
+	s->content = &content_grpc;
+	s->guessed = true;
+	http2_msg_attrs(s, side, &h->msg);
+	hand_to_content(s, side);
 }
 
 static void tell_early(struct http2_stream *s, enum side side)
@@ -209,7 +233,7 @@ static void begin(struct http2_streams *ss, struct http2_stream *s, enum side si
 	h->begun = true;
 	http2_msg_begin(h, side, head);
 	choose_content(ss, s, side);
-	if (is_content(s, side)) {
+	if (http2_is_content(s, side)) {
 		http2_msg_attrs(s, side, &h->msg);
 		hand_to_content(s, side);
 	} else if (!head->last && !head->at_once) {
@@ -242,7 +266,7 @@ void http2_stream_head(struct http2_streams *ss, struct http2_stream *s, enum si
 		s->extra.half.status = head->fields.list[0].value;
 		s->extra.half.begin_ns = head->begin_ns;
 		s->has_extra = true;
-		touched(ss, s);
+		http2_stream_touched(ss, s);
 		return;
 	}
 	if (!h->begun && http2_head_is_trailers(&head->fields)) { /* its head was not seen */
@@ -259,7 +283,7 @@ void http2_stream_head(struct http2_streams *ss, struct http2_stream *s, enum si
 		if (head->last)
 			end_half(s, side, false);
 	}
-	touched(ss, s);
+	http2_stream_touched(ss, s);
 }
 
 void http2_stream_promise(struct http2_streams *ss, struct http2_stream *s, uint32_t by,
@@ -280,13 +304,13 @@ void http2_stream_inherit(struct http2_streams *ss, struct http2_stream *s, stru
 	if (s->extra.arena)
 		http2_msg_attrs(s, SIDE_REQ, &s->extra);
 	s->has_extra = true;
-	touched(ss, s);
+	http2_stream_touched(ss, s);
 }
 
 /* --- bytes ----------------------------------------------------------------------------------------- */
 
 size_t http2_stream_data(struct http2_streams *ss, struct http2_stream *s, enum side side,
-			 struct slice in, uint64_t now_ns)
+			 struct slice in, size_t frame, uint64_t now_ns)
 {
 	struct http2_half *h = &s->half[side];
 	size_t n = in.n;
@@ -299,7 +323,8 @@ size_t http2_stream_data(struct http2_streams *ss, struct http2_stream *s, enum 
 
 		begin_unseen(ss, s, side, &unseen);
 	}
-	if (is_content(s, side)) {
+	guess_content(ss, s, side, in, frame);
+	if (http2_is_content(s, side)) {
 		if (!h->begin_ns)
 			h->begin_ns = now_ns;
 		n = s->content->take(s->state, side, in);
@@ -308,7 +333,7 @@ size_t http2_stream_data(struct http2_streams *ss, struct http2_stream *s, enum 
 	} else {
 		http_body_keep(&h->body, &h->msg, in, ss->limits);
 	}
-	touched(ss, s);
+	http2_stream_touched(ss, s);
 	return n;
 }
 
@@ -322,7 +347,7 @@ void http2_stream_end(struct http2_streams *ss, struct http2_stream *s, enum sid
 		begin_unseen(ss, s, side, &unseen);
 	}
 	end_half(s, side, false);
-	touched(ss, s);
+	http2_stream_touched(ss, s);
 }
 
 void http2_stream_lost(struct http2_streams *ss, struct http2_stream *s, enum side side, uint64_t n,
@@ -332,11 +357,11 @@ void http2_stream_lost(struct http2_streams *ss, struct http2_stream *s, enum si
 
 	if (h->ended || !h->begun)
 		return;
-	if (is_content(s, side))
+	if (http2_is_content(s, side))
 		s->content->lost(s->state, side, n);
 	else
 		http_body_lost(&h->body, &h->msg, n, spare);
-	touched(ss, s);
+	http2_stream_touched(ss, s);
 }
 
 void http2_streams_lost(struct http2_streams *ss, enum side side)
@@ -384,7 +409,7 @@ void http2_stream_reset(struct http2_streams *ss, struct http2_stream *s, enum s
 	end_half(s, by == SIDE_REQ ? SIDE_RESP : SIDE_REQ, !enough || !s->content);
 	s->end_cut = !enough;
 	s->over = s->owes_end = true;
-	touched(ss, s);
+	http2_stream_touched(ss, s);
 }
 
 void http2_streams_close(struct http2_streams *ss, enum side side)
@@ -398,7 +423,7 @@ void http2_streams_close(struct http2_streams *ss, enum side side)
 		if (!s->half[side].begun || s->half[side].ended)
 			continue;
 		end_half(s, side, true);
-		touched(ss, s);
+		http2_stream_touched(ss, s);
 	}
 }
 
@@ -415,85 +440,4 @@ void http2_streams_leave(struct http2_streams *ss, enum side by, uint32_t after,
 		if (all || (asked && s->id > after))
 			http2_stream_reset(ss, s, by, code, "goaway", 0);
 	}
-}
-
-/* --- what is told ------------------------------------------------------------------------------------ */
-
-static bool next_of_content(struct http2_stream *s, struct msg *ret)
-{
-	for (int side = 0; side < 2; side++) {
-		struct http2_half *h = &s->half[side];
-
-		if (!is_content(s, (enum side)side) ||
-		    !s->content->next(s->state, (enum side)side, ret))
-			continue;
-		ret->proto = ret->proto ? ret->proto : s->content->name;
-		ret->flags |= ret->role == ROLE_MESSAGE ? 0 : h->msg.flags;
-		ret->from = side == SIDE_REQ ? MSG_FROM_CLIENT : MSG_FROM_SERVER;
-		ret->half.begin_ns = h->begin_ns;
-		h->begin_ns = 0;
-		return true;
-	}
-	return false;
-}
-
-static bool next_whole(struct http2_streams *ss, struct http2_stream *s, struct msg *ret)
-{
-	for (int side = 0; side < 2; side++) {
-		struct http2_half *h = &s->half[side];
-
-		if (!h->ended || h->given)
-			continue;
-		http2_msg_finish(ss->limits, s, (enum side)side, ret);
-		h->given = true;
-		touched(ss, s);
-		return true;
-	}
-	return false;
-}
-
-static bool next_of(struct http2_streams *ss, struct http2_stream *s, struct msg *ret)
-{
-	if (s->has_extra) {
-		*ret = s->extra;
-		s->has_extra = false;
-		return true;
-	}
-	if (s->content && next_of_content(s, ret))
-		return true;
-	if (next_whole(ss, s, ret))
-		return true;
-	if (!s->owes_end)
-		return false;
-	s->owes_end = false;
-	http2_msg_end(s, ret);
-	return true;
-}
-
-static bool is_over(const struct http2_stream *s)
-{
-	const struct http2_half *q = &s->half[SIDE_REQ], *a = &s->half[SIDE_RESP];
-
-	return s->over || (a->given && (q->given || !q->begun));
-}
-
-bool http2_streams_next(struct http2_streams *ss, struct msg *ret)
-{
-	while (!list_empty(&ss->todo)) {
-		struct http2_stream *s = LINK_OWNER(ss->todo.prev, struct http2_stream, todo);
-
-		*ret = (struct msg){ 0 };
-		if (next_of(ss, s, ret)) {
-			ret->key = s->id;
-			if (ret->role != ROLE_INTERIM) { /* which may belong to nothing */
-				ret->flags |= ss->flags;
-				ss->flags = 0;
-			}
-			return true;
-		}
-		link_remove(&s->todo);
-		if (is_over(s))
-			release(ss, s);
-	}
-	return false;
 }

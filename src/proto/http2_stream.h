@@ -35,6 +35,7 @@ struct http2_stream {
 	struct http2_half half[2];     /* by enum side */
 	struct msg extra; /* to be told first: what a head says while its body is not over */
 	bool has_extra;
+	bool guessed;	  /* content was, by what its first bytes look like */
 	bool asked_plain; /* content came with the answer: the request is an ordinary one */
 	bool over;	  /* nothing more comes of either side */
 	bool owes_end, end_cut, failed, said_why;
@@ -82,9 +83,9 @@ void http2_stream_promise(struct http2_streams *ss, struct http2_stream *s, uint
 			  struct http2_head *head);
 /* A request from before this connection spoke HTTP/2 (RFC 7540, 3.2), whole; m's arena is taken over. */
 void http2_stream_inherit(struct http2_streams *ss, struct http2_stream *s, struct msg *m);
-/* Bytes of DATA, without padding; how many were taken: fewer only when there is something to tell. */
+/* Bytes of DATA, without padding, and how many there are from here to the frame's end; how many were taken: fewer only when there is something to tell. */
 size_t http2_stream_data(struct http2_streams *ss, struct http2_stream *s, enum side side,
-			 struct slice in, uint64_t now_ns);
+			 struct slice in, size_t frame, uint64_t now_ns);
 void http2_stream_end(struct http2_streams *ss, struct http2_stream *s, enum side side);
 /* code: its name, which lives for ever, or NULL and the number.  by: who sent it. */
 void http2_stream_reset(struct http2_streams *ss, struct http2_stream *s, enum side by,
@@ -101,5 +102,17 @@ void http2_streams_leave(struct http2_streams *ss, enum side by, uint32_t after,
 			 bool all);
 /* The next message; begin_ns, key and proto are filled in. */
 bool http2_streams_next(struct http2_streams *ss, struct msg *ret);
+
+/* Would the next DATA, given whole, tell what an unknown stream carries?  s may be NULL: nothing was seen of it. */
+bool http2_stream_may_guess(const struct http2_streams *ss, const struct http2_stream *s, enum side side);
+
+/* Between http2_stream.c and http2_told.c: */
+void http2_stream_release(struct http2_streams *ss, struct http2_stream *s);
+/* After anything that happened to s: there may be something to tell, and its size is another. */
+void http2_stream_touched(struct http2_streams *ss, struct http2_stream *s);
+static inline bool http2_is_content(const struct http2_stream *s, enum side side)
+{
+	return s->content && !(side == SIDE_REQ && s->asked_plain);
+}
 
 #endif

@@ -219,7 +219,7 @@ static struct parse take_data(struct http2 *h, enum side side, struct slice in, 
 	struct http2_stream *s = n ? stream_of(h, d->f.stream) : NULL;
 
 	if (s)
-		n = http2_stream_data(&h->streams, s, side, slice_cut(in, used, used + n), now_ns);
+		n = http2_stream_data(&h->streams, s, side, slice_cut(in, used, used + n), data, now_ns);
 	used += n;
 	d->left -= (uint32_t)n;
 	if (d->left == d->pad) { /* what is left is padding */
@@ -259,8 +259,10 @@ static void read_goaway(struct http2 *h, enum side side, struct slice in)
 }
 
 /* How many bytes of the payload have to be there at once. */
-size_t http2_whole(const struct http2_frame *f)
+size_t http2_whole(const struct http2 *h, enum side side, const struct http2_frame *f)
 {
+	const struct http2_stream *s;
+
 	switch (f->type) {
 	case HTTP2_SETTINGS:
 		return f->len;
@@ -269,6 +271,9 @@ size_t http2_whole(const struct http2_frame *f)
 	case HTTP2_GOAWAY:
 		return 8;
 	case HTTP2_DATA:
+		s = http2_stream_find(&h->streams, f->stream);
+		if (http2_stream_may_guess(&h->streams, s, side) && f->len <= GUESS_MAX)
+			return f->len;
 		return f->flags & HTTP2_PADDED ? 1 : 0;
 	default:
 		return 0;
