@@ -187,7 +187,7 @@ struct ev_policy {
 };
 /* Values of the maps `cgroup_rules` (key: cgroup id, __u64), `tgid_rules` (key: tgid, __u32) and `comm_rules`
  * (key: struct ev_comm_key; the longest prefix decides).  A tgid rule goes on to the processes that it starts, and
- * ends with the process.  A command name that is left out wins over all; then a tgid rule; a chosen
+ * ends with the process.  A command name, or name of an executable's file, that is left out wins over all; then a tgid rule; a chosen
  * command name becomes one; then a cgroup rule; then the default. */
 enum ev_rule { EV_RULE_EXCLUDE = 0, EV_RULE_INCLUDE = 1 };
 

@@ -141,15 +141,28 @@ __weak __noinline int cgroup_rule(__u64 at_cgroup, __u64 cgroup_id)
 	return -1;
 }
 
-/* enum ev_rule for the name of the process, or -1. */
-static __always_inline int comm_rule(struct task_struct *task)
+static __always_inline int name_rule(const struct ev_comm_key *key)
+{
+	__u32 *rule = bpf_map_lookup_elem(&comm_rules, key);
+
+	return rule ? (int)*rule : -1;
+}
+
+/* enum ev_rule for the name of the process or of its executable's file, or -1; what leaves out wins.  Has a frame
+ * of its own, since those of its callers are nearly full. */
+SUB int comm_rule(struct task_struct *task)
 {
 	struct ev_comm_key key = { .bits = 8 * EV_COMM_LEN };
-	__u32 *rule;
+	int by_comm, by_file;
 
 	task_comm(task, key.comm);
-	rule = bpf_map_lookup_elem(&comm_rules, &key);
-	return rule ? (int)*rule : -1;
+	by_comm = name_rule(&key);
+	if (by_comm == EV_RULE_EXCLUDE)
+		return by_comm;
+	__builtin_memset(key.comm, 0, sizeof(key.comm));
+	task_exe(task, key.comm);
+	by_file = key.comm[0] ? name_rule(&key) : -1;
+	return by_file >= 0 ? by_file : by_comm;
 }
 
 /* Whether the process of the task is captured; also tells task_cgroup.  Takes microseconds. */

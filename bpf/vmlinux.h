@@ -205,6 +205,7 @@ struct vm_area_struct {
 };
 struct mm_struct {
 	struct rb_root mm_rb;
+	struct file *exe_file;
 };
 
 struct net {

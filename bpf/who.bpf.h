@@ -144,4 +144,15 @@ static __always_inline void task_comm(struct task_struct *task, char ret[EV_COMM
 	bpf_probe_read_kernel_str(ret, EV_COMM_LEN, &first->comm);
 }
 
+/* The name of the file that the process executes, cut as the other is: some programs give themselves another name (Node 26: MainThread).
+ * Left alone where there is none: a thread of the kernel. */
+static __always_inline void task_exe(struct task_struct *task, char ret[EV_COMM_LEN])
+{
+	struct file *file = BPF_CORE_READ(task, mm, exe_file);
+
+	if (file)
+		bpf_probe_read_kernel_str(ret, EV_COMM_LEN,
+					  BPF_CORE_READ(file, f_path.dentry, d_name.name));
+}
+
 #endif

@@ -162,6 +162,7 @@ void report_health(struct decode *d)
 		{ "conn.open", c->conns },
 		{ "conn.bytes_held", c->bytes_held },
 		{ "queue.dropped_flows", q->dropped_flows },
+		{ "queue.dropped_updates", q->dropped_updates },
 		{ "queue.bytes", q->queue_bytes },
 		{ "decode.restarts", d->restarts },
 		{ "cost.tap_cpu_ms", d->cost_cpu_ms[0] },

@@ -21,6 +21,7 @@ static const struct {
 	{ "loss.ring_records", SUM_DROPPED },
 	{ "loss.inflight", SUM_DROPPED },
 	{ "queue.dropped_flows", SUM_DROPPED },
+	{ "queue.dropped_updates", SUM_DROPPED },
 	{ "conn.truncated", SUM_TRUNCATED },
 	{ "conn.gaps", SUM_GAPS },
 	{ "loss.ring_bytes", SUM_DROPPED_BYTES },

@@ -37,9 +37,9 @@ static void close_batch(struct collector *c)
 	if (c->open_flows == 0)
 		return;
 	/* When it fails, the flows are counted as dropped. */
-	(void)queue_push(&c->q, c->next_seq++, c->open_flows, &c->open);
+	(void)queue_push(&c->q, c->next_seq++, c->open_flows, c->open_updates, &c->open);
 	c->stats.batches++;
-	c->open_flows = 0;
+	c->open_flows = c->open_updates = 0;
 	c->closed_ns = c->now_ns;
 }
 
@@ -53,17 +53,19 @@ static void finish_batch_in_time(struct collector *c)
 static int collector_write(struct sink *s, const struct flow *f)
 {
 	struct collector *c = of(s);
+	size_t update = f->state == FLOW_OPEN;
 	int r = agent_batch_flow(&c->open, f, FLOW_MAX);
 
 	if (r < 0) {
-		c->q.dropped_flows++;
+		queue_dropped(&c->q, 1, update);
 		return -EAGAIN;
 	}
 	c->stats.flows++;
 	c->open_flows++;
+	c->open_updates += update;
 	if (!queue_trim(&c->q, c->open.n)) { /* this batch alone is over the limit */
-		c->q.dropped_flows += c->open_flows;
-		c->open_flows = 0;
+		queue_dropped(&c->q, c->open_flows, c->open_updates);
+		c->open_flows = c->open_updates = 0;
 		buf_release(&c->open);
 		return -EAGAIN;
 	}
@@ -279,6 +281,7 @@ const struct collector_stats *collector_stats(const struct sink *s)
 	struct collector *c = of(s);
 
 	c->stats.dropped_flows = c->q.dropped_flows;
+	c->stats.dropped_updates = c->q.dropped_updates;
 	c->stats.queue_bytes = c->q.bytes + c->open.n;
 	c->stats.queue_max = c->q.max;
 	c->stats.waiting = c->open_flows;

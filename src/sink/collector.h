@@ -69,7 +69,7 @@ struct collector_options {
 };
 struct collector_stats {
 	uint64_t waiting; /* writes of flows that the hub has not acknowledged */
-	uint64_t flows, batches, acked, resent, dropped_flows, queue_bytes, queue_max, reconnects;
+	uint64_t flows, batches, acked, resent, dropped_flows, dropped_updates, queue_bytes, queue_max, reconnects;
 	bool connected;
 	uint64_t since_ns; /* when `connected` last changed, as told to collector_tick */
 	char why[160]; /* one sentence: what broke or refused the last connection; "" if nothing did */

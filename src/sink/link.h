@@ -24,7 +24,7 @@ struct collector {
 	uint64_t now_ns;
 
 	struct buf open; /* flows of the batch that is being filled */
-	size_t open_flows;
+	size_t open_flows, open_updates; /* writes in it; those that are not their flow's last */
 	uint64_t closed_ns, next_seq; /* closed_ns: when the last one was closed */
 	struct queue q;
 	struct said hello, containers, health;

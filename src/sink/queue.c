@@ -80,7 +80,13 @@ static int fit(struct batch *b, struct buf *flows)
 	return 0;
 }
 
-int queue_push(struct queue *q, uint64_t seq, size_t nflows, struct buf *flows)
+void queue_dropped(struct queue *q, size_t nflows, size_t nopen)
+{
+	q->dropped_flows += nflows - nopen;
+	q->dropped_updates += nopen;
+}
+
+int queue_push(struct queue *q, uint64_t seq, size_t nflows, size_t nopen, struct buf *flows)
 {
 	struct batch *b = calloc(1, sizeof(*b));
 	bool packed = false;
@@ -90,11 +96,12 @@ int queue_push(struct queue *q, uint64_t seq, size_t nflows, struct buf *flows)
 	if (!b || (!packed && fit(b, flows) < 0)) {
 		free(b);
 		buf_clear(flows);
-		q->dropped_flows += nflows;
+		queue_dropped(q, nflows, nopen);
 		return -ENOMEM;
 	}
 	b->seq = seq;
 	b->nflows = nflows;
+	b->nopen = nopen;
 	if (!q->tail)
 		q->tail = &q->head;
 	*q->tail = b;
@@ -149,7 +156,7 @@ bool queue_trim(struct queue *q, size_t extra)
 			at = oldest(q, true);
 		if (!at)
 			return false;
-		q->dropped_flows += (*at)->nflows;
+		queue_dropped(q, (*at)->nflows, (*at)->nopen);
 		take_out(q, at);
 	}
 	return true;
@@ -231,7 +238,7 @@ void queue_refused(struct queue *q, unsigned limit)
 			continue;
 		if (++(*at)->refused < limit)
 			return;
-		q->dropped_flows += (*at)->nflows;
+		queue_dropped(q, (*at)->nflows, (*at)->nopen);
 		take_out(q, at);
 		return;
 	}

@@ -14,7 +14,7 @@
 struct batch {
 	struct batch *next;
 	uint64_t seq;
-	size_t nflows;
+	size_t nflows, nopen; /* writes of flows; those of them that were not the flow's last */
 	struct buf flows; /* see queue_flows */
 	size_t unpacked;  /* bytes of the flows when they are compressed; 0: they are not */
 	bool sent;	  /* since the last queue_rewind */
@@ -26,15 +26,19 @@ struct batch {
 struct queue { /* zero-initialise, set max */
 	struct batch *head, **tail;
 	size_t bytes, max; /* memory held by batches */
-	uint64_t dropped_flows;
+	uint64_t dropped_flows;	  /* whose last write fell out: a flow counts once */
+	uint64_t dropped_updates; /* other writes that fell out: the flow itself came, or is counted above */
 	struct buf spare; /* of the last batch acknowledged, to be filled again */
 	struct buf out;	  /* of the batch that was asked for last, if it had to be unpacked */
 	ZSTD_CCtx *pack;  /* NULL: not needed now */
 	ZSTD_DCtx *unpack;
 };
 
-/* Copies or takes over what lies in flows, which is empty afterwards.  0, -ENOMEM: dropped, counted. */
-int queue_push(struct queue *q, uint64_t seq, size_t nflows, struct buf *flows);
+/* Copies or takes over what lies in flows, which is empty afterwards: nflows writes, nopen of them of flows that go on.  0, -ENOMEM:
+ * dropped, counted. */
+int queue_push(struct queue *q, uint64_t seq, size_t nflows, size_t nopen, struct buf *flows);
+/* Counts what fell out elsewhere, as queue_push has it. */
+void queue_dropped(struct queue *q, size_t nflows, size_t nopen);
 /* Drops batches until the rest and `extra` bytes fit: first the oldest not sent, for those that are
  * sent are likely to arrive.  False: the queue is empty and extra alone is too much. */
 bool queue_trim(struct queue *q, size_t extra);

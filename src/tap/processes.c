@@ -5,6 +5,7 @@
 #include "tap/tap_priv.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,31 @@ static uint32_t parent_of(uint32_t pid, char comm[32])
 	return sscanf(close + 1, " %*c %u", &ppid) == 1 ? ppid : 0;
 }
 
+/* By its command name or by the name of the file that it executes: some programs give themselves another name. */
+static bool is_chosen(const struct tap *t, uint32_t pid, const char *comm)
+{
+	static const char deleted[] = " (deleted)"; /* what the kernel says behind the name of a file that is gone */
+	char path[32], file[PATH_MAX], *name;
+	ssize_t n, end = sizeof(deleted) - 1;
+
+	if (comms_match(t->o.comms, t->o.ncomms, comm, false))
+		return true;
+	if (t->o.ncomms == 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	n = readlink(path, file, sizeof(file) - 1);
+	if (n <= 0)
+		return false; /* a thread of the kernel, or gone */
+	if (n > end && memcmp(file + n - end, deleted, (size_t)end) == 0)
+		n -= end;
+	file[n] = 0;
+	name = strrchr(file, '/');
+	name = name ? name + 1 : file;
+	if (strlen(name) > EV_COMM_LEN - 1)
+		name[EV_COMM_LEN - 1] = 0; /* as the kernel cuts command names */
+	return comms_match(t->o.comms, t->o.ncomms, name, false);
+}
+
 /* Several rounds, because a child may be listed before its parent. */
 void tap_scan_processes(struct tap *t)
 {
@@ -157,7 +183,7 @@ void tap_scan_processes(struct tap *t)
 			if (!pid)
 				continue;
 			parent = parent_of(pid, comm);
-			if (comms_match(t->o.comms, t->o.ncomms, comm, false) ||
+			if (is_chosen(t, pid, comm) ||
 			    (parent && map_find(&t->tracked, parent)))
 				track(t, pid);
 		}

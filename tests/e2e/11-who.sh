@@ -130,6 +130,33 @@ equal "--comm: the first bytes of each of them" "p q six last" "$(chosen c7 --co
 equal "--comm: a glob for tap does not catch the rest" "kurl" "$(chosen c8 --all --comm 'k*l' --port "$mine" | tr ' ' '\n' | grep kurl)"
 equal "--not-comm: one that is left out is left out at its end only" "p q six kurl last" "$(chosen c9 --all --not-comm kurl --port "$mine")"
 equal "where only the server speaks for it" "server" "$(jq -r 'select(.request.target == "/kurl").seen_by' "$TMP/c9.out")"
+# A program that gave itself another name before Limpid came, as Node 26 does, goes by the name of its file.
+cp "$(readlink -f "$(command -v bash)")" "$TMP/renamed"
+mkfifo "$TMP/say"
+# shellcheck disable=SC2016
+"$TMP/renamed" -c 'echo MainThread >/proc/$$/comm
+	while read -r port path; do
+		exec 3<>"/dev/tcp/127.0.0.1/$port"
+		printf "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" "$path" >&3
+		read -r answer <&3
+		exec 3>&-
+	done' <>"$TMP/say" &
+on_exit end_process $!
+renamed=$!
+until_true 20 grep -qx MainThread "/proc/$renamed/comm"
+for how in --comm --not-comm; do
+	more=() ends=client
+	[ $how = --comm ] || more=(--all) ends=server
+	start_limpid "renamed$how" tail --json "${more[@]}" $how renamed --port "$p"
+	until_true 20 grep -q 'capturing .*; end with' "$TMP/renamed$how.err"
+	echo "$p /renamed$how" >"$TMP/say"
+	until_true 20 grep -q "\"target\":\"/renamed" "$TMP/renamed$how.out" || true
+	end_process "$LIMPID_PID"
+	equal "$how: the name of a process's file counts when it has given itself another" "$ends" \
+		"$(jq -r 'select(.request.target | startswith("/renamed")).seen_by' "$TMP/renamed$how.out")"
+done
+end_process $renamed
+
 # A server and those that it forks while Limpid watches.
 start_limpid c10 tail --json --pid $$ --not-comm curl --port "${ports[8]}"
 until_true 20 grep -q 'capturing .*; end with' "$TMP/c10.err"
