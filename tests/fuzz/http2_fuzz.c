@@ -6,7 +6,7 @@
 
 #include "proto/proto.h"
 
-static const struct proto_limits limits = { 2000, 4000, 1500 };
+static const struct proto_limits limits = { .body_bytes = 2000, .decoded_bytes = 4000, .head_bytes = 1500 };
 
 struct run {
 	const struct proto *p;

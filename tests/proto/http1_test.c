@@ -142,7 +142,7 @@ static void hole_inside_a_chunk_is_counted_and_across_chunks_is_not(void **state
 static void message_given_up_comes_with_the_next_call_when_nobody_asked(void **state)
 {
 	const struct proto *p = proto_find("http1");
-	struct proto_limits lim = { 1000, 1000, 1000, NULL };
+	struct proto_limits lim = { .body_bytes = 1000, .decoded_bytes = 1000, .head_bytes = 1000 };
 	struct slice head = LIT("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
 	void *st = calloc(1, p->state_size);
 	struct parse r;
@@ -175,7 +175,7 @@ static void body_is_kept_to_the_limit_and_counted_beyond(void **state)
 
 	(void)state;
 	d.guard = false;
-	d.limits = (struct proto_limits){ 10000, 10000, 1000, NULL };
+	d.limits = (struct proto_limits){ .body_bytes = 10000, .decoded_bytes = 10000, .head_bytes = 1000 };
 	drive_begin(&d);
 	get(&d);
 	drive_feed(&d, SIDE_RESP, LIT("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"));
@@ -198,7 +198,7 @@ static void head_over_the_limit_is_skipped(void **state)
 	struct drive d = http1(&s);
 
 	(void)state;
-	d.limits = (struct proto_limits){ 100, 100, 200, NULL };
+	d.limits = (struct proto_limits){ .body_bytes = 100, .decoded_bytes = 100, .head_bytes = 200 };
 	drive_begin(&d);
 	drive_feed(&d, SIDE_REQ, LIT("GET /long HTTP/1.1\r\n"));
 	for (size_t i = 0; i < 100; i++)
