@@ -65,7 +65,7 @@ for side in server client; do
 	seen=$client
 	[ $side = client ] || seen=$server
 	start_limpid "tail.$side" tail --json --log-level debug --pid "$seen" --port "$port"
-	until_true 20 grep -q attached "$TMP/tail.$side.err"
+	until_true 20 grep -q Ctrl-C "$TMP/tail.$side.err"
 	touch "$TMP/go"
 	done_with() { # TARGET LENGTH
 		$py - "$TMP/tail.$side.out" "$1" "$2" <<'PY'
