@@ -32,7 +32,7 @@ exchange() { # exchange TEXT [OPTION...]: client's and server's view of each con
 		return
 	fi
 	for lp in $(awk '/^peer/ {print $3}' "$TMP/client.out"); do
-		until_true 5 grep -q "^peer [0-9]* $port $lp " "$TMP/server.out"
+		until_true 2 grep -q "^peer [0-9]* $port $lp " "$TMP/server.out"
 		grep "^peer [0-9]* $port $lp " "$TMP/server.out" >>"$TMP/client.out"
 	done
 	check "$text" captured "$TMP/client.out" "$TMP/watch.out"

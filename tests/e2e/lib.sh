@@ -38,11 +38,11 @@ equal() {
 # until_true SECONDS COMMAND...: polls ten times a second, for so long as a quick machine could take; a slow one that has other
 # things to do gets four times as much.
 until_true() {
-	local left=$(($1 * 40))
+	local left=$(($1 * 40)) seconds=$(($1 * 4))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		left=$((left - 1))
-		[ $left -gt 0 ] || return 1
+		[ $left -gt 0 ] || { echo "# not within $seconds s: $*" >&2; return 1; }
 		sleep 0.1
 	done
 }

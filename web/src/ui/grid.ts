@@ -7,6 +7,7 @@ import { clock, clockLong, duration, oneLine, protoName, size, statusKind, statu
 import { template } from "../model/columns";
 import { columns, layout } from "../state/columns";
 import { COLOURS, picked } from "../state/notes";
+import { presenting } from "../state/screen";
 import { lockIcon } from "./dom-icons";
 import { drawHead } from "./grid-head";
 import { cellAt, listenToMouse } from "./grid-mouse";
@@ -252,6 +253,8 @@ export function mountGrid(host: HTMLElement): () => void {
 		}),
 		drawHead(head),
 		cellAt.subscribe(() => rec.redraw()),
+		/* Rows that are not on screen now keep the text they had. */
+		presenting.subscribe(() => rec.rebuild()),
 	];
 	return () => {
 		for (const u of undo) u();
