@@ -149,6 +149,7 @@ async function noting() {
 	await test("several rows are chosen with Shift and Ctrl, and marked together", async () => {
 		await rowOf("/v1/item/30").click();
 		await press("Escape");
+		await until("the detail is closed, and the list has all the room", async () => !(await $("#detail [role=tab]").count()));
 		await rowOf("/v1/item/34").click({ modifiers: ["Shift"] });
 		await until("five are chosen", async () => (await picked()) === 5);
 		await rowOf("/v1/item/36").click({ modifiers: ["Control"] });

@@ -118,8 +118,12 @@ export async function present() {
 			await press(key);
 			await until(sel, async () => (await $(sel).count()) === 1);
 			await nothing(key);
-			await press("Escape");
-			await until("closed", async () => !(await $(sel).count()));
+			await until(`${sel} is closed`, async () => {
+				if (!(await $(sel).count())) return true;
+				await press("Escape");
+				await page.waitForTimeout(300);
+				return false;
+			});
 		}
 	});
 	await test("nor in a filter that holds one, its address, or what is offered to complete it", async () => {
